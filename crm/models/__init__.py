@@ -1,0 +1,28 @@
+"""Records: accounts, contacts, opportunities, activities, products, words and their aliases, imports."""
+
+from crm.models.accounts import Account, Contact, RegionLanguage
+from crm.models.activities import Activity
+from crm.models.fields import CustomField
+from crm.models.imports import ImportFile, ImportMapping, ImportRun
+from crm.models.money import ExchangeRate
+from crm.models.opportunities import Assignment, Opportunity, StageChange
+from crm.models.products import Product
+from crm.models.words import Alias, Term
+
+__all__ = [
+    "Account",
+    "Activity",
+    "Alias",
+    "Assignment",
+    "Contact",
+    "CustomField",
+    "ExchangeRate",
+    "ImportFile",
+    "ImportMapping",
+    "ImportRun",
+    "Opportunity",
+    "Product",
+    "RegionLanguage",
+    "StageChange",
+    "Term",
+]

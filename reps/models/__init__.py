@@ -1,0 +1,21 @@
+"""People: users and roles, teams, reps with their skills and limits, absence; and the jobs that people start."""
+
+from reps.models.absence import Absence
+from reps.models.jobs import Job
+from reps.models.organisation import Organisation
+from reps.models.people import Team, User
+from reps.models.profile import CertificationDepth, ProfileChange, Rep, RoleTemplate, RosterStamp, Skill
+
+__all__ = [
+    "Absence",
+    "CertificationDepth",
+    "Job",
+    "Organisation",
+    "ProfileChange",
+    "Rep",
+    "RoleTemplate",
+    "RosterStamp",
+    "Skill",
+    "Team",
+    "User",
+]

@@ -1,0 +1,24 @@
+"""Routing: configuration and its versions, decisions, the queue, overrides, models, messages out."""
+
+from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
+from routing.models.decisions import Decision, RosterSnapshot
+from routing.models.intake import IntakeReceipt
+from routing.models.messages import Notification, OutboxMessage
+from routing.models.queue import Override, OverrideReason, QueueItem
+from routing.models.registry import ModelVersion
+
+__all__ = [
+    "CapacitySettings",
+    "ConfigurationVersion",
+    "Decision",
+    "IntakeReceipt",
+    "ModelVersion",
+    "Notification",
+    "OutboxMessage",
+    "Override",
+    "OverrideReason",
+    "Policy",
+    "QueueItem",
+    "RosterSnapshot",
+    "Rule",
+]

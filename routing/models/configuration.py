@@ -1,0 +1,177 @@
+"""The working configuration (the draft) and the published versions that decisions are made with.
+
+`Rule`, `Policy`, `CapacitySettings` and, below, `territories.Territory` are what people edit. Nothing of it takes
+effect until it is published: `ConfigurationVersion.content` is a frozen copy, and the newest one is live.
+"""
+
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from reps.models import Rep, Team, User
+
+
+class Rule(models.Model):
+    """A routing rule: when the condition matches, the action. Lower position is higher priority."""
+
+    class Action(models.TextChoices):
+        ROUTE_TO_REP = "route_to_rep", "Route to rep"
+        ROUTE_TO_TEAM = "route_to_team", "Route to team"
+        EXCLUDE_REPS = "exclude_reps", "Exclude reps"
+        REQUIRE = "require", "Require"
+
+    name = models.CharField(max_length=120)
+    position = models.PositiveIntegerField(help_text="1 comes first.")
+    condition: Any = models.JSONField(default=dict, help_text="In the condition language (crm.engine.conditions).")
+    action = models.CharField(max_length=15, choices=Action)
+    rep = models.ForeignKey(Rep, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    excluded = models.ManyToManyField(Rep, blank=True, related_name="+")
+    required_field = models.CharField(
+        max_length=20, blank=True, help_text="industry, product, language, competitor, certification, tier, ..."
+    )
+    required_value = models.CharField(max_length=120, blank=True)
+    is_active = models.BooleanField(default=True)
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("position", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["position"], name="rule_position_once", deferrable=models.Deferrable.DEFERRED
+            ),
+            models.CheckConstraint(
+                condition=Q(action="route_to_rep", rep__isnull=False, team__isnull=True)
+                | Q(action="route_to_team", team__isnull=False, rep__isnull=True)
+                | Q(action="exclude_reps", rep__isnull=True, team__isnull=True)
+                | (Q(action="require", rep__isnull=True, team__isnull=True) & ~Q(required_field="")),
+                name="rule_action_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True) | Q(ends_at__isnull=True) | Q(starts_at__lt=F("ends_at")),
+                name="rule_schedule_ordered",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Policy(models.Model):
+    """How the decision is applied, for the opportunities that the condition matches. The first match counts."""
+
+    class Mode(models.TextChoices):
+        REAL_TIME = "real_time", "At once"
+        BATCH = "batch", "In batches"
+
+    class Application(models.TextChoices):
+        SUGGEST = "suggest", "Suggest"
+        ASSIGN = "assign", "Assign"
+
+    class Fallback(models.TextChoices):
+        ROUND_ROBIN = "round_robin", "Round-robin within team"
+        MANAGER = "manager", "Route to manager"
+        HOLD = "hold", "Hold in queue"
+
+    class Language(models.TextChoices):
+        REQUIRED = "required", "Required"
+        PREFERRED = "preferred", "Preferred"
+
+    name = models.CharField(max_length=120, unique=True)
+    position = models.PositiveIntegerField(help_text="1 comes first.")
+    condition: Any = models.JSONField(default=dict, blank=True)
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.REAL_TIME)
+    application = models.CharField(max_length=10, choices=Application, default=Application.SUGGEST)
+    threshold = models.FloatField(
+        default=50,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text="The least match score that counts as confident.",
+    )
+    fallback = ArrayField(
+        models.CharField(max_length=12, choices=Fallback),
+        default=list,
+        blank=True,
+        help_text="Tried in order; ends in hold.",
+    )
+    language = models.CharField(
+        max_length=10,
+        choices=Language,
+        default=Language.REQUIRED,
+        help_text="Required: only reps who speak it, as long as one of those left does.",
+    )
+    needs_working_now = models.BooleanField(default=False, help_text="Only reps within their working hours.")
+    first_touch_target_minutes = models.PositiveIntegerField(null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("position", "id")
+        verbose_name_plural = "policies"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["position"], name="policy_position_once", deferrable=models.Deferrable.DEFERRED
+            ),
+            models.CheckConstraint(
+                condition=Q(threshold__gte=0, threshold__lte=100), name="policy_threshold_range"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CapacitySettings(models.Model):
+    """The bounds of the capacity bands and what lowers priority. One row."""
+
+    available_up_to_pct = models.FloatField(default=70)
+    near_up_to_pct = models.FloatField(default=90)
+    at_up_to_pct = models.FloatField(default=100)
+    high_match_score = models.FloatField(default=70, help_text="Reps near capacity get only matches this good.")
+    near_capacity_penalty = models.FloatField(default=0.3, help_text="In log-odds, as all penalties.")
+    assigned_today_penalty = models.FloatField(default=0.1, help_text="For each beyond the comfortable day.")
+    pipeline_penalty = models.FloatField(default=0.1, help_text="At twice the peers' average pipeline value.")
+    absence_ahead_penalty = models.FloatField(default=0.3)
+    absence_horizon_hours = models.FloatField(default=48)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "capacity settings"
+        constraints = (
+            models.CheckConstraint(condition=Q(id=1), name="capacity_settings_one_row"),
+            models.CheckConstraint(
+                condition=Q(available_up_to_pct__gt=0)
+                & Q(available_up_to_pct__lt=F("near_up_to_pct"))
+                & Q(near_up_to_pct__lt=F("at_up_to_pct"))
+                & Q(at_up_to_pct__lte=100),
+                name="capacity_bounds_ordered",
+            ),
+            models.CheckConstraint(
+                condition=Q(high_match_score__gte=0, high_match_score__lte=100), name="capacity_high_match_range"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return "Capacity settings"
+
+
+class ConfigurationVersion(models.Model):
+    """A published configuration, frozen. The one with the highest number is live."""
+
+    number = models.PositiveIntegerField(unique=True)
+    content: Any = models.JSONField()
+    content_hash = models.CharField(max_length=64)
+    note = models.CharField(max_length=200, blank=True)
+    published_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    published_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"Configuration {self.number}"
