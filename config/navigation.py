@@ -1,9 +1,123 @@
-"""The main navigation: which pages a role sees, under the specification's own names."""
+"""The main navigation: which pages a role sees, under the specification's own names.
 
+A page is linked once its URL name resolves, so a page that is not built yet is not offered. The item whose address
+is the longest prefix of the page's own is the current one, so a record's page marks its list.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from reps.models import User
+from reps.permissions import may
+
+
+@dataclass(frozen=True)
+class Item:
+    label: str
+    url_name: str
+    permission: str
+    url: str = ""
+    is_current: bool = False
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    label: str
+    items: tuple[Item, ...]
+
+
+SECTIONS = (
+    Section(
+        "",
+        (
+            Item("Routing Queue", "queue", "see_queue"),
+            Item("My Work", "my_work", "see_records"),
+            Item("Opportunities", "opportunities", "see_records"),
+            Item("Accounts", "accounts", "see_records"),
+            Item("Contacts", "contacts", "see_records"),
+        ),
+    ),
+    Section(
+        "Analytics",
+        (
+            Item("Routing", "analytics_routing", "see_analytics"),
+            Item("Model", "analytics_model", "see_analytics"),
+            Item("Coverage", "analytics_coverage", "see_analytics"),
+        ),
+    ),
+    Section(
+        "Settings",
+        (
+            Item("Routing Rules", "rules", "see_configuration"),
+            Item("Territories", "territories", "see_configuration"),
+            Item("Rep Profiles", "reps", "see_people"),
+            Item("Teams", "teams", "see_people"),
+            Item("Policies", "policies", "see_configuration"),
+            Item("Experiments", "experiments", "see_configuration"),
+            Item("Products", "products", "see_records"),
+            Item("Vocabulary", "vocabulary", "import_records"),
+            Item("Imports", "imports", "import_records"),
+            Item("Custom Fields", "custom_fields", "edit_organisation"),
+            Item("Organisation", "organisation", "edit_organisation"),
+            Item("API Tokens", "tokens", "make_tokens"),
+            Item("Users", "users", "edit_users"),
+        ),
+    ),
+)
+
+REP_TABS = (
+    Item("My Work", "my_work", "see_records"),
+    Item("Pipeline", "opportunities", "see_records"),
+    Item("Profile", "my_profile", "edit_own_profile"),
+    Item("Fairness", "fairness", "see_records"),
+)
+TABS = (
+    Item("Queue", "queue", "see_queue"),
+    Item("Opportunities", "opportunities", "see_records"),
+    Item("Reps", "reps", "see_people"),
+    Item("Rules", "rules", "see_configuration"),
+    Item("Analytics", "analytics_routing", "see_analytics"),
+)
+
+# Numbers beside an item, by URL name. An app's page adds its own here: {"queue": waiting_count}.
+COUNTS: dict[str, Callable[[User], int]] = {}
+
+
+@cache
+def address(url_name: str) -> str:
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        return ""
+
+
+def offered(items: Iterable[Item], user: User, path: str, counts: dict[str, int]) -> tuple[Item, ...]:
+    """The items that exist and that the user may see, the current one marked."""
+    found = [
+        replace(item, url=address(item.url_name), count=counts.get(item.url_name))
+        for item in items
+        if address(item.url_name) and may(user, item.permission)
+    ]
+    here = max((item.url for item in found if path.startswith(item.url)), key=len, default=None)
+    return tuple(replace(item, is_current=item.url == here) for item in found)
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    return {}
+    user = getattr(request, "user", None)
+    if not isinstance(user, User) or getattr(request, "htmx", False):
+        return {}  # nobody to navigate, or a region of a page: the frame is there already
+    counts = {name: count(user) for name, count in COUNTS.items() if address(name)}
+    everything = offered((item for section in SECTIONS for item in section.items), user, request.path, counts)
+    by_name = {item.url_name: item for item in everything}
+    sections = [
+        Section(section.label, tuple(by_name[item.url_name] for item in section.items if item.url_name in by_name))
+        for section in SECTIONS
+    ]
+    tabs = offered(REP_TABS if user.role == User.Role.REP else TABS, user, request.path, counts)
+    return {"navigation": [section for section in sections if section.items], "tabs": tabs[:4]}

@@ -3,6 +3,12 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from config import views
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.home, name="home"),
+    path("", include("reps.urls")),
+    path("", include("crm.urls")),
+    path("styleguide/", views.styleguide, name="styleguide"),
     path("admin/", admin.site.urls),
 ]

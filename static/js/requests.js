@@ -55,6 +55,11 @@
   // --- errors in words ---------------------------------------------------------------------------
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr } = event.detail;
+    if (xhr.responseURL && new URL(xhr.responseURL).pathname === document.body.dataset.login) {
+      event.detail.shouldSwap = false;
+      fail("You were signed out. Sign in in another window, then try again: what you typed is still here.");
+      return;
+    }
     const is_html = (xhr.getResponseHeader("Content-Type") ?? "").startsWith("text/html");
     if (xhr.status === 422 && is_html) { // a form with its errors takes the form's place
       event.detail.shouldSwap = true;
@@ -90,6 +95,7 @@
       return;
     }
     form.setAttribute("aria-busy", "true");
+    setTimeout(() => form.removeAttribute("aria-busy"), 10000); // a download leaves the page where it is
   }, true);
   const release = (form) => form?.removeAttribute?.("aria-busy");
   document.addEventListener("htmx:afterRequest", (event) => release(event.detail.elt.closest("form")));

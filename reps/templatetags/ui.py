@@ -1,0 +1,171 @@
+"""How numbers, times and people are written on a page, and the small components made of them."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.forms import BaseForm, BoundField
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+NBSP = "\N{NO-BREAK SPACE}"
+SYMBOLS = {
+    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "CAD": "CA$", "AUD": "A$", "BRL": "R$", "MXN": "MX$",
+}  # fmt: skip
+WITHOUT_MINOR_UNIT = {"JPY", "KRW", "CLP", "VND", "ISK"}
+BAND_CLASSES = {"available": "", "near capacity": "near", "at capacity": "at", "over capacity": "over"}
+BAND_TONES = {"available": "good", "near capacity": "warn", "at capacity": "hot", "over capacity": "bad"}
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+
+
+@register.filter
+def money(amount: Decimal | float | int | None, currency: str = "") -> str:
+    """`$180,000`, `€42.50`, `CHF 9,000`: minor units only where there are some."""
+    if amount is None or amount == "":
+        return "–"
+    value = Decimal(str(amount))
+    whole = value == value.to_integral_value() or currency in WITHOUT_MINOR_UNIT
+    number = f"{abs(value):,.0f}" if whole else f"{abs(value):,.2f}"
+    symbol = SYMBOLS.get(currency) or (f"{currency}{NBSP}" if currency else "")
+    return f"{'−' if value < 0 else ''}{symbol}{number}"
+
+
+@register.filter
+def short_money(amount: Decimal | float | int | None, currency: str = "") -> str:
+    """`$1.2M`, `$50K`: for places where the magnitude is enough."""
+    if amount is None or amount == "":
+        return "–"
+    value = float(amount)
+    symbol = SYMBOLS.get(currency) or (f"{currency}{NBSP}" if currency else "")
+    for bound, unit in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
+        if abs(value) >= bound:
+            return f"{symbol}{value / bound:.3g}{unit}"
+    return f"{symbol}{value:,.0f}"
+
+
+@register.filter
+def percent(share: Decimal | float | int | None) -> str:
+    """A share of one as `76 %`."""
+    return "–" if share is None else f"{round(float(share) * 100)}{NBSP}%"
+
+
+@register.filter
+def initials(name: object) -> str:
+    words = [word for word in str(name or "").replace(".", " ").replace("@", " ").split() if word[0].isalnum()]
+    if not words:
+        return "?"
+    return (words[0][0] + words[-1][0] if len(words) > 1 else words[0][:2]).upper()
+
+
+@register.filter
+def band_class(band: object) -> str:
+    return BAND_CLASSES.get(str(band).replace("_", " "), "")
+
+
+@register.filter
+def band_tone(band: object) -> str:
+    return BAND_TONES.get(str(band).replace("_", " "), "")
+
+
+def age_words(moment: datetime, now: datetime, *, ago: bool = False) -> str:
+    """Relative up to a day, a date beyond; `page.js` repeats these words in the browser."""
+    seconds = (now - moment).total_seconds()
+    if abs(seconds) >= DAY:
+        local = timezone.localtime(moment)
+        return date_format(local, "j M" if local.year == timezone.localtime(now).year else "j M Y")
+    if abs(seconds) < MINUTE:
+        return "in a moment" if seconds < 0 else "just now"
+    minutes = abs(seconds) < HOUR
+    words = f"{int(abs(seconds) // (MINUTE if minutes else HOUR))}{NBSP}{'min' if minutes else 'h'}"
+    return f"in {words}" if seconds < 0 else f"{words} ago" if ago else words
+
+
+@register.simple_tag
+def age(moment: datetime | None, *, ago: bool = False) -> SafeString | str:
+    """A `<time>` with a relative age and, on hover, the exact moment in the reader's zone."""
+    if moment is None:
+        return "–"
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" data-age="{}"{} title="{} {}">{}</time>',
+        moment.isoformat(),
+        date_format(local, "j M Y"),
+        " data-ago" if ago else "",
+        date_format(local, "j M Y, H:i"),
+        local.tzname() or "",
+        age_words(moment, timezone.now(), ago=ago),
+    )
+
+
+@register.simple_tag
+def moment(value: datetime | None, template_format: str = "j M Y, H:i") -> SafeString | str:
+    """A `<time>` that shows the moment itself, in the reader's zone."""
+    if value is None:
+        return "–"
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{} {}">{}</time>',
+        value.isoformat(),
+        date_format(local, "j M Y, H:i:s"),
+        local.tzname() or "",
+        date_format(local, template_format),
+    )
+
+
+@register.inclusion_tag("components/face.html")
+def face(name: object, *, key: int | None = None, large: bool = False) -> dict[str, Any]:
+    """A round face with initials; the tint is the same wherever this person is shown."""
+    tint = ("", "b", "c", "d")[(key if key is not None else sum(map(ord, str(name)))) % 4]
+    return {"name": name, "tint": tint, "large": large}
+
+
+@register.inclusion_tag("components/load.html")
+def load_bar(open_count: int, maximum: int | None, *, band: object = None, words: bool = False) -> dict[str, Any]:
+    """A load as a bar with its number: `19 of 25`, and the band in words where asked."""
+    share = open_count / maximum if maximum else None
+    label = str(band or "").replace("_", " ")
+    return {
+        "open_count": open_count,
+        "maximum": maximum,
+        "share": share,
+        "width": min(100, round((share or 0) * 100)),
+        "band": label,
+        "words": words and bool(label),
+    }
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, *, unit: str = "", css: str = "", mark: bool = True) -> dict[str, Any]:
+    """One field of a form: label above, help below, error beside."""
+    kind = getattr(bound.field.widget, "input_type", "")
+    return {
+        "field": bound,
+        "unit": unit,
+        "css": css,
+        "is_check": kind == "checkbox" and not bound.use_fieldset,
+        "optional": mark and not bound.field.required and kind != "checkbox",
+    }
+
+
+@register.inclusion_tag("components/error_summary.html")
+def error_summary(form: BaseForm) -> dict[str, Any]:
+    """What is wrong with a form, each line linked to its field."""
+    wrong = [(bound, bound.errors) for bound in form if bound.errors and not bound.is_hidden]
+    hidden = [error for bound in form.hidden_fields() for error in bound.errors]
+    return {"fields": wrong, "others": [*form.non_field_errors(), *hidden]}
+
+
+@register.inclusion_tag("components/tag.html")
+def tag(word: object, tone: str = "") -> dict[str, Any]:
+    """A status: a word in a tint."""
+    return {"word": word, "tone": tone}
+
+
+@register.inclusion_tag("components/score.html")
+def score(value: float | None) -> dict[str, Any]:
+    return {"value": None if value is None else round(value)}
