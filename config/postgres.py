@@ -294,7 +294,7 @@ def _becomes_ready(server: Server) -> bool:
     """Wait for a server that lives but does not answer yet; end one that cannot be reached at its socket."""
     deadline = time.monotonic() + START_SECONDS
     unreachable = 0
-    while _postmaster(server.data) and time.monotonic() < deadline and unreachable < 20:
+    while _postmaster(server.data) and time.monotonic() < deadline and unreachable < 10:
         answer = _readiness(server.socket)
         if answer == 0:
             return True
