@@ -12,15 +12,31 @@ from django.utils import timezone
 from crm.models.accounts import Account, Contact, SizeBand
 from crm.models.products import Product
 from reps.models import Rep, User
+from reps.models.kept import KeptFieldsModel
 
 
-class Opportunity(models.Model):
+class Opportunity(KeptFieldsModel):
     """The one thing that is routed. A converted lead keeps its row, owner and history.
 
     The attributes that routing reads (industry, size, place, language, ...) are kept on the row: filled from the
     account and contact when the opportunity comes in, so that a decision's facts are in one place and a later edit
     of the account does not change what was decided on.
     """
+
+    KEPT_BY_SERVICES = frozenset(
+        {
+            "owner",
+            "stage",
+            "closed_at",
+            "assigned_at",
+            "first_touch_at",
+            "routing",
+            "routing_since",
+            "is_locked",
+            "locked_by",
+            "lock_reason",
+        }
+    )
 
     class Kind(models.TextChoices):
         LEAD = "lead", "Lead"

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
+from reps.models.kept import KeptFieldsModel
 from reps.models.people import Team, User, check_time_zone
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -57,8 +58,10 @@ class RoleTemplate(models.Model):
         return self.name
 
 
-class Rep(models.Model):
+class Rep(KeptFieldsModel):
     """Somebody whom opportunities are assigned to. May be without a user (known from an import only)."""
+
+    KEPT_BY_SERVICES = frozenset({"load", "pending", "pipeline_value", "turn_finish", "turns_taken"})
 
     class Seniority(models.IntegerChoices):
         JUNIOR = 1, "Junior"

@@ -1,0 +1,58 @@
+"""Load and the four bands.
+
+    load_pct = 100 · committed / maximum
+    available  ≤ 70 <  near capacity  ≤ 90 <  at capacity  ≤ 100 <  over capacity
+
+The band is that of the load *before* an assignment. `load` (open opportunities owned) is what people are shown;
+`committed` (load + pending suggestions + batch proposals) is what limits are held against, or fifty suggestions
+would all name the same rep. Source: predictive-routing specification, Capacity Thresholds. What a band means for
+routing is decided in routing.engine.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Band(IntEnum):
+    AVAILABLE = 0
+    NEAR = 1
+    AT = 2
+    OVER = 3
+
+    @property
+    def label(self) -> str:
+        return ("available", "near capacity", "at capacity", "over capacity")[self]
+
+
+@dataclass(frozen=True)
+class BandBounds:
+    """Upper bounds of the first three bands, in per cent, each inclusive. Raises ValueError when out of order."""
+
+    available_up_to: float = 70.0
+    near_up_to: float = 90.0
+    at_up_to: float = 100.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.available_up_to < self.near_up_to < self.at_up_to <= 100:
+            raise ValueError("the bounds must rise: 0 < available < near < at ≤ 100")
+
+
+def load_pct(count: npt.ArrayLike, maximum: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Count in per cent of the maximum; a maximum of 0 is infinitely full."""
+    counts, maxima = np.asarray(count, dtype=float), np.asarray(maximum, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(maxima > 0, 100.0 * counts / maxima, np.inf)
+
+
+def bands(pct: npt.ArrayLike, bounds: BandBounds) -> npt.NDArray[np.int64]:
+    """The band (a `Band` value) of each load percentage. A bound belongs to the band below it."""
+    edges = [bounds.available_up_to, bounds.near_up_to, bounds.at_up_to]
+    return np.searchsorted(edges, np.asarray(pct, dtype=float), side="left")
+
+
+def band(count: int, maximum: int, bounds: BandBounds = BandBounds()) -> Band:  # noqa: B008 - frozen
+    """The band of one rep."""
+    return Band(int(bands(load_pct(count, maximum), bounds)))

@@ -1,0 +1,277 @@
+"""A published configuration as the ladder uses it: territories, rules, policies, capacity settings.
+
+`Configuration.from_content` compiles the frozen JSON of a version once; it raises ConfigurationError naming the part
+that cannot be, so that a version which cannot be used is never published.
+"""
+
+import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crm.engine.conditions import BUILT_IN, ConditionError, Field, Predicate, compile_condition
+from reps.engine.capacity import BandBounds
+
+# What a condition's fields say about how specific a territory is: an account list beats a postal range beats ...
+SPECIFICITY = {"account_id": 32, "postal_code": 16, "city": 12, "region": 8, "country": 4}
+SKILL_REQUIREMENTS = ("industry", "product", "language", "competitor", "certification")
+REQUIREMENTS = (*SKILL_REQUIREMENTS, "selling_style", "deal_size", "tier", "seniority", "technical_depth")
+SAME_AS_OPPORTUNITY = ("industry", "product", "language", "competitor", "deal_size")
+
+
+class ConfigurationError(ValueError):
+    """A configuration that cannot be used. `part` names the rule, territory or policy."""
+
+    def __init__(self, part: str, message: str) -> None:
+        super().__init__(f"{part}: {message}")
+        self.part, self.message = part, message
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """A team or a rep, from a day to a day, both inclusive."""
+
+    team_id: int | None = None
+    rep_id: int | None = None
+    starts_on: datetime.date | None = None
+    ends_on: datetime.date | None = None
+
+    def holds_on(self, day: datetime.date) -> bool:
+        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
+
+
+@dataclass(frozen=True)
+class Territory:
+    """`lineage` is the territory itself, then its ancestors upwards."""
+
+    id: int
+    name: str
+    matches: Predicate
+    coverage: tuple[Coverage, ...]
+    lineage: tuple[int, ...]
+    specificity: int
+
+
+@dataclass(frozen=True)
+class Rule:
+    id: int
+    name: str
+    matches: Predicate
+    action: str
+    rep_id: int | None = None
+    team_id: int | None = None
+    excluded: tuple[int, ...] = ()
+    required_field: str = ""
+    required_value: str = ""
+    starts_at: datetime.datetime | None = None
+    ends_at: datetime.datetime | None = None
+
+    def holds_at(self, at: datetime.datetime) -> bool:
+        return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
+
+
+@dataclass(frozen=True)
+class Policy:
+    id: int | None
+    name: str
+    matches: Predicate
+    mode: str = "real_time"
+    application: str = "suggest"
+    threshold: float = 50.0
+    fallback: tuple[str, ...] = ()
+    language: str = "required"
+    needs_working_now: bool = False
+    first_touch_target_minutes: int | None = None
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """Bounds of the bands and the penalties (log-odds) that lower priority but are no odds of winning."""
+
+    bounds: BandBounds = BandBounds()
+    high_match_score: float = 70.0
+    near_capacity_penalty: float = 0.3
+    assigned_today_penalty: float = 0.1
+    pipeline_penalty: float = 0.1
+    absence_ahead_penalty: float = 0.3
+    absence_horizon_hours: float = 48.0
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Territories stand in the order in which they win; rules and policies by position."""
+
+    number: int
+    territories: tuple[Territory, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    capacity: Capacity = field(default_factory=Capacity)
+    default_team_id: int | None = None
+    default_language: str = "English"
+    manager_ids: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+    by_id: Mapping[int, Territory] = field(default_factory=dict)
+
+    @classmethod
+    def from_content(cls, number: int, content: Mapping[str, Any]) -> "Configuration":
+        fields = condition_fields(content.get("custom_fields", ()))
+        territories = _territories(content.get("territories", ()), fields)
+        return cls(
+            number=number,
+            territories=tuple(sorted(territories.values(), key=_winning_order)),
+            rules=tuple(_rule(row, fields) for row in content.get("rules", ())),
+            policies=tuple(_policy(row, fields) for row in content.get("policies", ())),
+            capacity=_capacity(content.get("capacity", {})),
+            default_team_id=content.get("default_team_id"),
+            default_language=content.get("default_language", "English"),
+            manager_ids={int(team): tuple(ids) for team, ids in content.get("managers", {}).items()},
+            by_id=territories,
+        )
+
+
+def condition_fields(custom: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
+    """The built-in fields and the organisation's own (rows with key, label, type, choices)."""
+    types = {"choice": "text"}
+    own = {
+        f"custom.{row['key']}": Field(
+            f"custom.{row['key']}", row["label"], types.get(row["type"], row["type"]), tuple(row.get("choices", ()))
+        )
+        for row in custom
+    }
+    return BUILT_IN | own
+
+
+def _winning_order(territory: Territory) -> tuple[int, int, int]:
+    return (-len(territory.lineage), -territory.specificity, territory.id)
+
+
+def _compiled(part: str, condition: Mapping[str, Any], fields: Mapping[str, Field]) -> Predicate:
+    try:
+        return compile_condition(condition, fields)
+    except ConditionError as error:
+        raise ConfigurationError(part, str(error)) from error
+
+
+def _territories(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Field]) -> dict[int, Territory]:
+    by_id = {row["id"]: row for row in rows}
+    found: dict[int, Territory] = {}
+    for row in rows:
+        part = f"Territory “{row['name']}”"
+        lineage = _lineage(row["id"], by_id, part)
+        tests = tuple(_compiled(part, by_id[id_]["condition"], fields) for id_ in lineage)
+        found[row["id"]] = Territory(
+            id=row["id"],
+            name=row["name"],
+            matches=_every(tests),
+            coverage=tuple(_coverage(item) for item in row.get("coverage", ())),
+            lineage=lineage,
+            specificity=_specificity(row["condition"]),
+        )
+    return found
+
+
+def _every(tests: tuple[Predicate, ...]) -> Predicate:
+    """A child lies inside its parents: all conditions of the lineage hold."""
+    return tests[0] if len(tests) == 1 else lambda facts: all(test(facts) for test in tests)
+
+
+def _lineage(start: int, by_id: Mapping[int, Mapping[str, Any]], part: str) -> tuple[int, ...]:
+    lineage: list[int] = []
+    current: int | None = start
+    while current is not None and current in by_id:
+        if current in lineage:
+            raise ConfigurationError(part, "is its own ancestor")
+        lineage.append(current)
+        current = by_id[current].get("parent_id")
+    return tuple(lineage)
+
+
+def _specificity(condition: Mapping[str, Any]) -> int:
+    return sum(SPECIFICITY.get(name, 1) for name in set(tested_fields(condition)))
+
+
+def tested_fields(node: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the fields that a condition tests."""
+    if "field" in node:
+        yield str(node["field"])
+    for group in ("all", "any", "none"):
+        for member in node.get(group, ()):
+            yield from tested_fields(member)
+
+
+def _coverage(row: Mapping[str, Any]) -> Coverage:
+    return Coverage(
+        team_id=row.get("team_id"),
+        rep_id=row.get("rep_id"),
+        starts_on=_date(row.get("starts_on")),
+        ends_on=_date(row.get("ends_on")),
+    )
+
+
+def _date(text: str | None) -> datetime.date | None:
+    return None if text is None else datetime.date.fromisoformat(text)
+
+
+def _moment(text: str | None) -> datetime.datetime | None:
+    return None if text is None else datetime.datetime.fromisoformat(text)
+
+
+def _rule(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Rule:
+    part = f"Rule “{row['name']}”"
+    if row["action"] == "require":
+        check_requirement(part, row.get("required_field", ""), row.get("required_value", ""))
+    return Rule(
+        id=row["id"],
+        name=row["name"],
+        matches=_compiled(part, row["condition"], fields),
+        action=row["action"],
+        rep_id=row.get("rep_id"),
+        team_id=row.get("team_id"),
+        excluded=tuple(row.get("excluded", ())),
+        required_field=row.get("required_field", ""),
+        required_value=row.get("required_value", ""),
+        starts_at=_moment(row.get("starts_at")),
+        ends_at=_moment(row.get("ends_at")),
+    )
+
+
+def check_requirement(part: str, field_name: str, value: str) -> None:
+    """Raises ConfigurationError for a requirement that cannot be met by anybody's profile."""
+    if field_name not in REQUIREMENTS:
+        raise ConfigurationError(part, f"cannot require “{field_name}” (use {', '.join(REQUIREMENTS)})")
+    if not value and field_name not in SAME_AS_OPPORTUNITY:
+        raise ConfigurationError(part, f"say which {field_name.replace('_', ' ')} is required")
+    if field_name in ("seniority", "technical_depth") and not value.isdigit():
+        raise ConfigurationError(part, f"{field_name.replace('_', ' ')} is a number: “{value}” is not one")
+
+
+def _policy(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Policy:
+    return Policy(
+        id=row["id"],
+        name=row["name"],
+        matches=_compiled(f"Policy “{row['name']}”", row["condition"], fields),
+        mode=row.get("mode", "real_time"),
+        application=row.get("application", "suggest"),
+        threshold=float(row.get("threshold", 50)),
+        fallback=tuple(row.get("fallback", ())),
+        language=row.get("language", "required"),
+        needs_working_now=bool(row.get("needs_working_now", False)),
+        first_touch_target_minutes=row.get("first_touch_target_minutes"),
+    )
+
+
+def _capacity(row: Mapping[str, Any]) -> Capacity:
+    if not row:
+        return Capacity()
+    try:
+        bounds = BandBounds(row["available_up_to_pct"], row["near_up_to_pct"], row["at_up_to_pct"])
+    except ValueError as error:
+        raise ConfigurationError("Capacity settings", str(error)) from error
+    return Capacity(
+        bounds=bounds,
+        high_match_score=row["high_match_score"],
+        near_capacity_penalty=row["near_capacity_penalty"],
+        assigned_today_penalty=row["assigned_today_penalty"],
+        pipeline_penalty=row["pipeline_penalty"],
+        absence_ahead_penalty=row["absence_ahead_penalty"],
+        absence_horizon_hours=row["absence_horizon_hours"],
+    )

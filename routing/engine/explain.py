@@ -1,0 +1,389 @@
+"""A decision in sentences: why this rep, why not another, what would change it.
+
+Takes what was stored (steps, effects, exits) and the names to say it with; says nothing that the data does not carry.
+What it does not do: HTML, and looking names up.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from routing.engine.facts import OpportunityFacts
+from routing.engine.ladder import Exit
+from routing.engine.model import CAPACITY, DEAL, DIMENSION_LABELS, DIMENSIONS, EFFECT_DIMENSION, HISTORY, SKILLS
+from routing.engine.model import TERRITORY as TERRITORY_PART
+
+SMALL = 0.005  # an effect below this, in log-odds, is not worth a word
+
+
+@dataclass(frozen=True)
+class Names:
+    """What ids are called. An id without a name is said as "somebody who has left"."""
+
+    reps: Mapping[int, str] = field(default_factory=dict)
+    teams: Mapping[int, str] = field(default_factory=dict)
+    territories: Mapping[int, str] = field(default_factory=dict)
+    rules: Mapping[int, str] = field(default_factory=dict)
+    currency: str = "USD"
+
+    def rep(self, rep_id: int | None) -> str:
+        return self.reps.get(rep_id or 0, "somebody who has left")
+
+    def team(self, team_id: int | None) -> str:
+        return self.teams.get(team_id or 0, "no team")
+
+    def rule(self, rule_id: int | None) -> str:
+        return self.rules.get(rule_id or 0, "a deleted rule")
+
+    def territory(self, territory_id: int | None) -> str:
+        return self.territories.get(territory_id or 0, "a deleted territory")
+
+
+@dataclass(frozen=True)
+class RepMoment:
+    """What the sentences need of a rep at the moment of the decision. `away_until` None: present, or without an end."""
+
+    id: int
+    load: int
+    committed: int
+    max_open: int
+    week: int
+    max_new_per_week: int
+    is_away: bool = False
+    away_until: datetime.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the five dimensions: its share of the log-odds ratio as shown, and the sentence."""
+
+    label: str
+    value: float
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step of the ladder as it is shown."""
+
+    label: str
+    sentence: str
+    before: int
+    after: int
+    is_idle: bool
+
+
+# --- why this rep -------------------------------------------------------------------------------------------------
+
+
+def headline(
+    facts: OpportunityFacts, via: str, effects: Mapping[str, float], steps: Sequence[Mapping[str, Any]], names: Names
+) -> str:
+    """The one sentence of the queue: "knows Healthcare and speaks German"."""
+    if via in _HEADLINES:
+        return _HEADLINES[via](steps, names)
+    good = [phrase for phrase in (_effect_phrase(name, value, facts) for name, value in _by_weight(effects)) if phrase]
+    if good:
+        return _join(good[:3])
+    return "no one stands out for this one; reps are hard to tell apart here"
+
+
+def _find(steps: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next((step["found"] for step in reversed(steps) if step["name"] == name), {})
+    return found
+
+
+def _named(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    return "owns the account"
+
+
+def _covering(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    return f"stands in for {names.rep(_find(steps, 'named_account').get('owner'))}, who owns the account and is away"
+
+
+def _by_rule(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    routed = [
+        step["found"] for step in steps if step["name"] == "rule" and step["found"]["action"] == "route_to_rep"
+    ]
+    return f"the rule “{names.rule(routed[0]['rule'] if routed else None)}” says so"
+
+
+def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    prediction = _find(steps, "prediction")
+    why = "nobody is a clear match" if prediction.get("why") == "not_confident" else "no match is open to more work"
+    return f"next in turn in {names.team(_find(steps, 'fallback').get('team'))}: {why}"
+
+
+_HEADLINES = {"named_account": _named, "covering": _covering, "rule": _by_rule, "round_robin": _in_turn}
+
+
+def _by_weight(effects: Mapping[str, float]) -> list[tuple[str, float]]:
+    return sorted(((n, v) for n, v in effects.items() if v > SMALL), key=lambda item: (-item[1], item[0]))
+
+
+def _effect_phrase(name: str, value: float, facts: OpportunityFacts) -> str:
+    """What a positive effect says of the rep; empty where there is nothing to say."""
+    phrases = {
+        "industry_tag": f"knows {facts.industry}",
+        "product_tag": f"sells {facts.product}",
+        "speaks_language": f"speaks {facts.language}",
+        "competitor_displaced": f"has won against {_join(facts.competitors)}",
+        "certification_fits": "holds a fitting certificate",
+        "technical_depth_fits": f"is technical enough for complexity {facts.complexity}",
+        "covers_territory": "covers this territory",
+        "deal_size_fits": "is at home with deals of this size",
+        "load_above_80": "has more room than others",
+    }
+    return phrases.get(name, "")
+
+
+def _lack_phrase(name: str, facts: OpportunityFacts) -> str:
+    """What a negative effect says of the rep."""
+    phrases = {
+        "industry_tag": f"has no {facts.industry} tag",
+        "product_tag": f"is not certified on {facts.product}",
+        "speaks_language": f"does not state {facts.language}",
+        "competitor_displaced": f"has not displaced {_join(facts.competitors)}",
+        "certification_fits": "holds no fitting certificate",
+        "technical_depth_fits": f"has less technical depth than complexity {facts.complexity} asks for",
+        "covers_territory": "covers this territory less directly than others",
+        "deal_size_fits": "this size is outside the declared range",
+        "load_above_80": "is loaded above 80 %",
+    }
+    return phrases.get(name, "")
+
+
+def parts(
+    facts: OpportunityFacts, part_values: Sequence[float], effects: Mapping[str, float], has_history: bool
+) -> list[Part]:
+    """The five dimensions; the values shown add up to the shown sum (`shown_sum`)."""
+    shown = round_to_sum(part_values, 2)
+    return [
+        Part(DIMENSION_LABELS[name], shown[i], _part_sentence(i, facts, effects, has_history))
+        for i, name in enumerate(DIMENSIONS)
+    ]
+
+
+def shown_sum(part_values: Sequence[float]) -> float:
+    """The log-odds ratio as shown: two decimals, the sum of the parts as shown."""
+    return round(sum(part_values), 2)
+
+
+def round_to_sum(values: Sequence[float], decimals: int) -> list[float]:
+    """Values rounded so that they add up to the rounded sum (largest remainder)."""
+    unit = 10**decimals
+    floors = [int(value * unit // 1) for value in values]
+    missing = round(sum(values) * unit) - sum(floors)
+    order = sorted(range(len(values)), key=lambda i: (floors[i] - values[i] * unit, i))
+    for i in order[:missing]:
+        floors[i] += 1
+    return [value / unit for value in floors]
+
+
+_NOTHING = {
+    SKILLS: "nothing declared tells this rep from the others here",
+    TERRITORY_PART: "the same for everybody who is left",
+    CAPACITY: "load makes no difference here",
+    HISTORY: "nothing learned from past deals has entered this score",
+    DEAL: "nothing about this deal tells this rep from the others",
+}
+
+
+def _part_sentence(part: int, facts: OpportunityFacts, effects: Mapping[str, float], has_history: bool) -> str:
+    own = {name: value for name, value in effects.items() if EFFECT_DIMENSION.get(name) == part}
+    said = [_effect_phrase(name, value, facts) for name, value in _by_weight(own)]
+    lacks = [_lack_phrase(name, facts) for name, value in sorted(own.items()) if value < -SMALL]
+    text = _join([phrase for phrase in said if phrase] + [phrase for phrase in lacks if phrase])
+    return text or _NOTHING[part]
+
+
+# --- how it was decided -------------------------------------------------------------------------------------------
+
+
+def ladder_lines(steps: Sequence[Mapping[str, Any]], names: Names) -> list[Line]:
+    """The trace, a line for each step."""
+    return [
+        Line(
+            label=_STEP_LABELS[step["name"]],
+            sentence=_SENTENCES[step["name"]](step["found"], names),
+            before=step["before"],
+            after=step["after"],
+            is_idle=step["before"] == step["after"],
+        )
+        for step in steps
+    ]
+
+
+_STEP_LABELS = {
+    "locked": "Lock",
+    "named_account": "Named account",
+    "territory": "Territory",
+    "rule": "Rule",
+    "rule_skipped": "Rule skipped",
+    "eligibility": "Eligible now",
+    "prediction": "Prediction",
+    "fallback": "Fallback",
+}
+
+
+def _say_named_account(found: Mapping[str, Any], names: Names) -> str:
+    owner = names.rep(found.get("owner"))
+    return {
+        "no_owner": "no rep owns the account",
+        "owner_left": "the account's owner has left, so it counts as unowned",
+        "owner": f"{owner} owns the account: goes there whatever the load",
+        "owner_away_covered": f"{owner} owns the account and is away; {names.rep(found.get('covering'))} stands in",
+        "owner_away": f"{owner} owns the account and is away: stays in {names.team(found.get('team'))}",
+    }[found["why"]]
+
+
+def _say_territory(found: Mapping[str, Any], names: Names) -> str:
+    if found["why"] == "not_used":
+        return "no territories are set up"
+    if found["why"] == "none":
+        return "no territory matches: everybody stays in"
+    text = names.territory(found["territory"])
+    if found["coverage_of"] is None:
+        return f"{text}: nobody covers it today"
+    if found["coverage_of"] != found["territory"]:
+        text += f", covered through {names.territory(found['coverage_of'])}"
+    if found.get("tied_with"):
+        text += f" (also inside {_join([names.territory(t) for t in found['tied_with']])}: the territories overlap)"
+    return text
+
+
+def _say_rule(found: Mapping[str, Any], names: Names) -> str:
+    verb = {
+        "route_to_rep": "routes to a rep",
+        "route_to_team": "routes to a team",
+        "exclude_reps": "excludes reps",
+        "require": "asks for something",
+    }[found["action"]]
+    return f"“{names.rule(found['rule'])}” {verb}"
+
+
+def _say_rule_skipped(found: Mapping[str, Any], names: Names) -> str:
+    why = (
+        "it would leave nobody"
+        if found["why"] == "would_leave_nobody"
+        else "it asks for a field that this opportunity leaves empty"
+    )
+    return f"“{names.rule(found['rule'])}” matches, but {why}"
+
+
+def _say_eligibility(found: Mapping[str, Any], names: Names) -> str:
+    words = {
+        "language": "without the language",
+        "away": "away",
+        "off_hours": "outside working hours",
+        "at_capacity": "at capacity",
+        "over_capacity": "over capacity",
+        "weekly_cap": "at the weekly cap",
+        "pipeline_cap": "at the pipeline cap",
+    }
+    out = [f"{count} {words[name]}" for name, count in found["out"].items()]
+    text = _join(out) if out else "everybody left can take it now"
+    if found.get("nobody_speaks"):
+        text += f"; nobody left speaks {found['nobody_speaks']}, so the language only counts in the score"
+    return text
+
+
+def _say_prediction(found: Mapping[str, Any], names: Names) -> str:
+    if found["why"] == "rule_named_the_rep":
+        return f"not asked: a rule named {names.rep(found['rep'])}"
+    if found["why"] == "nobody_eligible":
+        return f"nobody can take it (those near capacity only from a score of {found['high_match']:.0f})"
+    best = f"{names.rep(found['rep'])} {found['score']:.0f}, threshold {found['threshold']:.0f}"
+    return best if found["why"] == "best" else f"{best}: not confident enough"
+
+
+def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
+    if found["why"] == "round_robin":
+        return f"round-robin in {names.team(found['team'])}: {names.rep(found['rep'])} is next of {found['of']}"
+    if found["why"] == "manager":
+        return f"to the manager of {names.team(found['team'])}"
+    return "held in the queue until somebody can take it"
+
+
+_SENTENCES = {
+    "locked": lambda found, names: "locked: automation leaves it alone",
+    "named_account": _say_named_account,
+    "territory": _say_territory,
+    "rule": _say_rule,
+    "rule_skipped": _say_rule_skipped,
+    "eligibility": _say_eligibility,
+    "prediction": _say_prediction,
+    "fallback": _say_fallback,
+}
+
+
+# --- why not another ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """Why a rep was not chosen, and what would have to change."""
+
+    reason: str
+    change: str
+
+
+def why_not(
+    code: Exit,
+    moment: RepMoment,
+    *,
+    rule_name: str = "",
+    chosen: str = "",
+    gap: float | None = None,
+    missing: Sequence[str] = (),
+    near_up_to_pct: float = 90.0,
+    high_match: float = 70.0,
+) -> WhyNot:
+    """`gap`: the priority by which the chosen rep was ahead; `missing`: what this rep lacks, in words."""
+    if code is Exit.AWAY:
+        back = f"back on {moment.away_until:%d %b %H:%M}" if moment.away_until else "once marked as back"
+        return WhyNot("is away", back)
+    if code in (Exit.AT_CAPACITY, Exit.OVER_CAPACITY):
+        return WhyNot(
+            f"is at {100 * moment.committed / max(moment.max_open, 1):.0f} % of the maximum",
+            f"{_closings(moment, near_up_to_pct)} fewer open or suggested",
+        )
+    if code is Exit.WEEKLY_CAP:
+        return WhyNot(f"had {moment.week} of {moment.max_new_per_week} this week", "an assignment older than a week")
+    if code is Exit.LOWER_PRIORITY:
+        ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None else "")
+        return WhyNot(ahead, _join(list(missing)) or "a higher priority")
+    static = {
+        Exit.IN: ("was chosen", "–"),
+        Exit.NOT_THE_OWNER: ("does not own the account", "owning the account"),
+        Exit.NOT_THE_COVERING_REP: ("does not stand in for the owner", "being the covering rep"),
+        Exit.OUTSIDE_TERRITORY: ("does not cover the territory", "covering the territory"),
+        Exit.RULE: (f"left out by the rule “{rule_name}”", "another rule"),
+        Exit.LANGUAGE: ("does not speak the language", "stating the language"),
+        Exit.OFF_HOURS: ("is outside working hours", "the working day's begin"),
+        Exit.PIPELINE_CAP: ("would exceed the pipeline value cap", "a smaller pipeline or a higher cap"),
+        Exit.NOT_HIGH_MATCH: (f"is near capacity and scores below {high_match:.0f}", "a lower load"),
+    }
+    reason, change = static[code]
+    return WhyNot(reason, change)
+
+
+def _closings(moment: RepMoment, near_up_to_pct: float) -> int:
+    """How many must go until the rep is no more than near capacity."""
+    allowed = int(moment.max_open * near_up_to_pct / 100)
+    return max(moment.committed - allowed, 1)
+
+
+def missing_phrases(chosen: Mapping[str, float], other: Mapping[str, float], facts: OpportunityFacts) -> list[str]:
+    """What the other lacks against the chosen one, the heaviest first."""
+    gaps = {name: value - other.get(name, 0.0) for name, value in chosen.items()}
+    return [_lack_phrase(name, facts) for name, _ in _by_weight(gaps)][:2]
+
+
+def _join(phrases: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    items = [phrase for phrase in phrases if phrase]
+    if len(items) <= 1:
+        return items[0] if items else ""
+    return f"{', '.join(items[:-1])} and {items[-1]}"

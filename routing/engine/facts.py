@@ -1,0 +1,84 @@
+"""The opportunity as the router sees it: a frozen copy of the fields that a decision may use.
+
+Everything known only after assignment (touches, cycle length) is absent on purpose.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from crm.engine.conditions import normalise
+
+DEAL_SIZE_BANDS = ((10_000, "under 10K"), (50_000, "10K to 50K"), (100_000, "50K to 100K"), (250_000, "100K to 250K"))
+LARGEST_BAND = "250K and more"
+
+
+def deal_size_band(value: float | None) -> str | None:
+    """The bracket of a value in the base currency, None where the value is unknown."""
+    if value is None:
+        return None
+    return next((name for bound, name in DEAL_SIZE_BANDS if value < bound), LARGEST_BAND)
+
+
+@dataclass(frozen=True)
+class OpportunityFacts:
+    """`value` is in the base currency. Text is as stored; `tests` has it as conditions compare it."""
+
+    id: int
+    kind: str = "lead"
+    is_locked: bool = False
+    account_id: int | None = None
+    account_owner_id: int | None = None
+    source: str = ""
+    industry: str = ""
+    product: str = ""
+    country: str = ""
+    region: str = ""
+    city: str = ""
+    postal_code: str = ""
+    language: str = ""
+    size_band: str = ""
+    employees: int | None = None
+    urgency: str = ""
+    competitors: tuple[str, ...] = ()
+    complexity: int | None = None
+    lead_score: int | None = None
+    value: float | None = None
+    currency: str = ""
+    custom: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def tests(self) -> dict[str, Any]:
+        """The facts that conditions are evaluated on; custom fields under `custom.<key>`."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in _NOT_TESTED}
+        return normalise(plain | {f"custom.{key}": _custom(value) for key, value in self.custom.items()})
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data; fields at their default are left out, so that new fields keep old decisions replayable."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        plain = {name: value for name, value in values.items() if value != _DEFAULTS.get(name, _MISSING)}
+        return plain | ({"competitors": list(self.competitors)} if self.competitors else {})
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "OpportunityFacts":
+        return cls(**{**content, "competitors": tuple(content.get("competitors", ()))})
+
+
+_NOT_TESTED = {"id", "is_locked", "account_owner_id", "custom"}
+_MISSING = object()
+_DEFAULTS: dict[str, Any] = {
+    f.name: {} if f.name == "custom" else f.default for f in dataclasses.fields(OpportunityFacts)
+}
+
+
+def _custom(value: Any) -> Any:
+    """Dates of custom fields are stored as ISO text and compared as dates."""
+    if isinstance(value, str) and len(value) == 10 and value[4:5] == "-":
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value

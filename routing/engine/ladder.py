@@ -1,0 +1,485 @@
+"""The decision: from an opportunity and a roster to a verdict with its trace.
+
+`decide` is pure: the same inputs give the same verdict, bit for bit. The steps are those of the specification's ladder
+(lock, named account, territory, rules, eligibility, prediction, fallback); each narrows a mask over the roster and
+writes one line. Reps leave with an `Exit` code, so that "why not Bo" has an answer for everybody.
+"""
+
+import datetime
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from reps.engine.capacity import Band, bands, load_pct
+from routing.engine.configuration import SKILL_REQUIREMENTS, Configuration, Policy, Rule, Territory
+from routing.engine.facts import OpportunityFacts
+from routing.engine.model import REFERENCE_AT_LEAST, ROUNDING, MatchModel, Scores, columns, score, speaks
+from routing.engine.roster import Floats, Mask, Roster, RosterState
+from routing.engine.turns import Turn, next_turn
+
+
+class Exit(IntEnum):
+    """Why a rep is not in any more. Stored in traces: numbers are never reused."""
+
+    IN = 0
+    NOT_THE_OWNER = 1
+    OUTSIDE_TERRITORY = 2
+    RULE = 3
+    LANGUAGE = 4
+    AWAY = 5
+    OFF_HOURS = 6
+    AT_CAPACITY = 7
+    OVER_CAPACITY = 8
+    WEEKLY_CAP = 9
+    PIPELINE_CAP = 10
+    NOT_HIGH_MATCH = 11
+    LOWER_PRIORITY = 12
+    NOT_THE_COVERING_REP = 13
+
+
+RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a decision depends on. `seed` drives exploration; `at` is the moment decided for."""
+
+    facts: OpportunityFacts
+    roster: Roster
+    state: RosterState
+    configuration: Configuration
+    model: MatchModel
+    at: datetime.datetime
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the trace: the step's name, what it found (plain data), and how many reps were in before and after."""
+
+    name: str
+    found: dict[str, Any]
+    before: int
+    after: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {"name": self.name, "found": self.found, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`outcome`: assign, suggest, manager, hold or untouched; `via`: what decided. `exits` (n) and `scores` by rep."""
+
+    outcome: str
+    via: str
+    rep_id: int | None
+    team_id: int | None
+    policy: Policy
+    steps: tuple[Step, ...]
+    exits: npt.NDArray[np.int64]
+    scores: Scores | None
+    penalties: Floats | None
+    score: float | None = None
+    win_probability: float | None = None
+    priority: float | None = None
+    propensity: float = 1.0
+    exempt: bool = False
+    turn: Turn | None = None
+
+
+DEFAULT_POLICY = Policy(
+    id=None, name="Suggest everything", matches=lambda facts: True, fallback=("round_robin", "hold")
+)
+
+
+def decide(inputs: Inputs) -> Verdict:
+    """The verdict on one opportunity. Raises nothing for inputs that passed their constructors."""
+    return _Ladder(inputs).climb()
+
+
+@dataclass
+class _Ladder:
+    """One run down the ladder. Mutable while it runs; nothing of it outlives `climb`."""
+
+    inputs: Inputs
+    mask: Mask = field(init=False)
+    exits: npt.NDArray[np.int64] = field(init=False)
+    steps: list[Step] = field(init=False, default_factory=list)
+    covers: Floats = field(init=False)
+    policy: Policy = field(init=False)
+    scores: Scores | None = None
+    penalties: Floats | None = None
+    team_id: int | None = None
+    ruled_rep: int | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.inputs.roster)
+        self.mask = np.ones(n, dtype=bool)
+        self.exits = np.zeros(n, dtype=np.int64)
+        self.covers = np.zeros(n)
+        self.policy = self._policy()
+
+    # --- the climb --------------------------------------------------------------------------------------------
+
+    def climb(self) -> Verdict:
+        if self.inputs.facts.is_locked:
+            self._note("locked", {}, len(self.inputs.roster))
+            return self._verdict("untouched", "locked", None)
+        owner = self._named_account()
+        if owner is not None:
+            return owner
+        self._territory()
+        self._rules()
+        candidates = self.mask.copy()
+        self._score(candidates)
+        eligible = self._eligibility()
+        chosen = self._prediction(eligible)
+        if chosen is not None:
+            return chosen
+        return self._fallback(candidates, eligible)
+
+    def _policy(self) -> Policy:
+        tests = self.inputs.facts.tests
+        return next((p for p in self.inputs.configuration.policies if p.matches(tests)), DEFAULT_POLICY)
+
+    # --- 2. named account -------------------------------------------------------------------------------------
+
+    def _named_account(self) -> Verdict | None:
+        """The owner's verdict, or None when the ladder goes on."""
+        facts, roster, state = self.inputs.facts, self.inputs.roster, self.inputs.state
+        before = int(self.mask.sum())
+        owner_id = facts.account_owner_id
+        if owner_id is None:
+            self._note("named_account", {"why": "no_owner"}, before)
+            return None
+        if owner_id not in roster.index:
+            self._note("named_account", {"why": "owner_left", "owner": owner_id}, before)
+            return None
+        owner = roster.index[owner_id]
+        if not state.away[owner]:
+            return self._take(owner, "named_account", Exit.NOT_THE_OWNER, {"why": "owner", "owner": owner_id})
+        covering = state.covering.get(owner_id)
+        if covering in roster.index and self._open_to(roster.index[covering]):
+            found = {"why": "owner_away_covered", "owner": owner_id, "covering": covering}
+            return self._take(roster.index[covering], "covering", Exit.NOT_THE_COVERING_REP, found)
+        self.team_id = int(roster.team_ids[owner])
+        self._narrow(roster.team_ids == self.team_id, Exit.NOT_THE_OWNER)
+        self._note("named_account", {"why": "owner_away", "owner": owner_id, "team": self.team_id}, before)
+        return None
+
+    def _open_to(self, rep: int) -> bool:
+        """Whether a rep may take this opportunity as far as presence, capacity and caps go."""
+        return all(not blocked[rep] for _, blocked in self._blocks())
+
+    def _take(self, rep: int, via: str, exit_code: Exit, found: dict[str, Any]) -> Verdict:
+        before = int(self.mask.sum())
+        self._score(self.mask.copy())
+        only = np.zeros_like(self.mask)
+        only[rep] = True
+        self._narrow(only, exit_code)
+        self._note("named_account", found, before)
+        self.team_id = int(self.inputs.roster.team_ids[rep])
+        return self._choose(rep, via, exempt=via == "named_account")
+
+    # --- 3. territory -----------------------------------------------------------------------------------------
+
+    def _territory(self) -> None:
+        configuration, tests = self.inputs.configuration, self.inputs.facts.tests
+        before = int(self.mask.sum())
+        matching = [t for t in configuration.territories if t.matches(tests)]
+        if not matching:
+            self._note("territory", {"why": "none" if configuration.territories else "not_used"}, before)
+            return
+        best = matching[0]
+        covered_by, inside, team_id = self._coverage(best)
+        self.covers = inside
+        found = {"why": "matched", "territory": best.id, "coverage_of": covered_by}
+        also = [t.id for t in matching[1:] if t.id not in best.lineage and _ties(t, best)]
+        if also:
+            found["tied_with"] = also
+        self._narrow(inside > 0, Exit.OUTSIDE_TERRITORY)
+        if self.team_id is None:
+            self.team_id = team_id
+        self._note("territory", found, before)
+
+    def _coverage(self, territory: Territory) -> tuple[int | None, Floats, int | None]:
+        """Whose coverage counts (the nearest of the lineage that has any today), who is inside, and the one team."""
+        roster, day = self.inputs.roster, self.inputs.at.date()
+        for territory_id in territory.lineage:
+            current = [c for c in self.inputs.configuration.by_id[territory_id].coverage if c.holds_on(day)]
+            if not current:
+                continue
+            teams = {c.team_id for c in current if c.team_id is not None}
+            reps = {c.rep_id for c in current if c.rep_id is not None}
+            inside = np.where(np.isin(roster.team_ids, list(teams)), 0.5, 0.0)
+            inside = np.where(np.isin(roster.ids, list(reps)), 1.0, inside)
+            return territory_id, inside, next(iter(teams)) if len(teams) == 1 else None
+        return None, np.zeros(len(roster)), None
+
+    # --- 4. rules ---------------------------------------------------------------------------------------------
+
+    def _rules(self) -> None:
+        """First match wins for the two that route; exclusions and requirements all apply."""
+        tests, at = self.inputs.facts.tests, self.inputs.at
+        routed = False
+        for index, rule in enumerate(self.inputs.configuration.rules):
+            routes = rule.action in ("route_to_rep", "route_to_team")
+            if (routes and routed) or not rule.matches(tests) or not rule.holds_at(at):
+                continue
+            keep = self._kept_by(rule)
+            before = int(self.mask.sum())
+            found = {"rule": rule.id, "index": index, "action": rule.action}
+            if keep is None or not (self.mask & keep).any():
+                why = "not_given" if keep is None else "would_leave_nobody"
+                self._note("rule_skipped", found | {"why": why}, before)
+                continue
+            self._narrow(keep, Exit.RULE + RULE_STRIDE * index)
+            self._note("rule", found, before)
+            if routes:
+                routed = True
+                self.ruled_rep = rule.rep_id
+                self.team_id = rule.team_id or int(self.inputs.roster.team_ids[np.flatnonzero(keep)[0]])
+
+    def _kept_by(self, rule: Rule) -> Mask | None:
+        """The reps a rule leaves; None where it asks for the opportunity's own value and there is none."""
+        roster = self.inputs.roster
+        if rule.action == "route_to_rep":
+            return np.asarray(roster.ids == rule.rep_id)
+        if rule.action == "route_to_team":
+            return np.asarray(roster.team_ids == rule.team_id)
+        if rule.action == "exclude_reps":
+            return ~np.isin(roster.ids, rule.excluded)
+        return self._required(rule)
+
+    def _required(self, rule: Rule) -> Mask | None:
+        roster, facts = self.inputs.roster, self.inputs.facts
+        name, value = rule.required_field, rule.required_value
+        if name == "deal_size":
+            low, high, declared = roster.deal_size
+            amount = facts.value
+            return None if amount is None else declared & (low <= amount) & (amount <= high)
+        if name in SKILL_REQUIREMENTS:
+            wanted = (value,) if value else self._own_values(name)
+            if not wanted:
+                return None
+            return np.asarray(np.maximum.reduce([self._has_skill(name, item) for item in wanted]) > 0)
+        if name in ("seniority", "technical_depth"):
+            return np.asarray(getattr(roster, name) >= int(value))
+        return roster.attribute(name, value)
+
+    def _own_values(self, name: str) -> tuple[str, ...]:
+        facts = self.inputs.facts
+        if name == "competitor":
+            return facts.competitors
+        own = str(getattr(facts, name, ""))
+        return (own,) if own else ()
+
+    def _has_skill(self, kind: str, name: str) -> Floats:
+        if kind == "language":
+            return speaks(self.inputs.roster, name, self.inputs.configuration.default_language)
+        return self.inputs.roster.skill(kind, name)
+
+    # --- scores -----------------------------------------------------------------------------------------------
+
+    def _score(self, candidates: Mask) -> None:
+        """Scores against the average of those left after territory and rules, whatever their load and absence."""
+        enough = int(candidates.sum()) >= REFERENCE_AT_LEAST
+        reference = candidates if enough else np.ones_like(candidates)
+        found = columns(
+            self.inputs.facts,
+            self.inputs.roster,
+            self.inputs.state,
+            self.covers,
+            self.inputs.configuration.default_language,
+        )
+        self.scores = score(self.inputs.model, found, reference)
+        self.penalties = self._penalties()
+
+    def _penalties(self) -> Floats:
+        """What lowers priority and is no odds of winning (n × 4): near capacity, today, pipeline, absence ahead."""
+        roster, state, capacity = self.inputs.roster, self.inputs.state, self.inputs.configuration.capacity
+        near = self._bands == Band.NEAR
+        today = np.maximum(state.day + 1 - roster.max_new_per_day, 0)
+        average = state.pipeline_value.mean() if len(roster) else 0.0
+        pipeline = np.maximum(state.pipeline_value / average - 1, 0) if average > 0 else np.zeros(len(roster))
+        horizon = capacity.absence_horizon_hours * 3600
+        ahead = (state.absence_in >= 0) & (state.absence_in <= horizon)
+        return np.column_stack(
+            [
+                capacity.near_capacity_penalty * near,
+                capacity.assigned_today_penalty * today,
+                capacity.pipeline_penalty * np.minimum(pipeline, 3),
+                capacity.absence_ahead_penalty * ahead,
+            ]
+        )
+
+    @property
+    def _bands(self) -> npt.NDArray[np.int64]:
+        return bands(
+            load_pct(self.inputs.state.committed, self.inputs.roster.max_open),
+            self.inputs.configuration.capacity.bounds,
+        )
+
+    # --- 5. eligibility ---------------------------------------------------------------------------------------
+
+    def _eligibility(self) -> Mask:
+        """Who of those left may take it now (near capacity included; whether the match is high comes with the score)."""
+        before = int(self.mask.sum())
+        out: dict[str, int] = {}
+        language = self._language()
+        if language is not None:
+            out["language"] = self._narrow(language, Exit.LANGUAGE)
+        for code, blocked in self._blocks():
+            out[code.name.lower()] = self._narrow(~blocked, code)
+        found: dict[str, Any] = {"out": {name: count for name, count in out.items() if count}}
+        if self.inputs.facts.language and self.policy.language == "required" and language is None:
+            found["nobody_speaks"] = self.inputs.facts.language
+        self._note("eligibility", found, before)
+        return self.mask.copy()
+
+    def _language(self) -> Mask | None:
+        """Speakers of a required language; None where none is asked or nobody left speaks it (then it only counts)."""
+        language = self.inputs.facts.language
+        if not language or self.policy.language != "required":
+            return None
+        speakers = speaks(self.inputs.roster, language, self.inputs.configuration.default_language) > 0
+        return speakers if (self.mask & speakers).any() else None
+
+    def _blocks(self) -> list[tuple[Exit, Mask]]:
+        """What keeps a rep from anything new today, in the order in which it is named."""
+        roster, state = self.inputs.roster, self.inputs.state
+        value = self.inputs.facts.value or 0.0
+        band = self._bands
+        blocks = [
+            (Exit.AWAY, state.away),
+            (Exit.OVER_CAPACITY, band == Band.OVER),
+            (Exit.AT_CAPACITY, band == Band.AT),
+            (Exit.WEEKLY_CAP, state.week + state.pending >= roster.max_new_per_week),
+            (Exit.PIPELINE_CAP, state.pipeline_value + value > roster.max_pipeline_value),
+        ]
+        if self.policy.needs_working_now:
+            blocks.insert(1, (Exit.OFF_HOURS, ~state.works_now))
+        return blocks
+
+    # --- 6. prediction ----------------------------------------------------------------------------------------
+
+    def _prediction(self, eligible: Mask) -> Verdict | None:
+        """The rep with the highest priority, if confident; None leads to the fallback."""
+        assert self.scores is not None
+        assert self.penalties is not None
+        before = int(eligible.sum())
+        if self.ruled_rep is not None and before:
+            rep = self.inputs.roster.index[self.ruled_rep]
+            self._note("prediction", {"why": "rule_named_the_rep", "rep": self.ruled_rep}, before)
+            return self._choose(rep, "rule")
+        high = self.inputs.configuration.capacity.high_match_score
+        low_match = (self._bands == Band.NEAR) & (self.scores.score < high)
+        pool = eligible & ~low_match
+        self.exits[eligible & low_match] = Exit.NOT_HIGH_MATCH
+        found: dict[str, Any] = {"threshold": self.policy.threshold, "high_match": high}
+        if not pool.any():
+            self._note("prediction", found | {"why": "nobody_eligible"}, before, after=0)
+            return None
+        best = self._best(pool)
+        self.exits[pool] = Exit.LOWER_PRIORITY
+        self.exits[best] = Exit.IN
+        found |= {"rep": int(self.inputs.roster.ids[best]), "score": float(self.scores.score[best])}
+        if self.scores.score[best] < self.policy.threshold:
+            self._note("prediction", found | {"why": "not_confident"}, before, after=0)
+            return None
+        self._note("prediction", found | {"why": "best"}, before, after=1)
+        if self.team_id is None:
+            self.team_id = int(self.inputs.roster.team_ids[best])
+        return self._choose(best, "prediction")
+
+    def _best(self, pool: Mask) -> int:
+        """Highest priority, ties by the lower rep id (the roster's order)."""
+        priority = np.where(pool, self._priority(), -np.inf)
+        return int(np.argmax(priority))
+
+    def _priority(self) -> Floats:
+        assert self.scores is not None
+        assert self.penalties is not None
+        return np.round(self.scores.log_odds_ratio - self.penalties.sum(axis=1), ROUNDING)
+
+    # --- 7. fallback ------------------------------------------------------------------------------------------
+
+    def _fallback(self, candidates: Mask, eligible: Mask) -> Verdict:
+        """The policy's chain; it always ends in hold."""
+        team = self.team_id if self.team_id is not None else self.inputs.configuration.default_team_id
+        self.team_id = team
+        for kind in self.policy.fallback:
+            if kind == "round_robin":
+                verdict = self._round_robin(candidates, eligible, team)
+                if verdict is not None:
+                    return verdict
+            elif kind == "manager" and team is not None and self.inputs.configuration.manager_ids.get(team):
+                self._note("fallback", {"why": "manager", "team": team}, int(eligible.sum()), after=0)
+                return self._verdict("manager", "manager", None)
+            elif kind == "hold":
+                break
+        self._note("fallback", {"why": "hold", "team": team}, int(eligible.sum()), after=0)
+        return self._verdict("hold", "hold", None)
+
+    def _round_robin(self, candidates: Mask, eligible: Mask, team: int | None) -> Verdict | None:
+        """Next in turn: those available first, then those near capacity. Never leaves the candidates."""
+        roster, state = self.inputs.roster, self.inputs.state
+        in_team = candidates & (roster.team_ids == team)
+        pool = eligible & in_team if in_team.any() else eligible
+        for band in (Band.AVAILABLE, Band.NEAR):
+            members = pool & (self._bands == band)
+            clock = state.turn_clocks.get(team, 0.0) if team is not None else 0.0
+            turn = next_turn(members, roster.ids, state.turn_finish, roster.turn_weight, clock)
+            if turn is not None:
+                found = {"why": "round_robin", "team": team, "rep": int(roster.ids[turn.rep]), "of": int(members.sum())}
+                self._note("fallback", found, int(eligible.sum()), after=1)
+                self.exits[members] = Exit.LOWER_PRIORITY
+                return self._choose(turn.rep, "round_robin", turn=turn)
+        return None
+
+    # --- bookkeeping ------------------------------------------------------------------------------------------
+
+    def _narrow(self, keep: Mask, code: int) -> int:
+        """Takes out of the mask those not kept, with the code; returns how many left."""
+        leaving = self.mask & ~keep
+        self.exits[leaving] = code
+        self.mask = self.mask & keep
+        return int(leaving.sum())
+
+    def _note(self, name: str, found: dict[str, Any], before: int, after: int | None = None) -> None:
+        self.steps.append(Step(name, found, before, int(self.mask.sum()) if after is None else after))
+
+    def _choose(self, rep: int, via: str, *, exempt: bool = False, turn: Turn | None = None) -> Verdict:
+        self.exits[rep] = Exit.IN
+        return self._verdict(self.policy.application, via, rep, exempt=exempt, turn=turn)
+
+    def _verdict(
+        self, outcome: str, via: str, rep: int | None, *, exempt: bool = False, turn: Turn | None = None
+    ) -> Verdict:
+        scores = self.scores
+        chosen = rep is not None and scores is not None
+        probability = scores.win_probability if scores is not None else None
+        return Verdict(
+            outcome=outcome,
+            via=via,
+            rep_id=None if rep is None else int(self.inputs.roster.ids[rep]),
+            team_id=self.team_id,
+            policy=self.policy,
+            steps=tuple(self.steps),
+            exits=self.exits,
+            scores=scores,
+            penalties=self.penalties,
+            score=float(scores.score[rep]) if chosen else None,  # type: ignore[union-attr, index]
+            win_probability=None if rep is None or probability is None else float(probability[rep]),
+            priority=float(self._priority()[rep]) if chosen else None,  # type: ignore[index]
+            exempt=exempt,
+            turn=turn,
+        )
+
+
+def _ties(one: Territory, other: Territory) -> bool:
+    """Two territories of the same depth that match the same opportunity overlap."""
+    return len(one.lineage) == len(other.lineage)

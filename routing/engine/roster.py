@@ -1,0 +1,259 @@
+"""Who could be chosen: the static roster (shared by many decisions) and the state at one moment.
+
+Shapes: n active reps in rising order of id; every array has length n. Text is case-folded. Both parts go to and come
+from bytes without loss, so that a stored decision can be replayed bit for bit.
+"""
+
+import datetime
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+PROFICIENCY_WEIGHT = (0.0, 0.5, 1.0, 1.25)  # learning, solid, expert; solid is the unit of the model's tag effects
+NEVER = -1  # an absence that is not ahead
+OPEN_END = np.iinfo(np.int64).max  # away with no end set
+
+
+@dataclass(frozen=True)
+class RepFacts:
+    """One rep's profile and limits. `skills` is kind → {name case-folded: proficiency 1 to 3}."""
+
+    id: int
+    team_id: int
+    seniority: int = 2
+    tier: str = "standard"
+    technical_depth: int = 0
+    selling_style: str = ""
+    deal_size_min: float | None = None
+    deal_size_max: float | None = None
+    skills: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    max_open: int = 25
+    max_new_per_week: int = 15
+    max_new_per_day: int = 5
+    max_pipeline_value: float | None = None
+    turn_weight: int = 100
+
+
+@dataclass(frozen=True)
+class Roster:
+    """The active reps, and the arrays made from them once. Raises ValueError unless ids rise strictly."""
+
+    reps: tuple[RepFacts, ...]
+
+    def __post_init__(self) -> None:
+        ids = [rep.id for rep in self.reps]
+        if ids != sorted(set(ids)):
+            raise ValueError("a roster lists each rep once, in rising order of id")
+
+    def __len__(self) -> int:
+        return len(self.reps)
+
+    @cached_property
+    def ids(self) -> Ints:
+        return np.array([rep.id for rep in self.reps], dtype=np.int64)
+
+    @cached_property
+    def index(self) -> dict[int, int]:
+        return {rep.id: i for i, rep in enumerate(self.reps)}
+
+    @cached_property
+    def team_ids(self) -> Ints:
+        return np.array([rep.team_id for rep in self.reps], dtype=np.int64)
+
+    @cached_property
+    def seniority(self) -> Ints:
+        return np.array([rep.seniority for rep in self.reps], dtype=np.int64)
+
+    @cached_property
+    def technical_depth(self) -> Ints:
+        return np.array([rep.technical_depth for rep in self.reps], dtype=np.int64)
+
+    @cached_property
+    def max_open(self) -> Ints:
+        return np.array([rep.max_open for rep in self.reps], dtype=np.int64)
+
+    @cached_property
+    def max_new_per_week(self) -> Ints:
+        return np.array([rep.max_new_per_week for rep in self.reps], dtype=np.int64)
+
+    @cached_property
+    def max_new_per_day(self) -> Ints:
+        return np.array([rep.max_new_per_day for rep in self.reps], dtype=np.int64)
+
+    @cached_property
+    def max_pipeline_value(self) -> Floats:
+        """Infinity where there is no cap."""
+        return np.array(
+            [np.inf if rep.max_pipeline_value is None else rep.max_pipeline_value for rep in self.reps], dtype=float
+        )
+
+    @cached_property
+    def turn_weight(self) -> Floats:
+        return np.array([rep.turn_weight / 100 for rep in self.reps], dtype=float)
+
+    @cached_property
+    def deal_size(self) -> tuple[Floats, Floats, Mask]:
+        """Lower bound, upper bound, and whether a range is declared at all."""
+        low = [-np.inf if rep.deal_size_min is None else rep.deal_size_min for rep in self.reps]
+        high = [np.inf if rep.deal_size_max is None else rep.deal_size_max for rep in self.reps]
+        declared = [rep.deal_size_min is not None or rep.deal_size_max is not None for rep in self.reps]
+        return np.array(low, dtype=float), np.array(high, dtype=float), np.array(declared, dtype=bool)
+
+    @cached_property
+    def _weights(self) -> dict[tuple[str, str], Floats]:
+        weights: dict[tuple[str, str], Floats] = {}
+        for i, rep in enumerate(self.reps):
+            for kind, names in rep.skills.items():
+                for name, proficiency in names.items():
+                    row = weights.setdefault((kind, name), np.zeros(len(self.reps)))
+                    row[i] = PROFICIENCY_WEIGHT[proficiency]
+        return weights
+
+    @cached_property
+    def _nobody(self) -> Floats:
+        return np.zeros(len(self.reps))
+
+    def skill(self, kind: str, name: str) -> Floats:
+        """How much of the skill each rep has: 0 none, .5 learning, 1 solid, 1.25 expert."""
+        return self._weights.get((kind, name.strip().casefold()), self._nobody)
+
+    def names_of(self, kind: str) -> frozenset[str]:
+        """Every name that some rep has of this kind of skill."""
+        return self._names.get(kind, frozenset())
+
+    @cached_property
+    def _names(self) -> dict[str, frozenset[str]]:
+        names: dict[str, set[str]] = {}
+        for kind, name in self._weights:
+            names.setdefault(kind, set()).add(name)
+        return {kind: frozenset(found) for kind, found in names.items()}
+
+    @cached_property
+    def states_language(self) -> Mask:
+        """Whether the rep declares any language; one who declares none speaks the organisation's."""
+        return np.array([bool(rep.skills.get("language")) for rep in self.reps], dtype=bool)
+
+    def attribute(self, name: str, value: str) -> Mask:
+        """Reps whose tier or selling style is the value."""
+        return np.array([getattr(rep, name) == value for rep in self.reps], dtype=bool)
+
+    @cached_property
+    def content(self) -> bytes:
+        """Canonical JSON, compressed."""
+        rows = [_rep_to_json(rep) for rep in self.reps]
+        return zlib.compress(json.dumps(rows, sort_keys=True, separators=(",", ":")).encode(), 6)
+
+    @cached_property
+    def digest(self) -> str:
+        return hashlib.sha256(zlib.decompress(self.content)).hexdigest()
+
+    @classmethod
+    def from_content(cls, content: bytes) -> "Roster":
+        return cls(tuple(RepFacts(**row) for row in json.loads(zlib.decompress(content))))
+
+
+def _rep_to_json(rep: RepFacts) -> dict[str, Any]:
+    row = {name: getattr(rep, name) for name in RepFacts.__dataclass_fields__}
+    row["skills"] = {kind: dict(names) for kind, names in rep.skills.items() if names}
+    return row
+
+
+@dataclass(frozen=True)
+class RosterState:
+    """What changes from one assignment to the next, for the reps of a roster, at one moment.
+
+    `load` open opportunities owned · `pending` suggestions and batch proposals · `week`, `day` assignments of the last
+    seven days and 24 hours · `pipeline_value` in the base currency · `away_until` epoch seconds, NEVER when present,
+    OPEN_END without an end · `absence_in` seconds until the next absence, NEVER when none is known · `turn_finish`
+    the rep's tag of the round-robin. `covering` maps an absent rep to the one who stands in; `turn_clocks` a team
+    to its virtual time.
+    """
+
+    load: Ints
+    pending: Ints
+    week: Ints
+    day: Ints
+    pipeline_value: Floats
+    away_until: Ints
+    absence_in: Ints
+    works_now: Mask
+    turn_finish: Floats
+    covering: Mapping[int, int] = field(default_factory=dict)
+    turn_clocks: Mapping[int, float] = field(default_factory=dict)
+
+    @classmethod
+    def idle(cls, n: int) -> "RosterState":
+        """Everybody present, with nothing to do."""
+        zeros = np.zeros(n, dtype=np.int64)
+        never = np.full(n, NEVER, dtype=np.int64)
+        return cls(
+            zeros, zeros, zeros, zeros, np.zeros(n), never, never, np.ones(n, dtype=bool), np.zeros(n)
+        )  # fmt: skip
+
+    @property
+    def committed(self) -> Ints:
+        return self.load + self.pending
+
+    @property
+    def away(self) -> Mask:
+        return self.away_until != NEVER
+
+    def to_bytes(self) -> bytes:
+        head = {
+            "n": len(self.load),
+            "covering": {str(key): value for key, value in sorted(self.covering.items())},
+            "clocks": {str(key): value for key, value in sorted(self.turn_clocks.items())},
+        }
+        arrays = b"".join(getattr(self, name).astype(kind).tobytes() for name, kind in _STATE_LAYOUT)
+        text = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
+        return zlib.compress(len(text).to_bytes(4, "little") + text + arrays, 6)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> "RosterState":
+        raw = zlib.decompress(content)
+        size = int.from_bytes(raw[:4], "little")
+        head = json.loads(raw[4 : 4 + size])
+        columns, at = {}, 4 + size
+        for name, kind in _STATE_LAYOUT:
+            dtype = np.dtype(kind)
+            columns[name] = np.frombuffer(raw, dtype, head["n"], at).astype(_IN_MEMORY.get(dtype.kind, dtype))
+            at += dtype.itemsize * head["n"]
+        return cls(
+            **columns,
+            covering={int(key): value for key, value in head["covering"].items()},
+            turn_clocks={int(key): value for key, value in head["clocks"].items()},
+        )
+
+
+_STATE_LAYOUT = (
+    ("load", "<i4"),
+    ("pending", "<i4"),
+    ("week", "<i4"),
+    ("day", "<i4"),
+    ("pipeline_value", "<f8"),
+    ("away_until", "<i8"),
+    ("absence_in", "<i8"),
+    ("works_now", "|b1"),
+    ("turn_finish", "<f8"),
+)
+_IN_MEMORY = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "b": np.dtype(np.bool_)}
+
+
+def works_now(
+    hours: Mapping[str, Sequence[Sequence[str]]], local: datetime.datetime
+) -> bool:
+    """Whether a moment in the rep's own time zone lies within the working hours ({"mon": [["09:00", "17:00"]], …})."""
+    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[local.weekday()]
+    clock = local.strftime("%H:%M")
+    return any(start <= clock < end for start, end in hours.get(day, ()))
