@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -85,7 +86,7 @@ def make(group: str) -> None:
         # Inexact: an exact sync would remove pip, uv and, without the group, everything the tests need.
         quiet = [] if sys.stderr.isatty() else ["--quiet"]
         only = [] if group == "dev" else ["--no-dev"]
-        install(VENV / "bin" / "uv", "sync", "--frozen", "--inexact", *only, *quiet)
+        install(VENV / "bin" / "uv", "sync", "--python", PYTHON, "--frozen", "--inexact", *only, *quiet)
         made["synced"][group] = wanted()
         remember(made)
     say(f"environment   ready ({time.monotonic() - started:.1f} s)")
@@ -136,11 +137,10 @@ def install(*command: object) -> None:
     environment = {
         **os.environ,
         "UV_PROJECT_ENVIRONMENT": str(VENV),
-        "UV_PYTHON": str(PYTHON),
         "UV_PYTHON_DOWNLOADS": "never",
     }
-    if "venv" in command:
-        del environment["UV_PYTHON"]
+    if trusts_certificates():
+        environment.setdefault("UV_SYSTEM_CERTS", "1")
     step = subprocess.Popen(
         [str(part) for part in command],
         cwd=ROOT,
@@ -165,6 +165,13 @@ def install(*command: object) -> None:
             "If that speaks of connections or names: the first run needs the Python package index; "
             "later ones need no network."
         )
+
+
+def trusts_certificates() -> bool:
+    """Whether the system has certificates of its own: with those, uv also works behind a company's proxy."""
+    paths = ssl.get_default_verify_paths()
+    has_file = paths.cafile is not None and Path(paths.cafile).exists()
+    return has_file or (paths.capath is not None and any(Path(paths.capath).glob("*")))
 
 
 def remember(made: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace, interruption: "Interruption", lock: IO[str]
 
     started = time.monotonic()
     with database(VAR):
-        say_phase("database", "the one of DATABASE_URL" if os.environ.get("DATABASE_URL") else "up", started)
+        say_phase("database", where_the_data_are(), started)
         interruption.check()
         prepare(options, interruption)
         web, worker = children(options.host, port)
@@ -132,6 +132,15 @@ def note(lock: IO[str], text: str) -> None:
     lock.truncate(0)
     lock.write(text)
     lock.flush()
+
+
+def where_the_data_are() -> str:
+    data = VAR / "postgres"
+    if os.environ.get("DATABASE_URL"):
+        return "as in DATABASE_URL"
+    if data.is_symlink():
+        return f"in {data.readlink()}, since PostgreSQL refuses root and others cannot read {data.parent}"
+    return f"in {shown(data)}"
 
 
 def stop_leftovers() -> None:
