@@ -31,6 +31,7 @@ WORK_WITHOUT_TABLES = {
 def main() -> int:
     commands = {"start": start.main, "manage": manage, "test": verify.main}
     command, *arguments = sys.argv[1:]
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # of the caller's other project
     try:
         return commands[command](arguments)
     except postgres.PostgresError as error:

@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     VAR.mkdir(parents=True, exist_ok=True)
     with (VAR / "start.lock").open("a+") as lock:
         if running := other_start(lock):
-            say(f"bin/start: already running at {running}. Stop that one first.")
+            say(f"bin/start: already running: {running}. Stop that one first.")
             return 1
         try:
             run(options, interruption, lock)
@@ -118,13 +118,13 @@ class Interruption:
 
 
 def other_start(lock: IO[str]) -> str:
-    """Where another bin/start of this checkout runs, or an empty string."""
+    """What another bin/start of this checkout says of itself, or an empty string."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        return lock.read() or "an address that it has not told yet"
-    note(lock, "")
+        return lock.read() or "another process"
+    note(lock, f"process {os.getpid()}, which is still starting")
     return ""
 
 
