@@ -13,7 +13,7 @@ from config.surroundings import BINARIES, ROOT, VAR, database, hand_over
 MANAGE = [sys.executable, "manage.py"]
 CHECKS: dict[str, list[str | Path]] = {
     "mypy": [BINARIES / "mypy"],  # the longest first
-    "ruff check": [BINARIES / "ruff", "check"],
+    "ruff check": [BINARIES / "ruff", "check", "--output-format", "concise"],
     "ruff format": [BINARIES / "ruff", "format", "--check"],
     "imports": [BINARIES / "lint-imports"],
     "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],

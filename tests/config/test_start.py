@@ -166,7 +166,7 @@ def launch(var: Path, *arguments: str, **options: Any) -> "subprocess.Popen[str]
 
 def marked(var: Path) -> dict[str, psutil.Process]:
     """The masters that were started for this directory, by name."""
-    found = {}
+    found: dict[str, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
             if process.environ().get(start.MARK) == str(var) and process.status() != psutil.STATUS_ZOMBIE:
