@@ -116,7 +116,9 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     everything = offered((item for section in SECTIONS for item in section.items), user, request.path, counts)
     by_name = {item.url_name: item for item in everything}
     sections = [
-        Section(section.label, tuple(by_name[item.url_name] for item in section.items if item.url_name in by_name))
+        Section(
+            section.label, tuple(by_name[item.url_name] for item in section.items if item.url_name in by_name)
+        )
         for section in SECTIONS
     ]
     tabs = offered(REP_TABS if user.role == User.Role.REP else TABS, user, request.path, counts)

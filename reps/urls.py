@@ -4,10 +4,35 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 
 from reps.forms.sign_in import SignInForm
+from reps.views import people, profiles
 
 urlpatterns: list[URLPattern] = [
-    path("login/", auth.LoginView.as_view(form_class=SignInForm, redirect_authenticated_user=False), name="login"),
+    path("login/", auth.LoginView.as_view(form_class=SignInForm), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("password/", auth.PasswordChangeView.as_view(), name="password_change"),
     path("password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("users/", people.user_list, name="users"),
+    path("users/new/", people.user_new, name="user_new"),
+    path("users/<int:pk>/", people.user_edit, name="user"),
+    path("users/<int:pk>/deactivate/", people.user_active, {"is_active": False}, name="user_deactivate"),
+    path("users/<int:pk>/activate/", people.user_active, {"is_active": True}, name="user_activate"),
+    path("teams/", people.team_list, name="teams"),
+    path("teams/new/", people.team_new, name="team_new"),
+    path("teams/<int:pk>/", people.team_page, name="team"),
+    path("teams/<int:pk>/edit/", people.team_edit, name="team_edit"),
+    path("organisation/", people.organisation_page, name="organisation"),
+    path("reps/", profiles.rep_list, name="reps"),
+    path("reps/new/", profiles.rep_new, name="rep_new"),
+    path("reps/me/", profiles.my_profile, name="my_profile"),
+    path("reps/<int:pk>/", profiles.rep_page, name="rep"),
+    path("reps/<int:pk>/edit/", profiles.rep_edit, name="rep_edit"),
+    path("reps/<int:pk>/expertise/", profiles.rep_expertise, name="rep_expertise"),
+    path("reps/role-templates/", profiles.role_template_list, name="role_templates"),
+    path("reps/role-templates/new/", profiles.role_template_form, name="role_template_new"),
+    path("reps/role-templates/<int:pk>/", profiles.role_template_form, name="role_template"),
+    path("reps/role-templates/<int:pk>/delete/", profiles.role_template_delete, name="role_template_delete"),
+    path("reps/certifications/", profiles.certification_list, name="certifications"),
+    path("reps/certifications/new/", profiles.certification_form, name="certification_new"),
+    path("reps/certifications/<int:pk>/", profiles.certification_form, name="certification"),
+    path("reps/certifications/<int:pk>/delete/", profiles.certification_delete, name="certification_delete"),
 ]

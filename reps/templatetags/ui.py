@@ -56,15 +56,36 @@ def percent(share: Decimal | float | int | None) -> str:
 
 @register.filter
 def initials(name: object) -> str:
-    words = [word for word in str(name or "").replace(".", " ").replace("@", " ").split() if word[0].isalnum()]
+    words = [
+        word for word in str(name or "").replace(".", " ").replace("@", " ").split() if word[0].isalnum()
+    ]
     if not words:
         return "?"
     return (words[0][0] + words[-1][0] if len(words) > 1 else words[0][:2]).upper()
 
 
 @register.filter
+def hours_lines(hours: dict[str, list[list[str]]]) -> list[tuple[str, str]]:
+    """Working hours in few lines: days in a row with the same hours are told together."""
+    lines: list[tuple[list[str], str]] = []
+    for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"):
+        words = ", ".join(f"{start}–{end}" for start, end in hours.get(day, [])) or "off"
+        if lines and lines[-1][1] == words:
+            lines[-1][0].append(day.capitalize())
+        else:
+            lines.append(([day.capitalize()], words))
+    return [(days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}", words) for days, words in lines]
+
+
+@register.filter
 def band_class(band: object) -> str:
     return BAND_CLASSES.get(str(band).replace("_", " "), "")
+
+
+@register.filter
+def toast_tone(level: str) -> str:
+    """The tint of a Django message's level."""
+    return {"success": "good", "warning": "warn", "error": "bad"}.get(level, "good")
 
 
 @register.filter
@@ -125,7 +146,9 @@ def face(name: object, *, key: int | None = None, large: bool = False) -> dict[s
 
 
 @register.inclusion_tag("components/load.html")
-def load_bar(open_count: int, maximum: int | None, *, band: object = None, words: bool = False) -> dict[str, Any]:
+def load_bar(
+    open_count: int, maximum: int | None, *, band: object = None, words: bool = False
+) -> dict[str, Any]:
     """A load as a bar with its number: `19 of 25`, and the band in words where asked."""
     share = open_count / maximum if maximum else None
     label = str(band or "").replace("_", " ")

@@ -113,6 +113,17 @@
     }
     count(group);
   });
+  // --- another row of a formset ------------------------------------------------------------------------
+  document.addEventListener("click", (event) => {
+    const prefix = event.target.closest("[data-add-row]")?.dataset.addRow;
+    if (!prefix) return;
+    const total = document.getElementById(`id_${prefix}-TOTAL_FORMS`);
+    const row = document.getElementById(`row-${prefix}`).content.querySelector("tr").cloneNode(true);
+    row.innerHTML = row.innerHTML.replaceAll("__prefix__", total.value);
+    total.value = Number(total.value) + 1;
+    document.querySelector(`[data-rows="${prefix}"]`).append(row);
+    row.querySelector("input").focus();
+  });
   // A filter that changes sends its form where htmx does not.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-send-on-change]");

@@ -1,0 +1,88 @@
+"""Forms of users, teams and the organisation."""
+
+import zoneinfo
+from functools import cache
+from typing import Any
+
+from django import forms
+from django.contrib.auth.password_validation import validate_password
+
+from reps.forms.records import RecordForm
+from reps.models import Organisation, Team, User
+
+
+@cache
+def time_zones() -> list[tuple[str, str]]:
+    names = sorted(
+        name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/")
+    )
+    return [("UTC", "UTC"), *((name, name.replace("_", " ")) for name in names)]
+
+
+class TimeZoneField(forms.ChoiceField):
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=time_zones, **kwargs)
+
+
+class UserForm(RecordForm):
+    time_zone = TimeZoneField(help_text="Times are shown in this zone.")
+    password = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Leave empty to keep the present one. The person can change it after signing in.",
+    )
+    groups = (("Person", ("name", "email")), ("Access", ("role", "time_zone", "password")))
+
+    class Meta:
+        model = User
+        fields = ("name", "email", "role", "time_zone")
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+    def clean_password(self) -> str:
+        password = str(self.cleaned_data["password"])
+        if password:
+            validate_password(password, self.instance)
+        elif not self.instance.pk:
+            raise forms.ValidationError("A new user needs a first password.")
+        return password
+
+
+class UserFilter(forms.Form):
+    q = forms.CharField(required=False, label="Search")
+    role = forms.ChoiceField(required=False, choices=[("", "Any role"), *User.Role.choices])
+    inactive = forms.BooleanField(required=False, label="Also deactivated")
+
+
+class TeamForm(RecordForm):
+    managers = forms.ModelMultipleChoiceField(
+        queryset=User.objects.filter(role=User.Role.MANAGER, is_active=True),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="They see the team's queue and pipeline, and get what is routed to the manager.",
+    )
+
+    class Meta:
+        model = Team
+        fields = ("name", "managers", "is_default", "external_id")
+        labels = {"is_default": "The organisation's default team", "external_id": "ID in your other systems"}
+
+    def clean_external_id(self) -> str | None:
+        return self.cleaned_data["external_id"] or None
+
+
+class OrganisationForm(RecordForm):
+    time_zone = TimeZoneField(help_text="Batches and reports that belong to nobody's zone use this one.")
+
+    class Meta:
+        model = Organisation
+        fields = ("name", "base_currency", "default_language", "time_zone", "top_tier_share")
+        labels = {"top_tier_share": "Share of top performers"}
+
+    def clean_base_currency(self) -> str:
+        currency = str(self.cleaned_data["base_currency"]).upper()
+        if len(currency) != 3 or not currency.isalpha():
+            raise forms.ValidationError("Use a three-letter code such as USD or EUR.")
+        return currency

@@ -1,0 +1,232 @@
+"""Forms of rep profiles: standing and limits, expertise, role templates, certifications."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.forms import BaseFormSet, formset_factory
+
+from reps.forms.people import TimeZoneField
+from reps.forms.records import RecordForm
+from reps.models import CertificationDepth, Rep, RoleTemplate, Skill, Team, User
+from reps.models.profile import WEEKDAYS
+from reps.services.profiles import Tag
+
+SPAN = re.compile(r"^\s*(\d{1,2}):?(\d{2})?\s*[-–]\s*(\d{1,2}):?(\d{2})?\s*$")
+DAY_NAMES = dict(
+    zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
+)
+
+
+def spans_from(text: str, day: str) -> list[list[str]]:
+    """“9-12, 13:00-17:30” as [["09:00", "12:00"], ["13:00", "17:30"]]. Raises ValidationError."""
+    spans = []
+    for part in filter(str.strip, text.split(",")):
+        found = SPAN.match(part)
+        if not found:
+            raise forms.ValidationError(f"{day}: write hours as 9:00-17:00, several with a comma between.")
+        hour, minute, to_hour, to_minute = (int(number or 0) for number in found.groups())
+        span = [f"{hour:02}:{minute:02}", f"{to_hour:02}:{to_minute:02}"]
+        if not span[0] < span[1] <= "24:00" or max(minute, to_minute) > 59:
+            raise forms.ValidationError(f"{day}: the hours must run from earlier to later, within one day.")
+        spans.append(span)
+    return spans
+
+
+class RepForm(RecordForm):
+    """Who the rep is, team, limits, standing. A manager offers only the own teams."""
+
+    time_zone = TimeZoneField()
+    groups = (
+        ("Person", ("name", "email", "user", "external_id")),
+        ("Place in the organisation", ("team", "role_template", "seniority", "tier")),
+        (
+            "Limits",
+            (
+                "own_max_open",
+                "own_max_new_per_week",
+                "own_max_new_per_day",
+                "own_max_pipeline_value",
+                "turn_weight",
+            ),
+        ),
+        ("Working time", ("time_zone", "country", *(f"hours_{day}" for day in WEEKDAYS))),
+    )
+
+    marks_optional = False
+    paired = frozenset({"Person", "Place in the organisation", "Limits", "Working time"})
+
+    class Meta:
+        model = Rep
+        fields = (
+            "name", "email", "user", "external_id", "team", "role_template", "seniority", "tier", "own_max_open",
+            "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight", "time_zone",
+            "country",
+        )  # fmt: skip
+        labels = {
+            "user": "Signs in as",
+            "external_id": "ID in your other systems",
+            "own_max_open": "Maximum concurrent deals",
+            "own_max_new_per_week": "Maximum new per week",
+            "own_max_new_per_day": "Comfortable new per day",
+            "own_max_pipeline_value": "Maximum pipeline value",
+            "turn_weight": "Share of turns",
+        }
+        help_texts = {
+            "turn_weight": "Weight in the round-robin: 100 is one turn, 50 every other one.",
+            "tier": "Set by hand, it stays until you change it.",
+        }
+
+    def __init__(self, *args: Any, teams: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["team"].queryset = teams  # type: ignore[attr-defined]
+        free = User.objects.filter(is_active=True, rep__isnull=True)
+        mine = User.objects.filter(rep=self.instance) if self.instance.pk else User.objects.none()
+        self.fields["user"].queryset = (free | mine).order_by("name")  # type: ignore[attr-defined]
+        for day, spans in ((day, self.instance.working_hours.get(day, [])) for day in WEEKDAYS):
+            self.fields[f"hours_{day}"] = forms.CharField(
+                required=False, label=DAY_NAMES[day], initial=", ".join("-".join(span) for span in spans)
+            )
+        self.fields["hours_mon"].help_text = "9:00-17:00, or 9:00-12:00, 13:00-17:00. Empty: a day off."
+        if self.instance.pk and self.instance.role_template_id:
+            self.say_template_limits(self.instance.role_template)
+
+    def say_template_limits(self, template: RoleTemplate) -> None:
+        for name in ("max_open", "max_new_per_week", "max_new_per_day", "max_pipeline_value"):
+            value = getattr(template, name)
+            shown = "no limit" if value is None else f"{value:,}"
+            self.fields[f"own_{name}"].help_text = f"Empty: {shown}, from {template.name}."
+
+    def clean_external_id(self) -> str | None:
+        return self.cleaned_data["external_id"] or None
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        hours = {}
+        for day in WEEKDAYS:
+            try:
+                hours[day] = spans_from(cleaned.get(f"hours_{day}", ""), DAY_NAMES[day])
+            except forms.ValidationError as error:
+                self.add_error(f"hours_{day}", error)
+        self.instance.working_hours = hours
+        if "tier" in self.changed_data:
+            self.instance.tier_source = Rep.TierSource.HAND
+        return cleaned
+
+
+class ExpertiseForm(RecordForm):
+    """The profile fields that are not lists of tags."""
+
+    class Meta:
+        model = Rep
+        fields = ("deal_size_min", "deal_size_max", "selling_style")
+        labels = {"deal_size_min": "Best deals from", "deal_size_max": "up to"}
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        least, most = cleaned.get("deal_size_min"), cleaned.get("deal_size_max")
+        if least is not None and most is not None and least > most:
+            self.add_error("deal_size_max", "This must not be less than where the range begins.")
+        return cleaned
+
+
+class TagForm(forms.Form):
+    name = forms.CharField(required=False, max_length=120, label="Name")
+    proficiency = forms.TypedChoiceField(
+        choices=Skill.Proficiency.choices, coerce=int, initial=Skill.Proficiency.SOLID, label="Proficiency"
+    )
+    valid_until = forms.DateField(
+        required=False, widget=forms.DateInput(attrs={"type": "date"}), label="Valid until"
+    )
+    remove = forms.BooleanField(required=False, label="Remove")
+
+    def __init__(self, *args: Any, kind: str, evidence: dict[str, str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["name"].widget.attrs.update({"list": f"names-{kind}", "autocomplete": "off"})
+        if kind != Skill.Kind.CERTIFICATION:
+            del self.fields["valid_until"]
+        name = str(self.initial.get("name", ""))
+        self.evidence = (evidence or {}).get(name, "stated" if name else "")
+
+
+TagFormSet = formset_factory(TagForm, extra=1, max_num=200)
+
+
+class TagForms:
+    """The tags of one rep: a formset for each kind, in the order of the profile."""
+
+    def __init__(self, rep: Rep, data: Any = None) -> None:
+        self.sets: dict[str, BaseFormSet[TagForm]] = {}
+        skills = list(rep.skills.all())
+        for kind in Skill.Kind:
+            held = [skill for skill in skills if skill.kind == kind]
+            evidence = {
+                s.name: f"won {s.evidence_won} of {s.evidence_closed}" for s in held if s.evidence_closed
+            }
+            self.sets[kind] = TagFormSet(
+                data,
+                prefix=kind,
+                initial=[
+                    {"name": s.name, "proficiency": s.proficiency, "valid_until": s.valid_until} for s in held
+                ],
+                form_kwargs={"kind": kind, "evidence": evidence},
+            )
+
+    def __iter__(self) -> Any:
+        return iter([(Skill.Kind(kind), formset) for kind, formset in self.sets.items()])
+
+    def is_valid(self) -> bool:
+        answers = [
+            formset.is_valid() for formset in self.sets.values()
+        ]  # each one, so that each shows its errors
+        return all(answers)
+
+    def tags(self) -> list[Tag]:
+        """What is left after removals and blanks; a name stated twice counts once, as first stated."""
+        found: dict[tuple[str, str], Tag] = {}
+        for kind, formset in self.sets.items():
+            for form in formset:
+                cleaned = form.cleaned_data
+                name = " ".join(cleaned.get("name", "").split())
+                if name and not cleaned.get("remove"):
+                    tag = Tag(kind, name, cleaned["proficiency"], cleaned.get("valid_until"))
+                    found.setdefault((kind, name.lower()), tag)
+        return list(found.values())
+
+
+class RepFilter(forms.Form):
+    q = forms.CharField(required=False, label="Search")
+    team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="Any team")
+    tier = forms.ChoiceField(required=False, choices=[("", "Any tier"), *Rep.Tier.choices])
+    state = forms.ChoiceField(
+        required=False, choices=[("", "Here"), ("away", "Away now"), ("left", "Left")], label="State"
+    )
+
+    def __init__(self, data: Any, *, teams: Any) -> None:
+        super().__init__(data)
+        self.fields["team"].queryset = teams  # type: ignore[attr-defined]
+
+
+class RoleTemplateForm(RecordForm):
+    class Meta:
+        model = RoleTemplate
+        fields = (
+            "name",
+            "max_open",
+            "max_new_per_week",
+            "max_new_per_day",
+            "max_pipeline_value",
+            "is_default",
+        )
+        labels = {
+            "max_pipeline_value": "Maximum pipeline value",
+            "is_default": "Used for new reps",
+        }
+
+
+class CertificationDepthForm(RecordForm):
+    class Meta:
+        model = CertificationDepth
+        fields = ("certification", "depth")
+        labels = {"depth": "Technical depth"}
+        help_texts = {"depth": "1 knows the basics, 5 leads complex technical sales."}

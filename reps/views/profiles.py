@@ -1,0 +1,204 @@
+"""Settings › Team › Rep Profiles: the list, a profile, its forms; role templates and certifications."""
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from reps.engine.capacity import band
+from reps.forms.profiles import (
+    CertificationDepthForm,
+    ExpertiseForm,
+    RepFilter,
+    RepForm,
+    RoleTemplateForm,
+    TagForms,
+)
+from reps.models import CertificationDepth, Rep, RoleTemplate, Skill
+from reps.pages import say, show, show_form
+from reps.permissions import may, requires
+from reps.queries.pages import BadCursor, page_of
+from reps.queries.people import (
+    organisation,
+    recent_changes,
+    reps_matching,
+    reps_visible_to,
+    role_templates,
+    skill_names,
+    teams_visible_to,
+    with_profile,
+)
+from reps.services.profiles import (
+    delete_certification_depth,
+    delete_role_template,
+    save_certification_depth,
+    save_expertise,
+    save_rep,
+    save_role_template,
+)
+
+
+@requires("see_people")
+def rep_list(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    filters = RepFilter(request.GET, teams=teams_visible_to(request.user))
+    filters.is_valid()
+    chosen = filters.cleaned_data
+    found = reps_matching(
+        reps_visible_to(request.user),
+        words=chosen.get("q", ""),
+        team=chosen.get("team"),
+        tier=chosen.get("tier", ""),
+        state=chosen.get("state", ""),
+        now=now,
+    )
+    try:
+        page = page_of(with_profile(found, now=now), key="name", cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
+    rows = [(rep, band(rep.load, rep.max_open).label) for rep in page.rows]
+    context = {"filters": filters, "page": page, "rows": rows, "now": now, "words": page.words("rep", "reps")}
+    return show(request, "reps/reps.html", context, regions=["reps"])
+
+
+@requires("see_people")
+def rep_page(request: HttpRequest, pk: int) -> HttpResponse:
+    rep = get_object_or_404(with_profile(reps_visible_to(request.user), now=timezone.now()), pk=pk)
+    context = {
+        "rep": rep,
+        "band": band(rep.load, rep.max_open).label,
+        "tags": [(kind, [tag for tag in rep.tags if tag.kind == kind]) for kind in Skill.Kind],
+        "changes": recent_changes(rep),
+        "currency": organisation().base_currency,
+        "now": timezone.now(),
+        "may_edit": may_edit_profile(request, rep),
+    }
+    return show(request, "reps/rep.html", context)
+
+
+@requires("edit_own_profile")
+def my_profile(request: HttpRequest) -> HttpResponse:
+    rep = get_object_or_404(reps_visible_to(request.user), user=request.user)
+    return redirect("rep", pk=rep.pk)
+
+
+def may_edit_profile(request: HttpRequest, rep: Rep) -> bool:
+    own = rep.user_id == request.user.pk
+    return may(request.user, "edit_profiles") or (own and may(request.user, "edit_own_profile"))
+
+
+@requires("edit_profiles")
+def rep_new(request: HttpRequest) -> HttpResponse:
+    template = role_templates().order_by("-is_default").first()
+    form = RepForm(
+        request.POST or None,
+        teams=teams_visible_to(request.user),
+        initial={"role_template": template, "time_zone": organisation().time_zone},
+    )
+    if request.method == "POST" and form.saves(lambda: save_rep(rep=form.instance, by=request.user)):
+        say(request, f"{form.instance} is there. Now the expertise.")
+        return redirect("rep_expertise", pk=form.instance.pk)
+    return show_form(request, "reps/rep_form.html", form)
+
+
+@requires("edit_profiles")
+def rep_edit(request: HttpRequest, pk: int) -> HttpResponse:
+    rep = get_object_or_404(reps_visible_to(request.user), pk=pk)
+    form = RepForm(request.POST or None, instance=rep, teams=teams_visible_to(request.user))
+    if request.method == "POST" and form.saves(lambda: save_rep(rep=rep, seen=form.seen, by=request.user)):
+        say(request, f"The profile of {rep} is saved.")
+        return redirect("rep", pk=pk)
+    return show_form(request, "reps/rep_form.html", form, {"rep": get_object_or_404(Rep, pk=pk)})
+
+
+@requires("edit_own_profile")
+def rep_expertise(request: HttpRequest, pk: int) -> HttpResponse:
+    rep = get_object_or_404(reps_visible_to(request.user), pk=pk)
+    if not may_edit_profile(request, rep):
+        raise Http404
+    form = ExpertiseForm(request.POST or None, instance=rep)
+    tags = TagForms(rep, request.POST or None)
+    if (
+        request.method == "POST"
+        and tags.is_valid()
+        and form.saves(lambda: save_expertise(rep=rep, tags=tags.tags(), seen=form.seen, by=request.user))
+    ):
+        say(request, f"The expertise of {rep} is saved.")
+        return redirect("rep", pk=pk)
+    context = {
+        "rep": rep,
+        "tags": tags,
+        "names": {kind: skill_names(kind) for kind in Skill.Kind},
+        "currency": organisation().base_currency,
+    }
+    return show_form(request, "reps/expertise_form.html", form, context)
+
+
+# --- role templates and certifications ---------------------------------------------------------------------------
+
+
+@requires("see_people")
+def role_template_list(request: HttpRequest) -> HttpResponse:
+    context = {"templates": list(role_templates()), "currency": organisation().base_currency}
+    return show(request, "reps/role_templates.html", context)
+
+
+@requires("edit_limits")
+def role_template_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    template = get_object_or_404(RoleTemplate, pk=pk) if pk else RoleTemplate()
+    form = RoleTemplateForm(request.POST or None, instance=template)
+    if request.method == "POST" and form.saves(
+        lambda: save_role_template(template=template, seen=form.seen, by=request.user)
+    ):
+        say(request, f"{template} is saved. Reps without own limits follow it at once.")
+        return redirect("role_templates")
+    stored = role_templates().filter(pk=pk).first()
+    return show_form(request, "reps/role_template_form.html", form, {"template": stored})
+
+
+@require_POST
+@requires("edit_limits")
+def role_template_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    template = get_object_or_404(RoleTemplate, pk=pk)
+    try:
+        delete_role_template(template=template, by=request.user)
+    except ValidationError as refusal:
+        say(request, " ".join(refusal.messages), tone="bad")
+        return redirect("role_template", pk=pk)
+    say(request, f"{template} is gone.")
+    return redirect("role_templates")
+
+
+@requires("see_people")
+def certification_list(request: HttpRequest) -> HttpResponse:
+    mapped = list(CertificationDepth.objects.all())
+    known = {mapping.certification.lower() for mapping in mapped}
+    held = skill_names(Skill.Kind.CERTIFICATION)
+    context = {"mapped": mapped, "unmapped": [name for name in held if name.lower() not in known]}
+    return show(request, "reps/certifications.html", context)
+
+
+@requires("edit_limits")
+def certification_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    mapping = get_object_or_404(CertificationDepth, pk=pk) if pk else CertificationDepth()
+    initial = {"certification": request.GET.get("certification", "")}
+    form = CertificationDepthForm(request.POST or None, instance=mapping, initial=None if pk else initial)
+    if request.method == "POST" and form.saves(
+        lambda: save_certification_depth(mapping=mapping, seen=form.seen, by=request.user)
+    ):
+        say(
+            request, f"{mapping.certification} counts as depth {mapping.depth}. The holders' profiles follow."
+        )
+        return redirect("certifications")
+    stored = CertificationDepth.objects.filter(pk=pk).first()
+    return show_form(request, "reps/certification_form.html", form, {"mapping": stored})
+
+
+@require_POST
+@requires("edit_limits")
+def certification_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    mapping = get_object_or_404(CertificationDepth, pk=pk)
+    delete_certification_depth(mapping=mapping, by=request.user)
+    say(request, f"{mapping.certification} no longer says anything about technical depth.")
+    return redirect("certifications")
