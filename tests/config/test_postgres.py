@@ -69,8 +69,9 @@ def test_pid_file_with_the_pid_of_another_process_does_not_hinder(data):
         assert answer(data, "SELECT 1") == 1
 
 
-def test_half_made_data_are_made_again(data):
-    half = data.with_name("postgres.new")
+def test_half_made_data_are_made_again(place):
+    data = place / "postgres"
+    half = place / "postgres.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18")
     with postgres.running(data):
@@ -92,7 +93,8 @@ def test_server_is_stopped_by_the_last_of_its_holders(data):
     assert not postgres.is_alive(data)
 
 
-def test_four_starts_at_once_share_one_server(data):
+def test_four_first_starts_at_once_share_one_server(place):
+    data = place / "postgres"
     hold = (
         "import sys; from pathlib import Path; from config import postgres; data = Path(sys.argv[1])\n"
         "with postgres.running(data):\n"
@@ -144,11 +146,8 @@ def test_checkout_closed_to_others_keeps_its_data_elsewhere(place, monkeypatch):
 
 @as_root
 def test_root_runs_the_server_of_an_ordinary_users_data_as_that_user(data):
-    with postgres.running(data):
-        pass
     for path in [data, *data.rglob("*")]:
         os.chown(path, 12345, 12345)
-    shutil.rmtree(postgres.socket_directory(data))
     with postgres.running(data):
         assert postmaster(data).uids().effective == 12345
 

@@ -188,7 +188,7 @@ def status(address: str) -> int | None:
         connection.close()
 
 
-def test_start_keeps_everything_up_and_stops_all_of_it(place):
+def test_start_keeps_everything_up_and_stops_all_of_it(place, data):
     first = Running(place)
     address = first.address()
     assert status(address) in {200, 302, 404}
@@ -200,7 +200,6 @@ def test_start_keeps_everything_up_and_stops_all_of_it(place):
 
     web = marked(place)["web"]
     web.kill()
-    data = place / "postgres"
     psutil.Process(int((data / "postmaster.pid").read_text().split("\n", 1)[0])).kill()
     wait_until(lambda: status(address), "the web server, again")
     wait_until(lambda: postgres.is_ready(data), "the database, again")
@@ -231,7 +230,7 @@ def test_interruption_during_the_start_leaves_nothing_behind(place, moment_secon
     assert not postgres.is_alive(place / "postgres")
 
 
-def test_manage_works_on_an_empty_directory_and_keeps_its_output_clean(place):
+def test_manage_works_on_an_empty_directory_and_keeps_its_output_clean(place, data):
     program = "from django.contrib.auth import get_user_model as g; print(g().objects.count())"
     command = ["manage", "shell", "--no-imports", "-c", program]
     commands = [launch(place, *command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
