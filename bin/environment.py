@@ -107,18 +107,24 @@ def create() -> None:
         install(sys.executable, "-m", "venv", VENV)
     elif uv := shutil.which("uv"):
         install(uv, "venv", "--quiet", "--seed", "--python", sys.executable, VENV)
+    elif runs("import pip"):
+        install(sys.executable, "-m", "venv", "--without-pip", VENV)
+        install(sys.executable, "-m", "pip", "--python", PYTHON, "install", "--quiet", "pip")
     else:
         fail(
             f"{sys.executable} has no ensurepip, so it cannot make a virtual environment.\n"
-            "Debian, Ubuntu: apt-get install python3-venv (as root). Elsewhere: install a complete Python, or uv."
+            f"Debian, Ubuntu: apt-get install python{version}-venv, as root. Elsewhere: a complete Python, or uv."
         )
     remember(made)
 
 
 def has_ensurepip() -> bool:
+    return runs("import venv; from ensurepip import version")
+
+
+def runs(program: str) -> bool:
     # In another process: what this one has looked up once, it would not find after an installation.
-    looked = subprocess.run([sys.executable, "-c", "import venv, ensurepip"], capture_output=True)
-    return looked.returncode == 0
+    return subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
 
 
 def add_venv_package(version: str) -> None:
@@ -162,8 +168,8 @@ def install(*command: object) -> None:
         lines = "\n".join(f"  {line}" for line in said.strip().splitlines()[-15:])
         fail(
             f"`{name}` failed (exit {step.returncode}):\n{lines}\n"
-            "If that speaks of connections or names: the first run needs the Python package index; "
-            "later ones need no network."
+            "If it speaks of connections, names or certificates: this first run needs the Python package index, "
+            "later ones need no network. What is there is kept; run it again."
         )
 
 
