@@ -10,5 +10,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reps.urls")),
     path("", include("crm.urls")),
     path("styleguide/", views.styleguide, name="styleguide"),
+    path("api/v1/", include("config.api")),
     path("admin/", admin.site.urls),
 ]

@@ -203,11 +203,15 @@ def _compile_test(node: Mapping[str, Any], fields: Mapping[str, Field], path: st
     return _COMPARISONS[op](name, value)
 
 
-def check_test(node: Mapping[str, Any], fields: Mapping[str, Field], path: str = "") -> tuple[Field, str, Any]:
+def check_test(
+    node: Mapping[str, Any], fields: Mapping[str, Field], path: str = ""
+) -> tuple[Field, str, Any]:
     """The test's field, operator and normalised value. Raises ConditionError naming what is wrong."""
     unknown = set(node) - {"field", "op", "value"}
     if unknown or "field" not in node:
-        raise ConditionError(path, f"expected field, op and value, got {', '.join(sorted(map(str, node))) or 'nothing'}")
+        raise ConditionError(
+            path, f"expected field, op and value, got {', '.join(sorted(map(str, node))) or 'nothing'}"
+        )
     field = fields.get(str(node["field"]))
     if field is None:
         raise ConditionError(path, f"there is no field “{node['field']}”")

@@ -12,293 +12,755 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RosterStamp',
+            name="RosterStamp",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('email', models.EmailField(max_length=254, unique=True)),
-                ('name', models.CharField(max_length=120)),
-                ('role', models.CharField(choices=[('ops', 'Ops leader'), ('manager', 'Manager'), ('rep', 'Rep'), ('analyst', 'Analyst'), ('admin', 'Admin')], default='rep', max_length=10)),
-                ('time_zone', models.CharField(default='UTC', max_length=64, validators=[reps.models.people.check_time_zone])),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                (
+                    "date_joined",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined"),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True)),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("ops", "Ops leader"),
+                            ("manager", "Manager"),
+                            ("rep", "Rep"),
+                            ("analyst", "Analyst"),
+                            ("admin", "Admin"),
+                        ],
+                        default="rep",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="UTC", max_length=64, validators=[reps.models.people.check_time_zone]
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name', 'id'),
+                "ordering": ("name", "id"),
             },
         ),
         migrations.CreateModel(
-            name='CertificationDepth',
+            name="CertificationDepth",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('certification', models.CharField(max_length=120)),
-                ('depth', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(5)])),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("certification", models.CharField(max_length=120)),
+                (
+                    "depth",
+                    models.PositiveSmallIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(5),
+                        ]
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('certification',),
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('certification'), name='certification_depth_once'), models.CheckConstraint(condition=models.Q(('depth__gte', 1), ('depth__lte', 5)), name='certification_depth_range')],
+                "ordering": ("certification",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("certification"),
+                        name="certification_depth_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("depth__gte", 1), ("depth__lte", 5)),
+                        name="certification_depth_range",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(max_length=40)),
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=10)),
-                ('stage', models.CharField(blank=True, max_length=120)),
-                ('done', models.PositiveIntegerField(default=0)),
-                ('total', models.PositiveIntegerField(default=0)),
-                ('result', models.JSONField(blank=True, default=dict)),
-                ('error', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("kind", models.CharField(max_length=40)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("done", "Done"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("stage", models.CharField(blank=True, max_length=120)),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("total", models.PositiveIntegerField(default=0)),
+                ("result", models.JSONField(blank=True, default=dict)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at', '-id'),
+                "ordering": ("-created_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Organisation',
+            name="Organisation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(default='My organisation', max_length=120)),
-                ('base_currency', models.CharField(default='USD', help_text='“Over 100K” and every sum are in this currency.', max_length=3)),
-                ('default_language', models.CharField(default='English', help_text='What reps speak who state no language.', max_length=60)),
-                ('time_zone', models.CharField(default='UTC', max_length=64, validators=[reps.models.people.check_time_zone])),
-                ('top_tier_share', models.DecimalField(decimal_places=2, default=Decimal('0.20'), help_text='Share of the reps that the win rate makes top performers.', max_digits=3)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(default="My organisation", max_length=120)),
+                (
+                    "base_currency",
+                    models.CharField(
+                        default="USD",
+                        help_text="“Over 100K” and every sum are in this currency.",
+                        max_length=3,
+                    ),
+                ),
+                (
+                    "default_language",
+                    models.CharField(
+                        default="English", help_text="What reps speak who state no language.", max_length=60
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="UTC", max_length=64, validators=[reps.models.people.check_time_zone]
+                    ),
+                ),
+                (
+                    "top_tier_share",
+                    models.DecimalField(
+                        decimal_places=2,
+                        default=Decimal("0.20"),
+                        help_text="Share of the reps that the win rate makes top performers.",
+                        max_digits=3,
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='organisation_one_row'), models.CheckConstraint(condition=models.Q(('top_tier_share__gt', 0), ('top_tier_share__lt', 1)), name='organisation_top_tier_share')],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="organisation_one_row"),
+                    models.CheckConstraint(
+                        condition=models.Q(("top_tier_share__gt", 0), ("top_tier_share__lt", 1)),
+                        name="organisation_top_tier_share",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Rep',
+            name="Rep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('email', models.EmailField(blank=True, max_length=254)),
-                ('external_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('left_at', models.DateTimeField(blank=True, help_text='Set when the rep has left.', null=True)),
-                ('deal_size_min', models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
-                ('deal_size_max', models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
-                ('selling_style', models.CharField(blank=True, choices=[('consultative', 'Consultative'), ('transactional', 'Transactional'), ('technical', 'Technical')], max_length=20)),
-                ('seniority', models.PositiveSmallIntegerField(choices=[(1, 'Junior'), (2, 'Mid'), (3, 'Senior'), (4, 'Principal')], default=2)),
-                ('tier', models.CharField(choices=[('standard', 'Standard'), ('top', 'Top performers')], default='standard', max_length=10)),
-                ('tier_source', models.CharField(choices=[('hand', 'set by hand'), ('win_rate', 'by win rate')], default='hand', max_length=10)),
-                ('tier_evidence', models.JSONField(blank=True, default=dict)),
-                ('technical_depth', models.PositiveSmallIntegerField(default=0, help_text='Follows from the certifications.', validators=[django.core.validators.MaxValueValidator(5)])),
-                ('own_max_open', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
-                ('own_max_new_per_week', models.PositiveIntegerField(blank=True, null=True)),
-                ('own_max_new_per_day', models.PositiveIntegerField(blank=True, null=True)),
-                ('own_max_pipeline_value', models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
-                ('turn_weight', models.PositiveSmallIntegerField(default=100, help_text='100 is one turn.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
-                ('time_zone', models.CharField(default='UTC', max_length=64, validators=[reps.models.people.check_time_zone])),
-                ('country', models.CharField(blank=True, max_length=60)),
-                ('working_hours', models.JSONField(default=reps.models.profile.nine_to_five, validators=[reps.models.profile.check_working_hours])),
-                ('load', models.IntegerField(default=0, editable=False)),
-                ('pending', models.IntegerField(default=0, editable=False)),
-                ('pipeline_value', models.DecimalField(decimal_places=2, default=Decimal('0'), editable=False, max_digits=18)),
-                ('turn_finish', models.FloatField(default=0, editable=False)),
-                ('turns_taken', models.PositiveIntegerField(default=0, editable=False)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('user', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='rep', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("external_id", models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                (
+                    "left_at",
+                    models.DateTimeField(blank=True, help_text="Set when the rep has left.", null=True),
+                ),
+                (
+                    "deal_size_min",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True),
+                ),
+                (
+                    "deal_size_max",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True),
+                ),
+                (
+                    "selling_style",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("consultative", "Consultative"),
+                            ("transactional", "Transactional"),
+                            ("technical", "Technical"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "seniority",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Junior"), (2, "Mid"), (3, "Senior"), (4, "Principal")], default=2
+                    ),
+                ),
+                (
+                    "tier",
+                    models.CharField(
+                        choices=[("standard", "Standard"), ("top", "Top performers")],
+                        default="standard",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "tier_source",
+                    models.CharField(
+                        choices=[("hand", "set by hand"), ("win_rate", "by win rate")],
+                        default="hand",
+                        max_length=10,
+                    ),
+                ),
+                ("tier_evidence", models.JSONField(blank=True, default=dict)),
+                (
+                    "technical_depth",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Follows from the certifications.",
+                        validators=[django.core.validators.MaxValueValidator(5)],
+                    ),
+                ),
+                (
+                    "own_max_open",
+                    models.PositiveIntegerField(
+                        blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("own_max_new_per_week", models.PositiveIntegerField(blank=True, null=True)),
+                ("own_max_new_per_day", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "own_max_pipeline_value",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True),
+                ),
+                (
+                    "turn_weight",
+                    models.PositiveSmallIntegerField(
+                        default=100,
+                        help_text="100 is one turn.",
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000),
+                        ],
+                    ),
+                ),
+                (
+                    "time_zone",
+                    models.CharField(
+                        default="UTC", max_length=64, validators=[reps.models.people.check_time_zone]
+                    ),
+                ),
+                ("country", models.CharField(blank=True, max_length=60)),
+                (
+                    "working_hours",
+                    models.JSONField(
+                        default=reps.models.profile.nine_to_five,
+                        validators=[reps.models.profile.check_working_hours],
+                    ),
+                ),
+                ("load", models.IntegerField(default=0, editable=False)),
+                ("pending", models.IntegerField(default=0, editable=False)),
+                (
+                    "pipeline_value",
+                    models.DecimalField(
+                        decimal_places=2, default=Decimal("0"), editable=False, max_digits=18
+                    ),
+                ),
+                ("turn_finish", models.FloatField(default=0, editable=False)),
+                ("turns_taken", models.PositiveIntegerField(default=0, editable=False)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rep",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name', 'id'),
+                "ordering": ("name", "id"),
             },
         ),
         migrations.CreateModel(
-            name='ProfileChange',
+            name="ProfileChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('changed_at', models.DateTimeField(auto_now_add=True)),
-                ('changes', models.JSONField(help_text='Field name to [before, after].')),
-                ('changed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('rep', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='reps.rep')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("changed_at", models.DateTimeField(auto_now_add=True)),
+                ("changes", models.JSONField(help_text="Field name to [before, after].")),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="changes", to="reps.rep"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-changed_at', '-id'),
+                "ordering": ("-changed_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Absence',
+            name="Absence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.CharField(choices=[('vacation', 'Vacation'), ('sick', 'Sick leave'), ('focus', 'Focused on closing existing pipeline'), ('other', 'Other')], default='vacation', max_length=10)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('source', models.CharField(choices=[('rep', 'marked by the rep'), ('manager', 'marked by a manager'), ('calendar', 'from the calendar')], default='rep', max_length=10)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to=settings.AUTH_USER_MODEL)),
-                ('covering', models.ForeignKey(blank=True, help_text='Stands in.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='covers', to='reps.rep')),
-                ('rep', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='absences', to='reps.rep')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("vacation", "Vacation"),
+                            ("sick", "Sick leave"),
+                            ("focus", "Focused on closing existing pipeline"),
+                            ("other", "Other"),
+                        ],
+                        default="vacation",
+                        max_length=10,
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=200)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("rep", "marked by the rep"),
+                            ("manager", "marked by a manager"),
+                            ("calendar", "from the calendar"),
+                        ],
+                        default="rep",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "covering",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Stands in.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="covers",
+                        to="reps.rep",
+                    ),
+                ),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="absences", to="reps.rep"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('starts_at', 'id'),
+                "ordering": ("starts_at", "id"),
             },
         ),
         migrations.CreateModel(
-            name='RoleTemplate',
+            name="RoleTemplate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('max_open', models.PositiveIntegerField(default=25, validators=[django.core.validators.MinValueValidator(1)], verbose_name='maximum concurrent opportunities')),
-                ('max_new_per_week', models.PositiveIntegerField(default=15, verbose_name='maximum new assignments per week')),
-                ('max_new_per_day', models.PositiveIntegerField(default=5, help_text='More in a day lowers priority.', verbose_name='comfortable new assignments per day')),
-                ('max_pipeline_value', models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
-                ('is_default', models.BooleanField(default=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True)),
+                (
+                    "max_open",
+                    models.PositiveIntegerField(
+                        default=25,
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="maximum concurrent opportunities",
+                    ),
+                ),
+                (
+                    "max_new_per_week",
+                    models.PositiveIntegerField(default=15, verbose_name="maximum new assignments per week"),
+                ),
+                (
+                    "max_new_per_day",
+                    models.PositiveIntegerField(
+                        default=5,
+                        help_text="More in a day lowers priority.",
+                        verbose_name="comfortable new assignments per day",
+                    ),
+                ),
+                (
+                    "max_pipeline_value",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True),
+                ),
+                ("is_default", models.BooleanField(default=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('name',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('max_open__gte', 1)), name='role_template_max_open'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='role_template_one_default')],
+                "ordering": ("name",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("max_open__gte", 1)), name="role_template_max_open"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)),
+                        fields=("is_default",),
+                        name="role_template_one_default",
+                    ),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='rep',
-            name='role_template',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reps', to='reps.roletemplate'),
+            model_name="rep",
+            name="role_template",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reps", to="reps.roletemplate"
+            ),
         ),
         migrations.CreateModel(
-            name='Skill',
+            name="Skill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('industry', 'Industry'), ('product', 'Product'), ('language', 'Language'), ('competitor', 'Competitor experience'), ('certification', 'Certification')], max_length=15)),
-                ('name', models.CharField(max_length=120)),
-                ('proficiency', models.PositiveSmallIntegerField(choices=[(1, 'Learning'), (2, 'Solid'), (3, 'Expert')], default=2)),
-                ('evidence_won', models.PositiveIntegerField(default=0, help_text='Deals won behind this tag.')),
-                ('evidence_closed', models.PositiveIntegerField(default=0)),
-                ('valid_until', models.DateField(blank=True, help_text='For certifications that expire.', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('rep', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='skills', to='reps.rep')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("industry", "Industry"),
+                            ("product", "Product"),
+                            ("language", "Language"),
+                            ("competitor", "Competitor experience"),
+                            ("certification", "Certification"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "proficiency",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Learning"), (2, "Solid"), (3, "Expert")], default=2
+                    ),
+                ),
+                (
+                    "evidence_won",
+                    models.PositiveIntegerField(default=0, help_text="Deals won behind this tag."),
+                ),
+                ("evidence_closed", models.PositiveIntegerField(default=0)),
+                (
+                    "valid_until",
+                    models.DateField(blank=True, help_text="For certifications that expire.", null=True),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="skills", to="reps.rep"
+                    ),
+                ),
             ],
             options={
-                'ordering': ('kind', 'name'),
+                "ordering": ("kind", "name"),
             },
         ),
         migrations.CreateModel(
-            name='Team',
+            name="Team",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('external_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('is_default', models.BooleanField(default=False, help_text='Opportunities that fall to no team go here.')),
-                ('turn_clock', models.FloatField(default=0, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('managers', models.ManyToManyField(blank=True, related_name='managed_teams', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("external_id", models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                (
+                    "is_default",
+                    models.BooleanField(
+                        default=False, help_text="Opportunities that fall to no team go here."
+                    ),
+                ),
+                ("turn_clock", models.FloatField(default=0, editable=False)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "managers",
+                    models.ManyToManyField(
+                        blank=True, related_name="managed_teams", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.AddField(
-            model_name='rep',
-            name='team',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reps', to='reps.team'),
+            model_name="rep",
+            name="team",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="reps", to="reps.team"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='user_email_once'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"), name="user_email_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['ops', 'manager', 'rep', 'analyst', 'admin'])), name='user_role_known'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["ops", "manager", "rep", "analyst", "admin"])),
+                name="user_role_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('total', 0), ('done__lte', models.F('total')), _connector='OR'), name='job_done_within_total'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("total", 0), ("done__lte", models.F("total")), _connector="OR"),
+                name="job_done_within_total",
+            ),
         ),
         migrations.AddIndex(
-            model_name='absence',
-            index=models.Index(fields=['ends_at', 'starts_at'], name='absence_by_span'),
+            model_name="absence",
+            index=models.Index(fields=["ends_at", "starts_at"], name="absence_by_span"),
         ),
         migrations.AddConstraint(
-            model_name='absence',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('starts_at')), _connector='OR'), name='absence_ends_after_start'),
+            model_name="absence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ends_at__isnull", True), ("ends_at__gt", models.F("starts_at")), _connector="OR"
+                ),
+                name="absence_ends_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='absence',
-            constraint=models.CheckConstraint(condition=models.Q(('covering__isnull', True), models.Q(('covering', models.F('rep')), _negated=True), _connector='OR'), name='absence_covered_by_another'),
+            model_name="absence",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("covering__isnull", True),
+                    models.Q(("covering", models.F("rep")), _negated=True),
+                    _connector="OR",
+                ),
+                name="absence_covered_by_another",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='skill',
-            constraint=models.UniqueConstraint(models.F('rep'), models.F('kind'), django.db.models.functions.text.Lower('name'), name='skill_once'),
+            model_name="skill",
+            constraint=models.UniqueConstraint(
+                models.F("rep"),
+                models.F("kind"),
+                django.db.models.functions.text.Lower("name"),
+                name="skill_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='skill',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='skill_named'),
+            model_name="skill",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="skill_named"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='skill',
-            constraint=models.CheckConstraint(condition=models.Q(('proficiency__gte', 1), ('proficiency__lte', 3)), name='skill_proficiency'),
+            model_name="skill",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("proficiency__gte", 1), ("proficiency__lte", 3)), name="skill_proficiency"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='skill',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['industry', 'product', 'language', 'competitor', 'certification'])), name='skill_kind_known'),
+            model_name="skill",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["industry", "product", "language", "competitor", "certification"])
+                ),
+                name="skill_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='team',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='team_one_default'),
+            model_name="team",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_default", True)), fields=("is_default",), name="team_one_default"
+            ),
         ),
         migrations.AddIndex(
-            model_name='rep',
-            index=models.Index(condition=models.Q(('left_at__isnull', True)), fields=['team'], name='rep_active_by_team'),
+            model_name="rep",
+            index=models.Index(
+                condition=models.Q(("left_at__isnull", True)), fields=["team"], name="rep_active_by_team"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rep',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='rep_email_once'),
+            model_name="rep",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("email"),
+                condition=models.Q(("email", ""), _negated=True),
+                name="rep_email_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rep',
-            constraint=models.CheckConstraint(condition=models.Q(('load__gte', 0), ('pending__gte', 0)), name='rep_counts_not_negative'),
+            model_name="rep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("load__gte", 0), ("pending__gte", 0)), name="rep_counts_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rep',
-            constraint=models.CheckConstraint(condition=models.Q(('own_max_open__isnull', True), ('own_max_open__gte', 1), _connector='OR'), name='rep_max_open'),
+            model_name="rep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("own_max_open__isnull", True), ("own_max_open__gte", 1), _connector="OR"),
+                name="rep_max_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rep',
-            constraint=models.CheckConstraint(condition=models.Q(('deal_size_min__isnull', True), ('deal_size_max__isnull', True), ('deal_size_min__lte', models.F('deal_size_max')), _connector='OR'), name='rep_deal_size_ordered'),
+            model_name="rep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("deal_size_min__isnull", True),
+                    ("deal_size_max__isnull", True),
+                    ("deal_size_min__lte", models.F("deal_size_max")),
+                    _connector="OR",
+                ),
+                name="rep_deal_size_ordered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rep',
-            constraint=models.CheckConstraint(condition=models.Q(('technical_depth__lte', 5)), name='rep_technical_depth'),
+            model_name="rep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("technical_depth__lte", 5)), name="rep_technical_depth"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rep',
-            constraint=models.CheckConstraint(condition=models.Q(('seniority__gte', 1), ('seniority__lte', 4)), name='rep_seniority'),
+            model_name="rep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("seniority__gte", 1), ("seniority__lte", 4)), name="rep_seniority"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rep',
-            constraint=models.CheckConstraint(condition=models.Q(('turn_weight__gte', 1)), name='rep_turn_weight'),
+            model_name="rep",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("turn_weight__gte", 1)), name="rep_turn_weight"
+            ),
         ),
     ]

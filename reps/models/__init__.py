@@ -5,9 +5,11 @@ from reps.models.jobs import Job
 from reps.models.organisation import Organisation
 from reps.models.people import Team, User
 from reps.models.profile import CertificationDepth, ProfileChange, Rep, RoleTemplate, RosterStamp, Skill
+from reps.models.tokens import ApiToken
 
 __all__ = [
     "Absence",
+    "ApiToken",
     "CertificationDepth",
     "Job",
     "Organisation",

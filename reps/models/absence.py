@@ -37,7 +37,8 @@ class Absence(models.Model):
         ordering = ("starts_at", "id")
         constraints = (
             models.CheckConstraint(
-                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")), name="absence_ends_after_start"
+                condition=Q(ends_at__isnull=True) | Q(ends_at__gt=F("starts_at")),
+                name="absence_ends_after_start",
             ),
             models.CheckConstraint(
                 condition=Q(covering__isnull=True) | ~Q(covering=F("rep")), name="absence_covered_by_another"

@@ -145,7 +145,9 @@ class Rep(KeptFieldsModel):
             models.CheckConstraint(condition=Q(seniority__gte=1, seniority__lte=4), name="rep_seniority"),
             models.CheckConstraint(condition=Q(turn_weight__gte=1), name="rep_turn_weight"),
         )
-        indexes = (models.Index(fields=["team"], condition=Q(left_at__isnull=True), name="rep_active_by_team"),)
+        indexes = (
+            models.Index(fields=["team"], condition=Q(left_at__isnull=True), name="rep_active_by_team"),
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -213,7 +215,9 @@ class Skill(models.Model):
         constraints = (
             models.UniqueConstraint("rep", "kind", Lower("name"), name="skill_once"),
             models.CheckConstraint(condition=~Q(name=""), name="skill_named"),
-            models.CheckConstraint(condition=Q(proficiency__gte=1, proficiency__lte=3), name="skill_proficiency"),
+            models.CheckConstraint(
+                condition=Q(proficiency__gte=1, proficiency__lte=3), name="skill_proficiency"
+            ),
             models.CheckConstraint(
                 condition=Q(kind__in=["industry", "product", "language", "competitor", "certification"]),
                 name="skill_kind_known",

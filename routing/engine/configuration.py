@@ -37,7 +37,9 @@ class Coverage:
     ends_on: datetime.date | None = None
 
     def holds_on(self, day: datetime.date) -> bool:
-        return (self.starts_on is None or self.starts_on <= day) and (self.ends_on is None or day <= self.ends_on)
+        return (self.starts_on is None or self.starts_on <= day) and (
+            self.ends_on is None or day <= self.ends_on
+        )
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Rule:
     ends_at: datetime.datetime | None = None
 
     def holds_at(self, at: datetime.datetime) -> bool:
-        return (self.starts_at is None or self.starts_at <= at) and (self.ends_at is None or at < self.ends_at)
+        return (self.starts_at is None or self.starts_at <= at) and (
+            self.ends_at is None or at < self.ends_at
+        )
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,10 @@ def condition_fields(custom: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
     types = {"choice": "text"}
     own = {
         f"custom.{row['key']}": Field(
-            f"custom.{row['key']}", row["label"], types.get(row["type"], row["type"]), tuple(row.get("choices", ()))
+            f"custom.{row['key']}",
+            row["label"],
+            types.get(row["type"], row["type"]),
+            tuple(row.get("choices", ())),
         )
         for row in custom
     }

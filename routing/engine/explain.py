@@ -11,7 +11,15 @@ from typing import Any
 
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Exit
-from routing.engine.model import CAPACITY, DEAL, DIMENSION_LABELS, DIMENSIONS, EFFECT_DIMENSION, HISTORY, SKILLS
+from routing.engine.model import (
+    CAPACITY,
+    DEAL,
+    DIMENSION_LABELS,
+    DIMENSIONS,
+    EFFECT_DIMENSION,
+    HISTORY,
+    SKILLS,
+)
 from routing.engine.model import TERRITORY as TERRITORY_PART
 
 SMALL = 0.005  # an effect below this, in log-odds, is not worth a word
@@ -78,12 +86,20 @@ class Line:
 
 
 def headline(
-    facts: OpportunityFacts, via: str, effects: Mapping[str, float], steps: Sequence[Mapping[str, Any]], names: Names
+    facts: OpportunityFacts,
+    via: str,
+    effects: Mapping[str, float],
+    steps: Sequence[Mapping[str, Any]],
+    names: Names,
 ) -> str:
     """The one sentence of the queue: "knows Healthcare and speaks German"."""
     if via in _HEADLINES:
         return _HEADLINES[via](steps, names)
-    good = [phrase for phrase in (_effect_phrase(name, value, facts) for name, value in _by_weight(effects)) if phrase]
+    good = [
+        phrase
+        for phrase in (_effect_phrase(name, value, facts) for name, value in _by_weight(effects))
+        if phrase
+    ]
     if good:
         return _join(good[:3])
     return "no one stands out for this one; reps are hard to tell apart here"
@@ -104,14 +120,20 @@ def _covering(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
 
 def _by_rule(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     routed = [
-        step["found"] for step in steps if step["name"] == "rule" and step["found"]["action"] == "route_to_rep"
+        step["found"]
+        for step in steps
+        if step["name"] == "rule" and step["found"]["action"] == "route_to_rep"
     ]
     return f"the rule “{names.rule(routed[0]['rule'] if routed else None)}” says so"
 
 
 def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     prediction = _find(steps, "prediction")
-    why = "nobody is a clear match" if prediction.get("why") == "not_confident" else "no match is open to more work"
+    why = (
+        "nobody is a clear match"
+        if prediction.get("why") == "not_confident"
+        else "no match is open to more work"
+    )
     return f"next in turn in {names.team(_find(steps, 'fallback').get('team'))}: {why}"
 
 
@@ -190,7 +212,9 @@ _NOTHING = {
 }
 
 
-def _part_sentence(part: int, facts: OpportunityFacts, effects: Mapping[str, float], has_history: bool) -> str:
+def _part_sentence(
+    part: int, facts: OpportunityFacts, effects: Mapping[str, float], has_history: bool
+) -> str:
     own = {name: value for name, value in effects.items() if EFFECT_DIMENSION.get(name) == part}
     said = [_effect_phrase(name, value, facts) for name, value in _by_weight(own)]
     lacks = [_lack_phrase(name, facts) for name, value in sorted(own.items()) if value < -SMALL]
@@ -300,7 +324,9 @@ def _say_prediction(found: Mapping[str, Any], names: Names) -> str:
 
 def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
     if found["why"] == "round_robin":
-        return f"round-robin in {names.team(found['team'])}: {names.rep(found['rep'])} is next of {found['of']}"
+        return (
+            f"round-robin in {names.team(found['team'])}: {names.rep(found['rep'])} is next of {found['of']}"
+        )
     if found["why"] == "manager":
         return f"to the manager of {names.team(found['team'])}"
     return "held in the queue until somebody can take it"
@@ -350,7 +376,9 @@ def why_not(
             f"{_closings(moment, near_up_to_pct)} fewer open or suggested",
         )
     if code is Exit.WEEKLY_CAP:
-        return WhyNot(f"had {moment.week} of {moment.max_new_per_week} this week", "an assignment older than a week")
+        return WhyNot(
+            f"had {moment.week} of {moment.max_new_per_week} this week", "an assignment older than a week"
+        )
     if code is Exit.LOWER_PRIORITY:
         ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None else "")
         return WhyNot(ahead, _join(list(missing)) or "a higher priority")
@@ -375,7 +403,9 @@ def _closings(moment: RepMoment, near_up_to_pct: float) -> int:
     return max(moment.committed - allowed, 1)
 
 
-def missing_phrases(chosen: Mapping[str, float], other: Mapping[str, float], facts: OpportunityFacts) -> list[str]:
+def missing_phrases(
+    chosen: Mapping[str, float], other: Mapping[str, float], facts: OpportunityFacts
+) -> list[str]:
     """What the other lacks against the chosen one, the heaviest first."""
     gaps = {name: value - other.get(name, 0.0) for name, value in chosen.items()}
     return [_lack_phrase(name, facts) for name, _ in _by_weight(gaps)][:2]

@@ -12,7 +12,12 @@ from typing import Any
 
 from crm.engine.conditions import normalise
 
-DEAL_SIZE_BANDS = ((10_000, "under 10K"), (50_000, "10K to 50K"), (100_000, "50K to 100K"), (250_000, "100K to 250K"))
+DEAL_SIZE_BANDS = (
+    (10_000, "under 10K"),
+    (50_000, "10K to 50K"),
+    (100_000, "50K to 100K"),
+    (250_000, "100K to 250K"),
+)
 LARGEST_BAND = "250K and more"
 
 

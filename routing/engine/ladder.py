@@ -58,7 +58,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Step:
-    """One line of the trace: the step's name, what it found (plain data), and how many reps were in before and after."""
+    """One line of the trace: the step, what it found (plain data), and how many reps were in before and after."""
 
     name: str
     found: dict[str, Any]
@@ -326,7 +326,7 @@ class _Ladder:
     # --- 5. eligibility ---------------------------------------------------------------------------------------
 
     def _eligibility(self) -> Mask:
-        """Who of those left may take it now (near capacity included; whether the match is high comes with the score)."""
+        """Who of those left may take it now. Near capacity is included: whether the match is high comes later."""
         before = int(self.mask.sum())
         out: dict[str, int] = {}
         language = self._language()
@@ -434,7 +434,12 @@ class _Ladder:
             clock = state.turn_clocks.get(team, 0.0) if team is not None else 0.0
             turn = next_turn(members, roster.ids, state.turn_finish, roster.turn_weight, clock)
             if turn is not None:
-                found = {"why": "round_robin", "team": team, "rep": int(roster.ids[turn.rep]), "of": int(members.sum())}
+                found = {
+                    "why": "round_robin",
+                    "team": team,
+                    "rep": int(roster.ids[turn.rep]),
+                    "of": int(members.sum()),
+                }
                 self._note("fallback", found, int(eligible.sum()), after=1)
                 self.exits[members] = Exit.LOWER_PRIORITY
                 return self._choose(turn.rep, "round_robin", turn=turn)

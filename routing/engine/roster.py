@@ -20,7 +20,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-PROFICIENCY_WEIGHT = (0.0, 0.5, 1.0, 1.25)  # learning, solid, expert; solid is the unit of the model's tag effects
+PROFICIENCY_WEIGHT = (
+    0.0,
+    0.5,
+    1.0,
+    1.25,
+)  # learning, solid, expert; solid is the unit of the model's tag effects
 NEVER = -1  # an absence that is not ahead
 OPEN_END = np.iinfo(np.int64).max  # away with no end set
 
@@ -95,7 +100,8 @@ class Roster:
     def max_pipeline_value(self) -> Floats:
         """Infinity where there is no cap."""
         return np.array(
-            [np.inf if rep.max_pipeline_value is None else rep.max_pipeline_value for rep in self.reps], dtype=float
+            [np.inf if rep.max_pipeline_value is None else rep.max_pipeline_value for rep in self.reps],
+            dtype=float,
         )
 
     @cached_property
@@ -250,9 +256,7 @@ _STATE_LAYOUT = (
 _IN_MEMORY = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "b": np.dtype(np.bool_)}
 
 
-def works_now(
-    hours: Mapping[str, Sequence[Sequence[str]]], local: datetime.datetime
-) -> bool:
+def works_now(hours: Mapping[str, Sequence[Sequence[str]]], local: datetime.datetime) -> bool:
     """Whether a moment in the rep's own time zone lies within the working hours ({"mon": [["09:00", "17:00"]], …})."""
     day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[local.weekday()]
     clock = local.strftime("%H:%M")

@@ -12,266 +12,796 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('crm', '0001_initial'),
-        ('reps', '0001_initial'),
+        ("crm", "0001_initial"),
+        ("reps", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='OverrideReason',
+            name="OverrideReason",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('label', models.CharField(max_length=80, unique=True)),
-                ('is_about_fit', models.BooleanField(default=False)),
-                ('is_active', models.BooleanField(default=True)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("label", models.CharField(max_length=80, unique=True)),
+                ("is_about_fit", models.BooleanField(default=False)),
+                ("is_active", models.BooleanField(default=True)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
             ],
             options={
-                'ordering': ('position', 'label'),
+                "ordering": ("position", "label"),
             },
         ),
         migrations.CreateModel(
-            name='RosterSnapshot',
+            name="RosterSnapshot",
             fields=[
-                ('digest', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('content', models.BinaryField(help_text='Compressed JSON.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("content", models.BinaryField(help_text="Compressed JSON.")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='CapacitySettings',
+            name="CapacitySettings",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('available_up_to_pct', models.FloatField(default=70)),
-                ('near_up_to_pct', models.FloatField(default=90)),
-                ('at_up_to_pct', models.FloatField(default=100)),
-                ('high_match_score', models.FloatField(default=70, help_text='Reps near capacity get only matches this good.')),
-                ('near_capacity_penalty', models.FloatField(default=0.3, help_text='In log-odds, as all penalties.')),
-                ('assigned_today_penalty', models.FloatField(default=0.1, help_text='For each beyond the comfortable day.')),
-                ('pipeline_penalty', models.FloatField(default=0.1, help_text="At twice the peers' average pipeline value.")),
-                ('absence_ahead_penalty', models.FloatField(default=0.3)),
-                ('absence_horizon_hours', models.FloatField(default=48)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("available_up_to_pct", models.FloatField(default=70)),
+                ("near_up_to_pct", models.FloatField(default=90)),
+                ("at_up_to_pct", models.FloatField(default=100)),
+                (
+                    "high_match_score",
+                    models.FloatField(default=70, help_text="Reps near capacity get only matches this good."),
+                ),
+                (
+                    "near_capacity_penalty",
+                    models.FloatField(default=0.3, help_text="In log-odds, as all penalties."),
+                ),
+                (
+                    "assigned_today_penalty",
+                    models.FloatField(default=0.1, help_text="For each beyond the comfortable day."),
+                ),
+                (
+                    "pipeline_penalty",
+                    models.FloatField(default=0.1, help_text="At twice the peers' average pipeline value."),
+                ),
+                ("absence_ahead_penalty", models.FloatField(default=0.3)),
+                ("absence_horizon_hours", models.FloatField(default=48)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name_plural': 'capacity settings',
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='capacity_settings_one_row'), models.CheckConstraint(condition=models.Q(('available_up_to_pct__gt', 0), ('available_up_to_pct__lt', models.F('near_up_to_pct')), ('near_up_to_pct__lt', models.F('at_up_to_pct')), ('at_up_to_pct__lte', 100)), name='capacity_bounds_ordered'), models.CheckConstraint(condition=models.Q(('high_match_score__gte', 0), ('high_match_score__lte', 100)), name='capacity_high_match_range')],
+                "verbose_name_plural": "capacity settings",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("id", 1)), name="capacity_settings_one_row"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("available_up_to_pct__gt", 0),
+                            ("available_up_to_pct__lt", models.F("near_up_to_pct")),
+                            ("near_up_to_pct__lt", models.F("at_up_to_pct")),
+                            ("at_up_to_pct__lte", 100),
+                        ),
+                        name="capacity_bounds_ordered",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("high_match_score__gte", 0), ("high_match_score__lte", 100)),
+                        name="capacity_high_match_range",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ConfigurationVersion',
+            name="ConfigurationVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True)),
-                ('content', models.JSONField()),
-                ('content_hash', models.CharField(max_length=64)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('published_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(unique=True)),
+                ("content", models.JSONField()),
+                ("content_hash", models.CharField(max_length=64)),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("published_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-number',),
+                "ordering": ("-number",),
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True)),
-                ('kind', models.CharField(choices=[('rules', 'Rules (declared skills, no deals)'), ('learned', 'Learned from deals')], max_length=10)),
-                ('state', models.CharField(choices=[('champion', 'Champion'), ('retired', 'Retired'), ('rejected', 'Rejected')], max_length=10)),
-                ('artifact', models.JSONField()),
-                ('report', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("rules", "Rules (declared skills, no deals)"),
+                            ("learned", "Learned from deals"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("champion", "Champion"), ("retired", "Retired"), ("rejected", "Rejected")],
+                        max_length=10,
+                    ),
+                ),
+                ("artifact", models.JSONField()),
+                ("report", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'ordering': ('-number',),
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'champion')), fields=('state',), name='model_version_one_champion')],
+                "ordering": ("-number",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "champion")),
+                        fields=("state",),
+                        name="model_version_one_champion",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Decision',
+            name="Decision",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('made_at', models.DateTimeField()),
-                ('seed', models.BigIntegerField()),
-                ('facts', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('state', models.BinaryField(help_text='Loads, absences and turns at that moment, compressed.')),
-                ('outcome', models.CharField(choices=[('assign', 'Assigned'), ('suggest', 'Suggested'), ('manager', 'To the manager'), ('hold', 'Held'), ('untouched', 'Left alone')], max_length=10)),
-                ('via', models.CharField(choices=[('locked', 'locked'), ('named_account', 'named account'), ('covering', "covering for the account's owner"), ('rule', 'rule'), ('prediction', 'prediction'), ('round_robin', 'round-robin'), ('manager', 'manager'), ('hold', 'hold')], max_length=15)),
-                ('team_id', models.BigIntegerField(blank=True, null=True)),
-                ('policy_name', models.CharField(blank=True, max_length=120)),
-                ('score', models.FloatField(blank=True, null=True)),
-                ('win_probability', models.FloatField(blank=True, null=True)),
-                ('priority', models.FloatField(blank=True, null=True)),
-                ('propensity', models.FloatField(default=1)),
-                ('trace', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('columns', models.BinaryField(help_text='Scores and their parts by candidate, compressed.')),
-                ('result_digest', models.CharField(max_length=64)),
-                ('assignment', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decision', to='crm.assignment')),
-                ('configuration', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.configurationversion')),
-                ('opportunity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='crm.opportunity')),
-                ('rep', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.rep')),
-                ('model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.modelversion')),
-                ('roster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.rostersnapshot')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("made_at", models.DateTimeField()),
+                ("seed", models.BigIntegerField()),
+                ("facts", models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
+                (
+                    "state",
+                    models.BinaryField(help_text="Loads, absences and turns at that moment, compressed."),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("assign", "Assigned"),
+                            ("suggest", "Suggested"),
+                            ("manager", "To the manager"),
+                            ("hold", "Held"),
+                            ("untouched", "Left alone"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "via",
+                    models.CharField(
+                        choices=[
+                            ("locked", "locked"),
+                            ("named_account", "named account"),
+                            ("covering", "covering for the account's owner"),
+                            ("rule", "rule"),
+                            ("prediction", "prediction"),
+                            ("round_robin", "round-robin"),
+                            ("manager", "manager"),
+                            ("hold", "hold"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("team_id", models.BigIntegerField(blank=True, null=True)),
+                ("policy_name", models.CharField(blank=True, max_length=120)),
+                ("score", models.FloatField(blank=True, null=True)),
+                ("win_probability", models.FloatField(blank=True, null=True)),
+                ("priority", models.FloatField(blank=True, null=True)),
+                ("propensity", models.FloatField(default=1)),
+                ("trace", models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
+                ("columns", models.BinaryField(help_text="Scores and their parts by candidate, compressed.")),
+                ("result_digest", models.CharField(max_length=64)),
+                (
+                    "assignment",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decision",
+                        to="crm.assignment",
+                    ),
+                ),
+                (
+                    "configuration",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="routing.configurationversion",
+                    ),
+                ),
+                (
+                    "opportunity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decisions",
+                        to="crm.opportunity",
+                    ),
+                ),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reps.rep",
+                    ),
+                ),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="routing.modelversion",
+                    ),
+                ),
+                (
+                    "roster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="routing.rostersnapshot",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-made_at', '-id'),
+                "ordering": ("-made_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='OutboxMessage',
+            name="OutboxMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('topic', models.CharField(max_length=60)),
-                ('payload', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('last_error', models.TextField(blank=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("topic", models.CharField(max_length=60)),
+                ("payload", models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("last_error", models.TextField(blank=True)),
             ],
             options={
-                'ordering': ('id',),
-                'indexes': [models.Index(condition=models.Q(('delivered_at__isnull', True)), fields=['next_attempt_at', 'id'], name='outbox_due')],
+                "ordering": ("id",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("delivered_at__isnull", True)),
+                        fields=["next_attempt_at", "id"],
+                        name="outbox_due",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Override',
+            name="Override",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('made_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('decision', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.decision')),
-                ('from_rep', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.rep')),
-                ('made_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('opportunity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='overrides', to='crm.opportunity')),
-                ('to_rep', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.rep')),
-                ('reason', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.overridereason')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("note", models.CharField(blank=True, max_length=300)),
+                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="routing.decision",
+                    ),
+                ),
+                (
+                    "from_rep",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reps.rep",
+                    ),
+                ),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "opportunity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="overrides",
+                        to="crm.opportunity",
+                    ),
+                ),
+                (
+                    "to_rep",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reps.rep",
+                    ),
+                ),
+                (
+                    "reason",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="routing.overridereason",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-made_at', '-id'),
+                "ordering": ("-made_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('position', models.PositiveIntegerField(help_text='1 comes first.')),
-                ('condition', models.JSONField(blank=True, default=dict)),
-                ('mode', models.CharField(choices=[('real_time', 'At once'), ('batch', 'In batches')], default='real_time', max_length=10)),
-                ('application', models.CharField(choices=[('suggest', 'Suggest'), ('assign', 'Assign')], default='suggest', max_length=10)),
-                ('threshold', models.FloatField(default=50, help_text='The least match score that counts as confident.', validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(100)])),
-                ('fallback', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('round_robin', 'Round-robin within team'), ('manager', 'Route to manager'), ('hold', 'Hold in queue')], max_length=12), blank=True, default=list, help_text='Tried in order; ends in hold.', size=None)),
-                ('language', models.CharField(choices=[('required', 'Required'), ('preferred', 'Preferred')], default='required', help_text='Required: only reps who speak it, as long as one of those left does.', max_length=10)),
-                ('needs_working_now', models.BooleanField(default=False, help_text='Only reps within their working hours.')),
-                ('first_touch_target_minutes', models.PositiveIntegerField(blank=True, null=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("position", models.PositiveIntegerField(help_text="1 comes first.")),
+                ("condition", models.JSONField(blank=True, default=dict)),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("real_time", "At once"), ("batch", "In batches")],
+                        default="real_time",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "application",
+                    models.CharField(
+                        choices=[("suggest", "Suggest"), ("assign", "Assign")],
+                        default="suggest",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "threshold",
+                    models.FloatField(
+                        default=50,
+                        help_text="The least match score that counts as confident.",
+                        validators=[
+                            django.core.validators.MinValueValidator(0),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
+                    ),
+                ),
+                (
+                    "fallback",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("round_robin", "Round-robin within team"),
+                                ("manager", "Route to manager"),
+                                ("hold", "Hold in queue"),
+                            ],
+                            max_length=12,
+                        ),
+                        blank=True,
+                        default=list,
+                        help_text="Tried in order; ends in hold.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("required", "Required"), ("preferred", "Preferred")],
+                        default="required",
+                        help_text="Required: only reps who speak it, as long as one of those left does.",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "needs_working_now",
+                    models.BooleanField(default=False, help_text="Only reps within their working hours."),
+                ),
+                ("first_touch_target_minutes", models.PositiveIntegerField(blank=True, null=True)),
+                ("is_active", models.BooleanField(default=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name_plural': 'policies',
-                'ordering': ('position', 'id'),
-                'constraints': [models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('position',), name='policy_position_once'), models.CheckConstraint(condition=models.Q(('threshold__gte', 0), ('threshold__lte', 100)), name='policy_threshold_range')],
+                "verbose_name_plural": "policies",
+                "ordering": ("position", "id"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                        fields=("position",),
+                        name="policy_position_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("threshold__gte", 0), ("threshold__lte", 100)),
+                        name="policy_threshold_range",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Rule',
+            name="Rule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('position', models.PositiveIntegerField(help_text='1 comes first.')),
-                ('condition', models.JSONField(default=dict, help_text='In the condition language (crm.engine.conditions).')),
-                ('action', models.CharField(choices=[('route_to_rep', 'Route to rep'), ('route_to_team', 'Route to team'), ('exclude_reps', 'Exclude reps'), ('require', 'Require')], max_length=15)),
-                ('required_field', models.CharField(blank=True, help_text='industry, product, language, competitor, certification, tier, ...', max_length=20)),
-                ('required_value', models.CharField(blank=True, max_length=120)),
-                ('is_active', models.BooleanField(default=True)),
-                ('starts_at', models.DateTimeField(blank=True, null=True)),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('excluded', models.ManyToManyField(blank=True, related_name='+', to='reps.rep')),
-                ('rep', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.rep')),
-                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.team')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("position", models.PositiveIntegerField(help_text="1 comes first.")),
+                (
+                    "condition",
+                    models.JSONField(
+                        default=dict, help_text="In the condition language (crm.engine.conditions)."
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("route_to_rep", "Route to rep"),
+                            ("route_to_team", "Route to team"),
+                            ("exclude_reps", "Exclude reps"),
+                            ("require", "Require"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                (
+                    "required_field",
+                    models.CharField(
+                        blank=True,
+                        help_text="industry, product, language, competitor, certification, tier, ...",
+                        max_length=20,
+                    ),
+                ),
+                ("required_value", models.CharField(blank=True, max_length=120)),
+                ("is_active", models.BooleanField(default=True)),
+                ("starts_at", models.DateTimeField(blank=True, null=True)),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("excluded", models.ManyToManyField(blank=True, related_name="+", to="reps.rep")),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reps.rep",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reps.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('position', 'id'),
+                "ordering": ("position", "id"),
             },
         ),
         migrations.CreateModel(
-            name='IntakeReceipt',
+            name="IntakeReceipt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.CharField(blank=True, max_length=200)),
-                ('fingerprint', models.CharField(help_text="SHA-256 of the request's body.", max_length=64)),
-                ('answer', models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder, null=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('opportunity', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='receipt', to='crm.opportunity')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("idempotency_key", models.CharField(blank=True, max_length=200)),
+                ("fingerprint", models.CharField(help_text="SHA-256 of the request's body.", max_length=64)),
+                (
+                    "answer",
+                    models.JSONField(encoder=django.core.serializers.json.DjangoJSONEncoder, null=True),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "opportunity",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="receipt",
+                        to="crm.opportunity",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('idempotency_key', ''), _negated=True), fields=('user', 'idempotency_key'), name='intake_receipt_key_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("idempotency_key", ""), _negated=True),
+                        fields=("user", "idempotency_key"),
+                        name="intake_receipt_key_once",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.UUIDField(unique=True)),
-                ('text', models.CharField(max_length=500)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('opportunity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='crm.opportunity')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.UUIDField(unique=True)),
+                ("text", models.CharField(max_length=500)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "opportunity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="crm.opportunity"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notifications",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at', '-id'),
-                'indexes': [models.Index(condition=models.Q(('read_at__isnull', True)), fields=['user'], name='notification_unread')],
+                "ordering": ("-created_at", "-id"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("read_at__isnull", True)),
+                        fields=["user"],
+                        name="notification_unread",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='QueueItem',
+            name="QueueItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('suggestion', 'Suggestion'), ('held', 'Held'), ('manager', 'For the manager')], max_length=12)),
-                ('state', models.CharField(choices=[('pending', 'Pending'), ('approved', 'Approved'), ('changed', 'Given to somebody else'), ('rejected', 'Rejected'), ('withdrawn', 'Withdrawn')], default='pending', max_length=10)),
-                ('waiting_since', models.DateTimeField(help_text='When the opportunity began to wait; kept when re-decided.')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('resolved_at', models.DateTimeField(blank=True, null=True)),
-                ('note', models.CharField(blank=True, max_length=300)),
-                ('assignment', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='queue_item', to='crm.assignment')),
-                ('decision', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='queue_items', to='routing.decision')),
-                ('opportunity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='queue_items', to='crm.opportunity')),
-                ('rep', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='queue_items', to='reps.rep')),
-                ('resolved_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('team', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.team')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("suggestion", "Suggestion"),
+                            ("held", "Held"),
+                            ("manager", "For the manager"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("approved", "Approved"),
+                            ("changed", "Given to somebody else"),
+                            ("rejected", "Rejected"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "waiting_since",
+                    models.DateTimeField(
+                        help_text="When the opportunity began to wait; kept when re-decided."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("resolved_at", models.DateTimeField(blank=True, null=True)),
+                ("note", models.CharField(blank=True, max_length=300)),
+                (
+                    "assignment",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="queue_item",
+                        to="crm.assignment",
+                    ),
+                ),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="queue_items",
+                        to="routing.decision",
+                    ),
+                ),
+                (
+                    "opportunity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="queue_items",
+                        to="crm.opportunity",
+                    ),
+                ),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="queue_items",
+                        to="reps.rep",
+                    ),
+                ),
+                (
+                    "resolved_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reps.team",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('waiting_since', 'id'),
-                'indexes': [models.Index(condition=models.Q(('state', 'pending')), fields=['waiting_since', 'id'], name='queue_item_waiting'), models.Index(condition=models.Q(('state', 'pending')), fields=['rep'], name='queue_item_pending_by_rep')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'pending')), fields=('opportunity',), name='queue_item_one_pending'), models.CheckConstraint(condition=models.Q(models.Q(('resolved_at__isnull', True), ('state', 'pending')), models.Q(models.Q(('state', 'pending'), _negated=True), ('resolved_at__isnull', False)), _connector='OR'), name='queue_item_resolved_when'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'suggestion'), ('rep__isnull', False)), models.Q(('kind', 'suggestion'), _negated=True), _connector='OR'), name='queue_item_suggests_a_rep')],
+                "ordering": ("waiting_since", "id"),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "pending")),
+                        fields=["waiting_since", "id"],
+                        name="queue_item_waiting",
+                    ),
+                    models.Index(
+                        condition=models.Q(("state", "pending")),
+                        fields=["rep"],
+                        name="queue_item_pending_by_rep",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("state", "pending")),
+                        fields=("opportunity",),
+                        name="queue_item_one_pending",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("resolved_at__isnull", True), ("state", "pending")),
+                            models.Q(
+                                models.Q(("state", "pending"), _negated=True), ("resolved_at__isnull", False)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="queue_item_resolved_when",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "suggestion"), ("rep__isnull", False)),
+                            models.Q(("kind", "suggestion"), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="queue_item_suggests_a_rep",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='decision',
-            index=models.Index(fields=['opportunity', '-id'], name='decision_by_opportunity'),
+            model_name="decision",
+            index=models.Index(fields=["opportunity", "-id"], name="decision_by_opportunity"),
         ),
         migrations.AddConstraint(
-            model_name='rule',
-            constraint=models.UniqueConstraint(deferrable=django.db.models.constraints.Deferrable['DEFERRED'], fields=('position',), name='rule_position_once'),
+            model_name="rule",
+            constraint=models.UniqueConstraint(
+                deferrable=django.db.models.constraints.Deferrable["DEFERRED"],
+                fields=("position",),
+                name="rule_position_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('action', 'route_to_rep'), ('rep__isnull', False), ('team__isnull', True)), models.Q(('action', 'route_to_team'), ('rep__isnull', True), ('team__isnull', False)), models.Q(('action', 'exclude_reps'), ('rep__isnull', True), ('team__isnull', True)), models.Q(('action', 'require'), ('rep__isnull', True), ('team__isnull', True), models.Q(('required_field', ''), _negated=True)), _connector='OR'), name='rule_action_complete'),
+            model_name="rule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("action", "route_to_rep"), ("rep__isnull", False), ("team__isnull", True)),
+                    models.Q(("action", "route_to_team"), ("rep__isnull", True), ("team__isnull", False)),
+                    models.Q(("action", "exclude_reps"), ("rep__isnull", True), ("team__isnull", True)),
+                    models.Q(
+                        ("action", "require"),
+                        ("rep__isnull", True),
+                        ("team__isnull", True),
+                        models.Q(("required_field", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="rule_action_complete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='rule',
-            constraint=models.CheckConstraint(condition=models.Q(('starts_at__isnull', True), ('ends_at__isnull', True), ('starts_at__lt', models.F('ends_at')), _connector='OR'), name='rule_schedule_ordered'),
+            model_name="rule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("starts_at__isnull", True),
+                    ("ends_at__isnull", True),
+                    ("starts_at__lt", models.F("ends_at")),
+                    _connector="OR",
+                ),
+                name="rule_schedule_ordered",
+            ),
         ),
     ]

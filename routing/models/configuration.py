@@ -26,13 +26,17 @@ class Rule(models.Model):
 
     name = models.CharField(max_length=120)
     position = models.PositiveIntegerField(help_text="1 comes first.")
-    condition: Any = models.JSONField(default=dict, help_text="In the condition language (crm.engine.conditions).")
+    condition: Any = models.JSONField(
+        default=dict, help_text="In the condition language (crm.engine.conditions)."
+    )
     action = models.CharField(max_length=15, choices=Action)
     rep = models.ForeignKey(Rep, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     excluded = models.ManyToManyField(Rep, blank=True, related_name="+")
     required_field = models.CharField(
-        max_length=20, blank=True, help_text="industry, product, language, competitor, certification, tier, ..."
+        max_length=20,
+        blank=True,
+        help_text="industry, product, language, competitor, certification, tier, ...",
     )
     required_value = models.CharField(max_length=120, blank=True)
     is_active = models.BooleanField(default=True)
@@ -132,7 +136,9 @@ class CapacitySettings(models.Model):
     available_up_to_pct = models.FloatField(default=70)
     near_up_to_pct = models.FloatField(default=90)
     at_up_to_pct = models.FloatField(default=100)
-    high_match_score = models.FloatField(default=70, help_text="Reps near capacity get only matches this good.")
+    high_match_score = models.FloatField(
+        default=70, help_text="Reps near capacity get only matches this good."
+    )
     near_capacity_penalty = models.FloatField(default=0.3, help_text="In log-odds, as all penalties.")
     assigned_today_penalty = models.FloatField(default=0.1, help_text="For each beyond the comfortable day.")
     pipeline_penalty = models.FloatField(default=0.1, help_text="At twice the peers' average pipeline value.")
@@ -152,7 +158,8 @@ class CapacitySettings(models.Model):
                 name="capacity_bounds_ordered",
             ),
             models.CheckConstraint(
-                condition=Q(high_match_score__gte=0, high_match_score__lte=100), name="capacity_high_match_range"
+                condition=Q(high_match_score__gte=0, high_match_score__lte=100),
+                name="capacity_high_match_range",
             ),
         )
 

@@ -51,7 +51,9 @@ class Notification(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-id")
-        indexes = (models.Index(fields=["user"], condition=Q(read_at__isnull=True), name="notification_unread"),)
+        indexes = (
+            models.Index(fields=["user"], condition=Q(read_at__isnull=True), name="notification_unread"),
+        )
 
     def __str__(self) -> str:
         return self.text

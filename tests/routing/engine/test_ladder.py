@@ -59,12 +59,21 @@ def state(**changes: dict[int, Any]) -> RosterState:
 
 
 def configuration(**content: Any) -> Configuration:
-    policy = {"id": 1, "name": "All", "condition": {}, "application": "assign", "fallback": ["round_robin", "hold"]}
+    policy = {
+        "id": 1,
+        "name": "All",
+        "condition": {},
+        "application": "assign",
+        "fallback": ["round_robin", "hold"],
+    }
     return Configuration.from_content(1, {"policies": [policy], "default_team_id": EAST} | content)
 
 
 def verdict(
-    facts: OpportunityFacts | None = None, *, live: Configuration | None = None, now: RosterState | None = None
+    facts: OpportunityFacts | None = None,
+    *,
+    live: Configuration | None = None,
+    now: RosterState | None = None,
 ) -> Verdict:
     return decide(
         Inputs(facts or OpportunityFacts(id=1), ROSTER, now or state(), live or configuration(), MODEL, AT)
@@ -105,7 +114,9 @@ class TestBands:
 
     def test_seven_of_ten_is_exactly_seventy(self) -> None:
         maxima = np.arange(10, 1010, 10)
-        assert set(bands(100.0 * (maxima * 7 // 10) / maxima, configuration().capacity.bounds)) == {Band.AVAILABLE}
+        assert set(bands(100.0 * (maxima * 7 // 10) / maxima, configuration().capacity.bounds)) == {
+            Band.AVAILABLE
+        }
 
 
 class TestLock:
@@ -221,7 +232,12 @@ class TestRules:
         result = verdict(live=live)
         assert result.team_id == WEST
         skipped = [step for step in result.steps if step.name == "rule_skipped"]
-        assert skipped[0].found == {"rule": 7, "index": 0, "action": "route_to_rep", "why": "would_leave_nobody"}
+        assert skipped[0].found == {
+            "rule": 7,
+            "index": 0,
+            "action": "route_to_rep",
+            "why": "would_leave_nobody",
+        }
 
     def test_exclusions_and_requirements_all_apply(self) -> None:
         live = configuration(
@@ -257,7 +273,9 @@ class TestEligibility:
 
     def test_weekly_cap(self) -> None:
         now = state(week={ANA: 15})
-        assert why_out(verdict(OpportunityFacts(id=1, industry="Healthcare"), now=now), ANA) is Exit.WEEKLY_CAP
+        assert (
+            why_out(verdict(OpportunityFacts(id=1, industry="Healthcare"), now=now), ANA) is Exit.WEEKLY_CAP
+        )
 
     def test_pipeline_cap_counts_the_new_value(self) -> None:
         capped = Roster((rep(ANA, max_pipeline_value=100.0), rep(BO)))
@@ -307,7 +325,9 @@ class TestPrediction:
 
     def test_score_does_not_move_when_somebody_is_away(self) -> None:
         facts = OpportunityFacts(id=1, industry="Healthcare")
-        assert verdict(facts).score == verdict(facts, now=state(away_until={BO: OPEN_END, EVA: OPEN_END})).score
+        assert (
+            verdict(facts).score == verdict(facts, now=state(away_until={BO: OPEN_END, EVA: OPEN_END})).score
+        )
 
     def test_below_the_threshold_falls_back(self) -> None:
         live = configuration(
@@ -375,7 +395,9 @@ def situations(draw: st.DrawFn) -> Inputs:
     n = draw(st.integers(0, 8))
     skills = st.dictionaries(
         st.sampled_from(["industry", "language", "product"]),
-        st.dictionaries(st.sampled_from(["healthcare", "german", "analytics"]), st.integers(1, 3), max_size=2),
+        st.dictionaries(
+            st.sampled_from(["healthcare", "german", "analytics"]), st.integers(1, 3), max_size=2
+        ),
     )
     roster = Roster(
         tuple(
@@ -398,7 +420,12 @@ def situations(draw: st.DrawFn) -> Inputs:
         draw(st.lists(st.sampled_from([NEVER, NEVER, OPEN_END]), min_size=n, max_size=n)), dtype=np.int64
     )
     now = dataclasses.replace(
-        RosterState.idle(n), load=counts(14), pending=counts(3), week=counts(7), day=counts(7), away_until=away
+        RosterState.idle(n),
+        load=counts(14),
+        pending=counts(3),
+        week=counts(7),
+        day=counts(7),
+        away_until=away,
     )
     facts = OpportunityFacts(
         id=1,
@@ -409,7 +436,11 @@ def situations(draw: st.DrawFn) -> Inputs:
     )
     live = configuration(
         territories=draw(st.sampled_from([[], [territory(1, US, {"team_id": 2})]])),
-        rules=draw(st.sampled_from([[], [rule(1, "route_to_team", team_id=1)], [rule(1, "exclude_reps", excluded=[10])]])),
+        rules=draw(
+            st.sampled_from(
+                [[], [rule(1, "route_to_team", team_id=1)], [rule(1, "exclude_reps", excluded=[10])]]
+            )
+        ),
     )
     return Inputs(facts, roster, now, live, MODEL, AT, seed=draw(st.integers(0, 9)))
 

@@ -1,0 +1,23 @@
+"""The addresses of the API, version 1, with its schema and documentation."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from crm.api import AccountViewSet, ActivityViewSet, ContactViewSet
+from reps.api.reps import RepViewSet
+from routing.api import OpportunityViewSet
+
+router = SimpleRouter()
+router.register("opportunities", OpportunityViewSet, basename="api-opportunity")
+router.register("accounts", AccountViewSet, basename="api-account")
+router.register("contacts", ContactViewSet, basename="api-contact")
+router.register("reps", RepViewSet, basename="api-rep")
+router.register("activities", ActivityViewSet, basename="api-activity")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("schema/", login_not_required(SpectacularAPIView.as_view()), name="api-schema"),
+    path("docs/", login_not_required(SpectacularSwaggerSplitView.as_view(url_name="api-schema")), name="api-docs"),
+    path("", include(router.urls)),
+]

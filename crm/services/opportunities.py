@@ -1,0 +1,210 @@
+"""Opportunities taken in and edited: words canonical, gaps filled from account and contact, value in base currency."""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from crm.engine.words import Vocabulary, size_band
+from crm.models import Account, Contact, Opportunity, Product, StageChange, Term
+from crm.queries.vocabulary import (
+    in_base_currency,
+    language_of_place,
+    load_languages,
+    load_rates,
+    load_vocabulary,
+)
+from crm.services import ownership
+from reps.models import User
+from reps.queries import organisation
+
+WORDS = {
+    "industry": "industry",
+    "source": "source",
+    "language": "language",
+    "country": "country",
+    "currency": "currency",
+}
+LISTED = {"competitor": "competitors", "product": "product"}
+FROM_ACCOUNT = ("industry", "employees", "size_band", "country", "region", "city", "postal_code")
+PLAIN = (
+    "kind", "name", "external_id", "account", "contact", "source", "industry", "employees", "size_band", "country",
+    "region", "city", "postal_code", "language", "urgency", "complexity", "lead_score", "value", "currency",
+    "satisfaction",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """What an intake looks things up in; loaded once for many."""
+
+    vocabulary: Vocabulary
+    languages: Mapping[tuple[str, str], str]
+    rates: Mapping[str, list[tuple[datetime.date, Decimal]]]
+    base_currency: str
+    products: dict[str, Product] = field(default_factory=dict)
+
+
+def load_dictionary() -> Dictionary:
+    """Everything an intake needs, in six queries whatever the number of opportunities."""
+    base = organisation().base_currency
+    return Dictionary(
+        vocabulary=load_vocabulary(),
+        languages=load_languages(),
+        rates=load_rates(base),
+        base_currency=base,
+        products={product.name.casefold(): product for product in Product.objects.all()},
+    )
+
+
+@transaction.atomic
+def create_opportunity(
+    *,
+    values: Mapping[str, Any],
+    at: datetime.datetime,
+    by: User | None,
+    dictionary: Dictionary | None = None,
+    routing: str = Opportunity.Routing.WAITING,
+) -> Opportunity:
+    """Stores a new open opportunity from validated values (model field names; `product` and `competitors` by name,
+    `account` and `contact` as records). Unknown words are kept and flagged."""
+    words = dictionary or load_dictionary()
+    opportunity = Opportunity(opened_at=values.get("opened_at") or at, accepted_at=at)
+    opportunity.routing, opportunity.routing_since = routing, at
+    fill(opportunity, values, words)
+    opportunity.save()
+    StageChange.objects.create(
+        opportunity=opportunity,
+        to_stage=Opportunity.Stage.OPEN,
+        changed_by=by,
+        changed_at=opportunity.opened_at,
+    )
+    return opportunity
+
+
+@transaction.atomic
+def update_opportunity(*, opportunity_id: int, values: Mapping[str, Any]) -> Opportunity:
+    """Changes the given fields; the owner's pipeline follows the value. Stage and owner have services of their own."""
+    opportunity = ownership.lock_opportunity(opportunity_id)
+    before = opportunity.value_base
+    fill(opportunity, values, load_dictionary())
+    ownership.lock_reps([opportunity.owner_id])
+    ownership.value_changes(opportunity, before, opportunity.value_base)
+    opportunity.save()
+    return opportunity
+
+
+def fill(opportunity: Opportunity, values: Mapping[str, Any], words: Dictionary) -> None:
+    """Puts values on the (unsaved) opportunity, canonical and completed. New unknown words are written as terms."""
+    for name in PLAIN:
+        if name in values:
+            setattr(opportunity, name, values[name])
+    if "custom" in values:
+        opportunity.custom = {**(opportunity.custom or {}), **values["custom"]}
+    _fill_from_account(opportunity)
+    unknown: list[tuple[str, str]] = []
+    for name, kind in WORDS.items():
+        word, known = words.vocabulary.canonical(kind, getattr(opportunity, name))
+        setattr(opportunity, name, word)
+        if not known:
+            unknown.append((kind, word))
+    if "competitors" in values:
+        opportunity.competitors = [
+            _word(words, "competitor", text, unknown) for text in values["competitors"]
+        ]
+    if "product" in values:
+        opportunity.product = _product(words, values["product"], unknown)
+    _complete(opportunity, words)
+    if unknown:
+        _remember(unknown)
+    untouched = {kind for kind, name in LISTED.items() if name not in values} & set(opportunity.flags or ())
+    opportunity.flags = sorted({kind for kind, _ in unknown} | untouched | _money_flag(opportunity))
+
+
+def _word(words: Dictionary, kind: str, text: str, unknown: list[tuple[str, str]]) -> str:
+    word, known = words.vocabulary.canonical(kind, text)
+    if not known:
+        unknown.append((kind, word))
+    return word
+
+
+def _fill_from_account(opportunity: Opportunity) -> None:
+    account = opportunity.account
+    if account is None:
+        return
+    for name in FROM_ACCOUNT:
+        if not getattr(opportunity, name):
+            setattr(opportunity, name, getattr(account, name))
+
+
+def _product(words: Dictionary, name: str, unknown: list[tuple[str, str]]) -> Product | None:
+    """The product of that name; one never heard of is added and flagged."""
+    if not name:
+        return None
+    word, _ = words.vocabulary.canonical("product", name)
+    product = words.products.get(word.casefold())
+    if product is None:
+        product, _ = Product.objects.get_or_create(name__iexact=word, defaults={"name": word})
+        words.products[word.casefold()] = product
+        unknown.append(("product", word))
+    return product
+
+
+def _complete(opportunity: Opportunity, words: Dictionary) -> None:
+    if opportunity.employees is not None:
+        opportunity.size_band = size_band(opportunity.employees)
+    if not opportunity.language:
+        preferred = opportunity.contact.preferred_language if opportunity.contact else ""
+        opportunity.language = preferred or language_of_place(
+            words.languages, opportunity.country, opportunity.region
+        )
+    if opportunity.value is not None:
+        opportunity.currency = opportunity.currency or words.base_currency
+    opportunity.value_base = in_base_currency(
+        words.rates, opportunity.value, opportunity.currency, opportunity.opened_at.date()
+    )
+
+
+def _money_flag(opportunity: Opportunity) -> set[str]:
+    """A value whose currency has no rate cannot be compared with anything."""
+    return {"rate"} if opportunity.value is not None and opportunity.value_base is None else set()
+
+
+def _remember(unknown: list[tuple[str, str]]) -> None:
+    Term.objects.bulk_create(
+        [Term(kind=kind, name=name, is_known=False) for kind, name in unknown], ignore_conflicts=True
+    )
+
+
+@transaction.atomic
+def find_or_create_account(*, name: str, values: Mapping[str, Any]) -> Account:
+    """The account of exactly this domain or name (case ignored), else a new one."""
+    domain = values.get("domain", "")
+    known = Account.objects.filter(domain__iexact=domain).order_by("pk").first() if domain else None
+    if known is None:
+        known = Account.objects.filter(name__iexact=name).order_by("pk").first()
+    if known is not None:
+        return known
+    account = Account(name=name, **{key: value for key, value in values.items() if value not in (None, "")})
+    account.size_band = size_band(account.employees) or account.size_band
+    account.save()
+    return account
+
+
+@transaction.atomic
+def find_or_create_contact(*, account: Account | None, values: Mapping[str, Any]) -> Contact | None:
+    """The contact with this email address, else a new one; None where neither name nor email is given."""
+    email = (values.get("email") or "").strip()
+    name = (values.get("name") or email).strip()
+    if not name:
+        return None
+    known = Contact.objects.filter(email__iexact=email).order_by("pk").first() if email else None
+    if known is not None:
+        return known
+    rest = {
+        key: values[key] for key in ("phone", "title", "preferred_language", "external_id") if values.get(key)
+    }
+    return Contact.objects.create(account=account, name=name, email=email, **rest)

@@ -1,0 +1,245 @@
+"""Opportunities in, decisions out: what a website form, a CRM or a list tool talks to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from crm.api import OpportunityFields, RecordKey
+from crm.models import Opportunity
+from crm.queries.opportunities import opportunities_visible_to
+from crm.services.opportunities import load_dictionary, update_opportunity
+from crm.services.ownership import OwnershipError
+from crm.services.stages import convert_lead
+from reps.api.records import KEY_PARAMETER, RecordViewSet, find_by_key
+from reps.models import Rep, User
+from reps.permissions import may
+from routing.models import Decision
+from routing.queries.answers import decision_answer, opportunity_answer
+from routing.queries.names import load_names
+from routing.services import overrides
+from routing.services.intake import KeyReused, take_in
+from routing.services.outcomes import record_outcome
+
+MOST_IN_BULK = 1000
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="A repeat gets the first answer again.",
+)
+
+
+class Conflict(APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This conflicts with what is there."
+
+
+class OpportunityInput(OpportunityFields):
+    """A new lead or deal. Give at least a name or a company."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("name"):
+            company = (attrs.get("company") or {}).get("name") or getattr(attrs.get("account"), "name", "")
+            if not company:
+                raise serializers.ValidationError({"name": ["Give a name, a company or an account."]})
+            attrs["name"] = company[:200]
+        return attrs
+
+
+class OpportunityChange(OpportunityFields):
+    """What may change later: the fields, the outcome, and the owner."""
+
+    name = serializers.CharField(max_length=200, required=False)
+    stage = serializers.ChoiceField(Opportunity.Stage.choices, required=False)
+    closed_at = serializers.DateTimeField(required=False)
+    owner = RecordKey(Rep.objects.filter(left_at__isnull=True), help_text="A rep: assigns by hand.")
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for name in ("external_id", "company", "person", "opened_at"):
+            fields.pop(name)
+        return fields
+
+
+class DecisionOutput(serializers.Serializer[Any]):
+    """Why it went where it went."""
+
+    id = serializers.IntegerField()
+    made_at = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(Decision.Outcome.choices)
+    via = serializers.ChoiceField(Decision.Via.choices)
+    rep = serializers.DictField(allow_null=True)
+    score = serializers.FloatField(allow_null=True)
+    win_probability = serializers.FloatField(allow_null=True)
+    reason = serializers.CharField()
+    policy = serializers.CharField()
+    configuration = serializers.IntegerField()
+    model = serializers.IntegerField()
+    steps = serializers.ListField(child=serializers.CharField())
+
+
+class OpportunityAnswer(serializers.Serializer[Any]):
+    """Where an opportunity stands, with the newest decision."""
+
+    id = serializers.IntegerField()
+    external_id = serializers.CharField(allow_null=True)
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(Opportunity.Kind.choices)
+    stage = serializers.ChoiceField(Opportunity.Stage.choices)
+    routing = serializers.ChoiceField(Opportunity.Routing.choices)
+    is_locked = serializers.BooleanField()
+    owner = serializers.DictField(allow_null=True)
+    flags = serializers.ListField(child=serializers.CharField())
+    decision = DecisionOutput(allow_null=True)
+
+
+class BulkAnswer(serializers.Serializer[Any]):
+    """One result for each row of the request, in its order."""
+
+    accepted = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = serializers.ListField(child=serializers.DictField())
+
+
+class OpportunityViewSet(RecordViewSet):
+    """Leads and deals: `POST` stores, decides, assigns or suggests, and answers with the decision."""
+
+    serializer_class = OpportunityAnswer
+    input_class = OpportunityChange
+    http_method_names = ("get", "post", "patch", "head", "options")
+    permission_by_method: ClassVar[Mapping[str, str]] = {
+        "GET": "see_records",
+        "POST": "create_opportunities",
+        "PATCH": "log_activities",
+    }
+
+    def get_queryset(self) -> QuerySet[Opportunity]:
+        if getattr(self, "swagger_fake_view", False):
+            return Opportunity.objects.none()
+        return opportunities_visible_to(self.user).select_related("owner")
+
+    def _answers(self, opportunities: Sequence[Opportunity]) -> list[dict[str, Any]]:
+        decisions = Decision.objects.filter(opportunity__in=opportunities).select_related("model")
+        newest = {
+            d.opportunity_id: d
+            for d in decisions.order_by("opportunity_id", "-id").distinct("opportunity_id")
+        }
+        names = load_names(newest.values())
+        return [opportunity_answer(o, newest.get(o.pk), names) for o in opportunities]
+
+    def list(self, request: Request) -> Response:
+        page = self.paginate_queryset(self.get_queryset())
+        return self.get_paginated_response(self._answers(page or []))
+
+    @extend_schema(parameters=[KEY_PARAMETER])
+    def retrieve(self, request: Request, key: str) -> Response:
+        return Response(self._answers([find_by_key(self.get_queryset(), key)])[0])
+
+    @extend_schema(request=OpportunityInput, responses={201: OpportunityAnswer}, parameters=[IDEMPOTENCY_KEY])
+    def create(self, request: Request) -> Response:
+        """Accepts, decides, answers. A repeat (`external_id` or Idempotency-Key) gives the first answer, with 200."""
+        values = self._incoming(request.data)
+        key = request.headers.get("Idempotency-Key", "")
+        try:
+            accepted = take_in(
+                values=values,
+                body=request.data,
+                by=self.user,
+                at=timezone.now(),
+                idempotency_key=_checked(key),
+            )
+        except KeyReused as error:
+            raise Conflict(str(error)) from error
+        code = status.HTTP_201_CREATED if accepted.is_new else status.HTTP_200_OK
+        return Response(accepted.answer, status=code)
+
+    def _incoming(self, data: Any) -> Mapping[str, Any]:
+        incoming = OpportunityInput(data=data, context={"request": self.request})
+        incoming.is_valid(raise_exception=True)
+        values: Mapping[str, Any] = incoming.validated_data
+        return values
+
+    @extend_schema(request=OpportunityInput(many=True), responses={200: BulkAnswer})
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request) -> Response:
+        """Up to 1,000 at once. Each row is accepted or refused by itself and says so at its place."""
+        if not isinstance(request.data, list):
+            raise serializers.ValidationError({"rows": ["Send a list of opportunities."]})
+        if len(request.data) > MOST_IN_BULK:
+            raise serializers.ValidationError({"rows": [f"At most {MOST_IN_BULK} at once."]})
+        dictionary = load_dictionary()
+        results = [self._one_of_many(row, body, dictionary) for row, body in enumerate(request.data)]
+        refused = sum("errors" in result for result in results)
+        answer = {"accepted": len(results) - refused, "refused": refused, "results": results}
+        return Response(answer)
+
+    def _one_of_many(self, row: int, body: Any, dictionary: Any) -> dict[str, Any]:
+        incoming = OpportunityInput(data=body, context={"request": self.request})
+        if not incoming.is_valid():
+            return {"row": row, "status": 400, "errors": incoming.errors}
+        accepted = take_in(
+            values=incoming.validated_data,
+            body=body,
+            by=self.user,
+            at=timezone.now(),
+            dictionary=dictionary,
+        )
+        return {"row": row, "status": 201 if accepted.is_new else 200, "opportunity": accepted.answer}
+
+    @extend_schema(request=OpportunityChange, responses={200: OpportunityAnswer}, parameters=[KEY_PARAMETER])
+    def partial_update(self, request: Request, key: str) -> Response:
+        """Changes fields, records the outcome (`stage`), assigns by hand (`owner`). All of it or nothing."""
+        opportunity = find_by_key(self.get_queryset(), key)
+        values = dict(self.validated(request.data, partial=True, record=opportunity))
+        try:
+            with transaction.atomic():
+                self._change(opportunity, values, self.user)
+        except OwnershipError as error:
+            raise Conflict(str(error)) from error
+        fresh = Opportunity.objects.select_related("owner").get(pk=opportunity.pk)
+        return Response(self._answers([fresh])[0])
+
+    def _change(self, opportunity: Opportunity, values: dict[str, Any], by: User) -> None:
+        now = timezone.now()
+        stage, owner = values.pop("stage", None), values.pop("owner", None)
+        closed_at, reason = values.pop("closed_at", None), values.pop("reason", "")
+        if (values or owner) and not may(by, "edit_opportunities"):
+            self.permission_denied(
+                self.request, "Your role may report the outcome of your opportunities, no more."
+            )
+        if values.get("kind") == Opportunity.Kind.DEAL and opportunity.kind == Opportunity.Kind.LEAD:
+            convert_lead(opportunity_id=opportunity.pk, at=now)
+        if values:
+            update_opportunity(opportunity_id=opportunity.pk, values=values)
+        if owner is not None:
+            overrides.reassign(opportunity_ids=[opportunity.pk], rep_id=owner.pk, by=by, at=now, note=reason)
+        if stage is not None:
+            record_outcome(
+                opportunity_id=opportunity.pk, stage=stage, at=closed_at or now, by=by, reason=reason
+            )
+
+    @extend_schema(responses={200: DecisionOutput(many=True)}, parameters=[KEY_PARAMETER])
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def decisions(self, request: Request, key: str) -> Response:
+        """Every decision on it, the newest first."""
+        opportunity = find_by_key(self.get_queryset(), key)
+        decisions = list(opportunity.decisions.select_related("model"))
+        names = load_names(decisions)
+        return Response([decision_answer(decision, names) for decision in decisions])
+
+
+def _checked(key: str) -> str:
+    if len(key) > 200 or not key.isprintable():
+        raise serializers.ValidationError({"Idempotency-Key": ["At most 200 printable characters."]})
+    return key

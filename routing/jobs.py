@@ -1,0 +1,27 @@
+"""What the worker does. Every one may run twice or be killed in the middle: the services are idempotent."""
+
+from django.utils import timezone
+
+from routing.services import outbox, sweep
+
+
+def deliver_outbox() -> int:
+    """Delivers what is due in the outbox."""
+    return outbox.deliver_due(at=timezone.now())
+
+
+def drain() -> int:
+    """Tries held opportunities again."""
+    return sweep.drain_held()
+
+
+def route_waiting() -> int:
+    """Routes what intake left behind."""
+    return sweep.route_waiting(at=timezone.now())
+
+
+def every_minute() -> None:
+    """The sweep: intake left behind, held ones, undelivered messages."""
+    route_waiting()
+    drain()
+    deliver_outbox()

@@ -1,0 +1,77 @@
+"""What the API answers about an opportunity and its decision: plain data, the reasons in words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crm.models import Opportunity
+from routing.engine.explain import Names, headline, ladder_lines, parts
+from routing.engine.facts import OpportunityFacts
+from routing.engine.trace import unpack_columns
+from routing.models import Decision
+from routing.queries.configuration import compiled
+from routing.queries.inputs import stored_inputs
+from routing.queries.names import load_names
+
+
+def opportunity_answer(
+    opportunity: Opportunity, decision: Decision | None, names: Names | None = None
+) -> dict[str, Any]:
+    """The answer to an intake: where the opportunity stands and why."""
+    return {
+        "id": opportunity.pk,
+        "external_id": opportunity.external_id,
+        "name": opportunity.name,
+        "kind": opportunity.kind,
+        "stage": opportunity.stage,
+        "routing": opportunity.routing,
+        "is_locked": opportunity.is_locked,
+        "owner": None if opportunity.owner is None else _rep(opportunity.owner_id, opportunity.owner),
+        "flags": opportunity.flags,
+        "decision": None if decision is None else decision_answer(decision, names or load_names([decision])),
+    }
+
+
+def _rep(rep_id: int | None, rep: Any) -> dict[str, Any]:
+    return {"id": rep_id, "external_id": rep.external_id, "name": rep.name, "email": rep.email}
+
+
+def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
+    """A decision in the API's words."""
+    facts = OpportunityFacts.from_json(decision.facts)
+    steps = decision.trace["steps"]
+    effects = decision.trace.get("effects", {})
+    return {
+        "id": decision.pk,
+        "made_at": decision.made_at,
+        "outcome": decision.outcome,
+        "via": decision.via,
+        "rep": None
+        if decision.rep_id is None
+        else {"id": decision.rep_id, "name": names.rep(decision.rep_id)},
+        "score": None if decision.score is None else round(decision.score, 1),
+        "win_probability": decision.win_probability,
+        "reason": headline(facts, decision.via, effects, steps, names)
+        if decision.rep_id
+        else _why_nobody(steps, names),
+        "policy": decision.policy_name,
+        "configuration": compiled(decision.configuration_id).number,
+        "model": decision.model.number,
+        "steps": [f"{line.label}: {line.sentence}" for line in ladder_lines(steps, names)],
+    }
+
+
+def _why_nobody(steps: Sequence[dict[str, Any]], names: Names) -> str:
+    return ladder_lines(steps, names)[-1].sentence
+
+
+def chosen_parts(decision: Decision) -> list[Any]:
+    """The five parts of the chosen rep's score; empty where nobody was scored or chosen."""
+    if decision.rep_id is None:
+        return []
+    columns = unpack_columns(bytes(decision.columns))
+    row = columns.parts[stored_inputs(decision).roster.index[decision.rep_id]]
+    if row[0] != row[0]:
+        return []
+    facts = OpportunityFacts.from_json(decision.facts)
+    has_history = decision.model.kind != "rules"
+    return parts(facts, [float(value) for value in row], decision.trace.get("effects", {}), has_history)

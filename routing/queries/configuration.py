@@ -1,0 +1,158 @@
+"""The working configuration as plain data, the live version, and how the two differ."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from crm.models import CustomField
+from reps.models import Team
+from reps.queries import organisation
+from routing.engine.configuration import Configuration
+from routing.models import CapacitySettings, ConfigurationVersion, Policy, Rule
+from territories.models import Territory
+
+CAPACITY_FIELDS = (
+    "available_up_to_pct",
+    "near_up_to_pct",
+    "at_up_to_pct",
+    "high_match_score",
+    "near_capacity_penalty",
+    "assigned_today_penalty",
+    "pipeline_penalty",
+    "absence_ahead_penalty",
+    "absence_horizon_hours",
+)
+
+
+def working_content() -> dict[str, Any]:
+    """What would be published now: the content of a `ConfigurationVersion`."""
+    default_team = Team.objects.filter(is_default=True).values_list("pk", flat=True).first()
+    return {
+        "territories": [_territory(t) for t in _active_territories()],
+        "rules": [_rule(r) for r in Rule.objects.filter(is_active=True).prefetch_related("excluded")],
+        "policies": [_policy(p) for p in Policy.objects.filter(is_active=True)],
+        "capacity": _capacity(),
+        "default_team_id": default_team,
+        "default_language": organisation().default_language,
+        "managers": _managers(),
+        "custom_fields": list(CustomField.objects.values("key", "label", "type", "choices")),
+    }
+
+
+def _active_territories() -> list[Territory]:
+    return list(Territory.objects.filter(is_active=True).order_by("pk").prefetch_related("coverage"))
+
+
+def _territory(territory: Territory) -> dict[str, Any]:
+    return {
+        "id": territory.pk,
+        "name": territory.name,
+        "parent_id": territory.parent_id,
+        "condition": territory.condition,
+        "coverage": [
+            {
+                "team_id": cover.team_id,
+                "rep_id": cover.rep_id,
+                "starts_on": cover.starts_on.isoformat() if cover.starts_on else None,
+                "ends_on": cover.ends_on.isoformat() if cover.ends_on else None,
+            }
+            for cover in territory.coverage.all()
+        ],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.pk,
+        "name": rule.name,
+        "condition": rule.condition,
+        "action": rule.action,
+        "rep_id": rule.rep_id,
+        "team_id": rule.team_id,
+        "excluded": sorted(rep.pk for rep in rule.excluded.all()),
+        "required_field": rule.required_field,
+        "required_value": rule.required_value,
+        "starts_at": rule.starts_at.isoformat() if rule.starts_at else None,
+        "ends_at": rule.ends_at.isoformat() if rule.ends_at else None,
+    }
+
+
+def _policy(policy: Policy) -> dict[str, Any]:
+    return {
+        "id": policy.pk,
+        "name": policy.name,
+        "condition": policy.condition,
+        "mode": policy.mode,
+        "application": policy.application,
+        "threshold": policy.threshold,
+        "fallback": policy.fallback,
+        "language": policy.language,
+        "needs_working_now": policy.needs_working_now,
+        "first_touch_target_minutes": policy.first_touch_target_minutes,
+    }
+
+
+def _capacity() -> dict[str, float]:
+    settings, _ = CapacitySettings.objects.get_or_create(pk=1)
+    return {name: getattr(settings, name) for name in CAPACITY_FIELDS}
+
+
+def _managers() -> dict[str, list[int]]:
+    pairs = Team.managers.through.objects.order_by("team_id", "user_id").values_list("team_id", "user_id")
+    found: dict[str, list[int]] = {}
+    for team_id, user_id in pairs:
+        found.setdefault(str(team_id), []).append(user_id)
+    return found
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def live_version() -> ConfigurationVersion:
+    """The version that decides. Raises ConfigurationVersion.DoesNotExist before the first publication."""
+    return ConfigurationVersion.objects.order_by("-number")[:1].get()
+
+
+@lru_cache(maxsize=32)
+def compiled(version_id: int) -> Configuration:
+    """A version compiled for the ladder. Versions never change, so every process may keep them."""
+    version = ConfigurationVersion.objects.get(pk=version_id)
+    return Configuration.from_content(version.number, version.content)
+
+
+def unpublished_changes() -> list[str]:
+    """What differs between the working configuration and the live one, a sentence each."""
+    live = live_version().content
+    working = working_content()
+    changes: list[str] = []
+    for part, word in (("territories", "Territory"), ("rules", "Rule"), ("policies", "Policy")):
+        changes += _changes_of_list(word, live.get(part, []), working[part])
+    for part, word in (
+        ("capacity", "Capacity settings"),
+        ("default_team_id", "Default team"),
+        ("default_language", "Default language"),
+        ("managers", "Managers of teams"),
+        ("custom_fields", "Custom fields"),
+    ):
+        if live.get(part) != working[part]:
+            changes.append(f"{word} changed")
+    return changes
+
+
+def _changes_of_list(word: str, live: list[dict[str, Any]], working: list[dict[str, Any]]) -> list[str]:
+    before = {row["id"]: row for row in live}
+    after = {row["id"]: row for row in working}
+    changes = [f"{word} “{row['name']}” added" for key, row in after.items() if key not in before]
+    changes += [f"{word} “{row['name']}” removed" for key, row in before.items() if key not in after]
+    changes += [
+        f"{word} “{after[key]['name']}” changed"
+        for key in after
+        if key in before and after[key] != before[key]
+    ]
+    kept = [row["id"] for row in live if row["id"] in after]
+    if word != "Territory" and kept != [row["id"] for row in working if row["id"] in before]:
+        changes.append(f"Order of the {word.lower().replace('policy', 'policie')}s changed")
+    return changes

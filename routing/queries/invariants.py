@@ -1,0 +1,148 @@
+"""The guarantees, proven from the database (design, section 3). Each check lists what breaks it, named.
+
+Every check is one query that returns the offending rows; an empty database satisfies them all. The order of a rep's
+assignments is that of their ids: both are given under the lock of the rep's row, whatever the machines' clocks say.
+"""
+
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One broken guarantee: which, and the row in words."""
+
+    guarantee: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`checked`: guarantee → number of rows that it was checked on."""
+
+    violations: list[Violation] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    name: str
+    counted: str
+    broken: str
+
+
+GUARANTEES = (
+    Guarantee(
+        "one_owner",
+        "SELECT count(*) FROM crm_opportunity",
+        """
+        SELECT 'opportunity ' || o.id || ' is owned by rep ' || coalesce(o.owner_id::text, 'nobody')
+               || ' but its active assignments are [' || coalesce(string_agg(a.rep_id::text, ','), '') || ']'
+        FROM crm_opportunity o
+        LEFT JOIN crm_assignment a ON a.opportunity_id = o.id AND a.ended_at IS NULL
+        GROUP BY o.id
+        HAVING count(a.id) > 1
+            OR (count(a.id) = 1 AND max(a.rep_id) IS DISTINCT FROM o.owner_id)
+            OR (count(a.id) = 0 AND o.owner_id IS NOT NULL)
+        """,
+    ),
+    Guarantee(
+        "load_is_open_opportunities_owned",
+        "SELECT count(*) FROM reps_rep",
+        """
+        SELECT 'rep ' || r.id || ' shows load ' || r.load || ' and value ' || r.pipeline_value || ' but owns '
+               || coalesce(c.n, 0) || ' open ones worth ' || coalesce(c.value, 0)
+        FROM reps_rep r LEFT JOIN (
+            SELECT owner_id, count(*) AS n, coalesce(sum(value_base), 0) AS value
+            FROM crm_opportunity WHERE stage = 'open' AND owner_id IS NOT NULL GROUP BY owner_id
+        ) c ON c.owner_id = r.id
+        WHERE r.load <> coalesce(c.n, 0) OR r.pipeline_value <> coalesce(c.value, 0)
+        """,
+    ),
+    Guarantee(
+        "pending_is_pending_suggestions",
+        "SELECT count(*) FROM reps_rep",
+        """
+        SELECT 'rep ' || r.id || ' shows ' || r.pending || ' pending but has ' || coalesce(c.n, 0)
+        FROM reps_rep r LEFT JOIN (
+            SELECT rep_id, count(*) AS n FROM routing_queueitem
+            WHERE state = 'pending' AND kind = 'suggestion' GROUP BY rep_id
+        ) c ON c.rep_id = r.id
+        WHERE r.pending <> coalesce(c.n, 0)
+        """,
+    ),
+    Guarantee(
+        "no_automatic_assignment_beyond_a_limit",
+        "SELECT count(*) FROM crm_assignment WHERE source = 'automation' AND NOT exempt",
+        """
+        SELECT 'assignment ' || a.id || ' gave rep ' || a.rep_id || ' number ' || (a.committed_before + 1) || ' of '
+               || a.max_open || ' open and ' || (w.n + 1) || ' of ' || a.max_new_per_week || ' in the week'
+        FROM crm_assignment a
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS n FROM crm_assignment b
+            WHERE b.rep_id = a.rep_id AND b.source <> 'import' AND b.assigned_at > a.assigned_at - interval '7 days'
+              AND b.id < a.id
+        ) w
+        WHERE a.source = 'automation' AND NOT a.exempt
+          AND (a.committed_before + 1 > a.max_open OR a.week_before + 1 > a.max_new_per_week
+               OR w.n + 1 > a.max_new_per_week)
+        """,
+    ),
+    Guarantee(
+        "load_at_the_time_is_what_was_recorded",
+        "SELECT count(*) FROM crm_assignment WHERE source = 'automation' AND NOT exempt",
+        """
+        SELECT 'assignment ' || a.id || ' recorded ' || a.committed_before || ' for rep ' || a.rep_id || ' but '
+               || o.n || ' assignments were active'
+        FROM crm_assignment a
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS n FROM crm_assignment b JOIN crm_opportunity p ON p.id = b.opportunity_id
+            WHERE b.rep_id = a.rep_id AND b.id < a.id AND b.source <> 'import'
+              AND (b.ended_at IS NULL OR b.ended_at > a.assigned_at)
+              AND NOT EXISTS (SELECT FROM crm_stagechange s WHERE s.opportunity_id = p.id AND s.to_stage <> 'open')
+        ) o
+        WHERE a.source = 'automation' AND NOT a.exempt AND o.n > a.committed_before
+        """,
+    ),
+    Guarantee(
+        "every_accepted_opportunity_is_decided_or_visibly_waiting",
+        "SELECT count(*) FROM crm_opportunity WHERE routing <> 'none'",
+        """
+        SELECT 'opportunity ' || o.id || ' is ' || o.routing || ' with ' || count(q.id) || ' pending queue items'
+        FROM crm_opportunity o
+        LEFT JOIN routing_queueitem q ON q.opportunity_id = o.id AND q.state = 'pending'
+        GROUP BY o.id
+        HAVING (o.routing IN ('suggested', 'held', 'manager') AND count(q.id) <> 1)
+            OR (o.routing IN ('none', 'assigned', 'waiting') AND count(q.id) <> 0)
+            OR (o.routing = 'waiting' AND o.routing_since < now() - interval '15 minutes'
+                AND o.accepted_at < now() - interval '15 minutes')
+        """,
+    ),
+    Guarantee(
+        "every_assignment_is_traceable",
+        "SELECT count(*) FROM crm_assignment",
+        """
+        SELECT 'assignment ' || a.id || ' (' || a.source || ') names neither a decision, a person nor an import'
+        FROM crm_assignment a LEFT JOIN routing_decision d ON d.assignment_id = a.id
+        WHERE (a.source = 'automation' AND (d.id IS NULL OR d.rep_id <> a.rep_id
+                                            OR d.opportunity_id <> a.opportunity_id))
+           OR (a.source = 'person' AND a.assigned_by_id IS NULL)
+           OR (a.source = 'import' AND a.import_run_id IS NULL)
+        """,
+    ),
+)
+
+
+def check_invariants() -> Findings:
+    """Checks every guarantee on one snapshot, so that a busy system is not blamed for what happens in between."""
+    findings = Findings()
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not connection.needs_rollback and len(connection.savepoint_ids) == 0:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        for guarantee in GUARANTEES:
+            cursor.execute(guarantee.counted)
+            findings.checked[guarantee.name] = cursor.fetchone()[0]
+            cursor.execute(guarantee.broken)
+            findings.violations.extend(Violation(guarantee.name, detail) for (detail,) in cursor.fetchall())
+    return findings

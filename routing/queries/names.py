@@ -1,0 +1,39 @@
+"""What the ids in decisions are called."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reps.models import Rep, Team
+from reps.queries import organisation
+from routing.engine.explain import Names
+from routing.models import Decision
+from routing.queries.configuration import compiled
+
+
+def load_names(decisions: Iterable[Decision], more_reps: Iterable[int] = ()) -> Names:
+    """Names for the sentences of these decisions; three queries, whatever their number."""
+    found = list(decisions)
+    rep_ids = {d.rep_id for d in found if d.rep_id} | set(more_reps)
+    team_ids: set[int] = {d.team_id for d in found if d.team_id}
+    rules: dict[int, str] = {}
+    territories: dict[int, str] = {}
+    for decision in found:
+        _collect(decision.trace["steps"], rep_ids, team_ids)
+        configuration = compiled(decision.configuration_id)
+        rules.update({rule.id: rule.name for rule in configuration.rules})
+        territories.update({t.id: t.name for t in configuration.by_id.values()})
+    return Names(
+        reps=dict(Rep.objects.filter(pk__in=rep_ids).values_list("pk", "name")),
+        teams=dict(Team.objects.filter(pk__in=team_ids).values_list("pk", "name")),
+        territories=territories,
+        rules=rules,
+        currency=organisation().base_currency,
+    )
+
+
+def _collect(steps: Iterable[Mapping[str, Any]], rep_ids: set[int], team_ids: set[int]) -> None:
+    for step in steps:
+        found = step["found"]
+        rep_ids.update(found[key] for key in ("owner", "covering", "rep") if found.get(key))
+        if found.get("team"):
+            team_ids.add(found["team"])

@@ -1,0 +1,260 @@
+"""From a verdict to what it does: decide, claim the rep, store the decision, assign or put into the queue.
+
+Score everybody from what was read without locks; then lock the opportunity and the chosen rep, check the limits again
+on the locked rows, and only then act. If the limit is gone the ladder runs again on fresh numbers. After a few such
+rounds all reps are locked first, so that it ends.
+"""
+
+import datetime
+import logging
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from crm.models import Assignment, Opportunity
+from crm.services import ownership
+from reps.engine.capacity import Band, band
+from reps.models import Absence, Rep, Team
+from routing.engine.explain import headline
+from routing.engine.facts import OpportunityFacts
+from routing.engine.ladder import Inputs, Verdict, decide
+from routing.engine.trace import digest, pack_columns, trace_json
+from routing.models import Decision, QueueItem, RosterSnapshot
+from routing.queries.inputs import Live, load_inputs, week_count
+from routing.queries.names import load_names
+from routing.services import outbox
+
+log = logging.getLogger(__name__)
+ROUNDS_WITHOUT_LOCK = 4
+UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH, Opportunity.Routing.HELD)
+
+
+class LimitGone(Exception):
+    """Between scoring and locking, somebody else took the rep's last room (or turn)."""
+
+
+class NoLongerOpen(Exception):
+    """Between scoring and locking, somebody else decided, closed or locked the opportunity."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A verdict with what it was made from."""
+
+    inputs: Inputs
+    live: Live
+    verdict: Verdict
+
+
+def route(*, opportunity_id: int, at: datetime.datetime | None = None) -> Decision | None:
+    """Decides a waiting or held opportunity and acts on it. `at` is for simulated time; by default it is now.
+
+    Returns the decision, or None when there was nothing (more) to decide: owned, closed, suggested, or still held.
+    Raises Opportunity.DoesNotExist.
+    """
+    for round_ in range(ROUNDS_WITHOUT_LOCK):
+        try:
+            return _one_round(opportunity_id, at)
+        except LimitGone as gone:
+            log.info("opportunity %s, round %s: %s", opportunity_id, round_ + 1, gone)
+        except NoLongerOpen:
+            return None
+    return _locked_round(opportunity_id, at)
+
+
+def _one_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
+    situation = _situation(opportunity_id, at or timezone.now())
+    return None if situation is None else _act(opportunity_id, situation, at)
+
+
+@transaction.atomic
+def _locked_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
+    ownership.lock_opportunity(opportunity_id)
+    ownership.lock_reps(Rep.objects.filter(left_at__isnull=True).values_list("pk", flat=True))
+    try:
+        return _one_round(opportunity_id, at)
+    except NoLongerOpen:
+        return None
+
+
+def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
+    """The verdict on an undecided opportunity; None where it is decided, or held and would be held again."""
+    opportunity = Opportunity.objects.select_related("account", "product").get(pk=opportunity_id)
+    if opportunity.routing not in UNDECIDED:
+        return None
+    inputs, live = load_inputs(opportunity, at)
+    verdict = decide(inputs)
+    if opportunity.routing == Opportunity.Routing.HELD and verdict.outcome in ("hold", "untouched"):
+        return None
+    return Situation(inputs, live, verdict)
+
+
+@transaction.atomic
+def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None) -> Decision:
+    verdict = situation.verdict
+    opportunity = ownership.lock_opportunity(opportunity_id)
+    if opportunity.routing not in UNDECIDED or opportunity.is_locked != situation.inputs.facts.is_locked:
+        raise NoLongerOpen
+    rep = None if verdict.rep_id is None else ownership.lock_reps([verdict.rep_id]).get(verdict.rep_id)
+    moment = (
+        at or timezone.now()
+    )  # after the locks, so that a rep's assignments are dated in the order they happened
+    waiting_since = _take_from_queue(opportunity, moment)
+    assignment = None
+    if rep is not None:
+        limits = _check_claim(situation, rep, moment)
+        if verdict.outcome == Decision.Outcome.ASSIGN:
+            assignment = ownership.assign(
+                opportunity=opportunity,
+                rep=rep,
+                source=Assignment.Source.AUTOMATION,
+                at=moment,
+                exempt=verdict.exempt,
+                reason=f"{Decision.Via(verdict.via).label}, {verdict.policy.name}"[:200],
+                limits=limits,
+            )
+        _take_turn(verdict)
+    decision = store_decision(situation, assignment)
+    if assignment is not None and rep is not None:
+        tell_assigned(decision, opportunity, rep, moment)
+    else:
+        _enqueue(opportunity, decision, waiting_since, moment)
+    return decision
+
+
+def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetime.datetime:
+    """Withdraws the item of a held opportunity that is decided anew; returns since when it has waited."""
+    item = QueueItem.objects.filter(opportunity=opportunity, state=QueueItem.State.PENDING).first()
+    if item is None:
+        return opportunity.accepted_at
+    item.state, item.resolved_at, item.note = QueueItem.State.WITHDRAWN, at, "Decided anew"
+    item.save(update_fields=["state", "resolved_at", "note"])
+    return item.waiting_since
+
+
+def _check_claim(situation: Situation, rep: Rep, at: datetime.datetime) -> ownership.LimitsThen:
+    """The limits of the locked rep, checked as the ladder checks them. Raises LimitGone."""
+    verdict, capacity = situation.verdict, situation.inputs.configuration.capacity
+    limits = ownership.LimitsThen(
+        committed=rep.committed,
+        max_open=rep.max_open,
+        week=week_count(rep.pk, at),
+        max_new_per_week=rep.max_new_per_week,
+    )
+    if not rep.is_active:
+        raise LimitGone(f"{rep.name} has left")
+    if _is_away(rep, at):
+        raise LimitGone(f"{rep.name} went away")
+    if verdict.exempt:
+        return limits
+    state = band(rep.committed, rep.max_open, capacity.bounds)
+    if state >= Band.AT:
+        raise LimitGone(f"{rep.name} is {state.label}")
+    asks_high_match = verdict.via == Decision.Via.PREDICTION
+    if state is Band.NEAR and asks_high_match and (verdict.score or 0) < capacity.high_match_score:
+        raise LimitGone(f"{rep.name} is near capacity by now")
+    if limits.week + rep.pending >= rep.max_new_per_week:
+        raise LimitGone(f"{rep.name} has reached the weekly cap")
+    value = situation.inputs.facts.value or 0.0
+    if rep.max_pipeline_value is not None and float(rep.pipeline_value) + value > float(
+        rep.max_pipeline_value
+    ):
+        raise LimitGone(f"{rep.name} has reached the pipeline cap")
+    if verdict.turn is not None and rep.turn_finish != situation.inputs.state.turn_finish[verdict.turn.rep]:
+        raise LimitGone(f"{rep.name} has had this turn")
+    return limits
+
+
+def _is_away(rep: Rep, at: datetime.datetime) -> bool:
+    current = Absence.objects.filter(rep=rep, starts_at__lte=at)
+    return current.filter(ends_at__isnull=True).exists() or current.filter(ends_at__gt=at).exists()
+
+
+def _take_turn(verdict: Verdict) -> None:
+    if verdict.turn is None or verdict.rep_id is None:
+        return
+    Rep.objects.filter(pk=verdict.rep_id).update(
+        turn_finish=verdict.turn.finish, turns_taken=F("turns_taken") + 1
+    )
+    if verdict.team_id is not None:
+        Team.objects.filter(pk=verdict.team_id).update(turn_clock=Greatest("turn_clock", verdict.turn.clock))
+
+
+def store_decision(situation: Situation, assignment: Assignment | None) -> Decision:
+    """Writes the decision with everything that a replay needs."""
+    inputs, live, verdict = situation.inputs, situation.live, situation.verdict
+    roster = inputs.roster
+    RosterSnapshot.objects.bulk_create(
+        [RosterSnapshot(digest=roster.digest, content=roster.content)], ignore_conflicts=True
+    )
+    return Decision.objects.create(
+        opportunity_id=inputs.facts.id,
+        made_at=inputs.at,
+        seed=inputs.seed,
+        configuration_id=live.configuration_id,
+        model_id=live.model_id,
+        roster_id=roster.digest,
+        facts=inputs.facts.to_json(),
+        state=inputs.state.to_bytes(),
+        outcome=verdict.outcome,
+        via=verdict.via,
+        rep_id=verdict.rep_id,
+        team_id=verdict.team_id,
+        policy_name=verdict.policy.name,
+        score=verdict.score,
+        win_probability=verdict.win_probability,
+        priority=verdict.priority,
+        propensity=verdict.propensity,
+        trace=trace_json(verdict, roster),
+        columns=pack_columns(verdict),
+        result_digest=digest(verdict),
+        assignment=assignment,
+    )
+
+
+QUEUE_KIND = {
+    Decision.Outcome.SUGGEST: (QueueItem.Kind.SUGGESTION, Opportunity.Routing.SUGGESTED),
+    Decision.Outcome.MANAGER: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
+    Decision.Outcome.HOLD: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
+    Decision.Outcome.UNTOUCHED: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
+}
+
+
+def _enqueue(
+    opportunity: Opportunity, decision: Decision, waiting_since: datetime.datetime, at: datetime.datetime
+) -> QueueItem:
+    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots."""
+    kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
+    if kind == QueueItem.Kind.SUGGESTION:
+        Rep.objects.filter(pk__in=[decision.rep_id]).update(pending=F("pending") + 1)
+    opportunity.routing, opportunity.routing_since = routing, at
+    opportunity.save(update_fields=["routing", "routing_since"])
+    return QueueItem.objects.create(
+        opportunity=opportunity,
+        decision=decision,
+        kind=kind,
+        rep_id=decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None,
+        team_id=decision.team_id,
+        waiting_since=waiting_since,
+        created_at=at,
+    )
+
+
+def tell_assigned(decision: Decision, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> None:
+    """The rep's notification, with the reason in words."""
+    why = decision_headline(decision)
+    outbox.tell(
+        "opportunity.assigned",
+        {"opportunity_id": opportunity.pk, "rep_id": rep.pk, "text": f"{opportunity.name} is yours: {why}."},
+        at=at,
+    )
+
+
+def decision_headline(decision: Decision) -> str:
+    """The one sentence of why, as "you" may read it."""
+    facts = OpportunityFacts.from_json(decision.facts)
+    effects, steps = decision.trace.get("effects", {}), decision.trace["steps"]
+    return headline(facts, decision.via, effects, steps, load_names([decision]))

@@ -1,0 +1,99 @@
+"""The outbox: told in the transaction that made it true, delivered after it, at least once."""
+
+import datetime
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from crm.models import Opportunity
+from reps.models import User
+from routing.models import Notification, OutboxMessage
+
+log = logging.getLogger(__name__)
+FIRST_RETRY = datetime.timedelta(seconds=10)
+LONGEST_RETRY = datetime.timedelta(hours=1)
+
+
+def tell(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> OutboxMessage:
+    """Writes a message with the caller's transaction, and wakes the worker once that is committed."""
+    message = OutboxMessage.objects.create(
+        topic=topic, payload=dict(payload), created_at=at, next_attempt_at=at
+    )
+    transaction.on_commit(wake)
+    return message
+
+
+def wake() -> None:
+    """Asks a worker to deliver. If that fails the minutely sweep delivers, so failing here must not fail the caller."""
+    try:
+        async_task("routing.jobs.deliver_outbox", group="outbox")
+    except Exception:
+        log.exception("could not wake the outbox; the sweep will deliver")
+
+
+def deliver_due(*, at: datetime.datetime, most: int = 500) -> int:
+    """Delivers what is due, oldest first, each in a transaction of its own; returns how many were delivered.
+
+    Several workers may run it: a message is claimed by its row lock, and another worker passes over it.
+    """
+    delivered = 0
+    for _ in range(most):
+        outcome = _deliver_next(at)
+        if outcome is None:
+            break
+        delivered += outcome
+    return delivered
+
+
+def _deliver_next(at: datetime.datetime) -> bool | None:
+    """Whether the next one got through; None when nothing is due."""
+    with transaction.atomic():
+        due = OutboxMessage.objects.filter(delivered_at__isnull=True, next_attempt_at__lte=at).order_by("id")
+        message = due.select_for_update(skip_locked=True).first()
+        if message is None:
+            return None
+        try:
+            with transaction.atomic():
+                CHANNELS[message.topic](message)
+        except Exception as error:
+            message.attempts += 1
+            message.last_error = f"{type(error).__name__}: {error}"[:1000]
+            message.next_attempt_at = at + min(FIRST_RETRY * 2 ** min(message.attempts, 12), LONGEST_RETRY)
+            message.save(update_fields=["attempts", "last_error", "next_attempt_at"])
+            log.exception("outbox message %s failed", message.key)
+            return False
+        message.attempts += 1
+        message.delivered_at = timezone.now()
+        message.save(update_fields=["attempts", "delivered_at"])
+        return True
+
+
+def _notify_rep(message: OutboxMessage) -> None:
+    """A line in the page of the rep who got it. The message's key makes a repeat harmless."""
+    payload = message.payload
+    user = User.objects.filter(rep__pk=payload["rep_id"], is_active=True).first()
+    if user is None:
+        return
+    Notification.objects.get_or_create(
+        key=message.key,
+        defaults={
+            "user": user,
+            "opportunity": Opportunity.objects.get(pk=payload["opportunity_id"]),
+            "text": payload["text"][:500],
+            "created_at": message.created_at,
+        },
+    )
+
+
+def _drain(message: OutboxMessage) -> None:
+    async_task("routing.jobs.drain", group="drain")
+
+
+CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
+    "opportunity.assigned": _notify_rep,
+    "capacity.freed": _drain,
+}

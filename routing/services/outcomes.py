@@ -1,0 +1,26 @@
+"""What became of an opportunity: the stage changes, the queue forgets it, and the freed capacity is used."""
+
+import datetime
+
+from django.db import transaction
+
+from crm.models import Opportunity
+from crm.services import ownership
+from crm.services.stages import change_stage
+from reps.models import User
+from routing.services.queue import free_capacity, withdraw_pending
+
+
+@transaction.atomic
+def record_outcome(
+    *, opportunity_id: int, stage: str, at: datetime.datetime, by: User | None, reason: str = ""
+) -> Opportunity:
+    """Won, lost, disqualified or open again. One that opens without an owner is routed."""
+    opportunity = ownership.lock_opportunity(opportunity_id)
+    if opportunity.stage == stage:
+        return opportunity
+    withdraw_pending(opportunity=opportunity, by=by, at=at, note=f"{stage} meanwhile")
+    changed = change_stage(opportunity_id=opportunity_id, to=stage, at=at, by=by, reason=reason)
+    if stage != Opportunity.Stage.OPEN:
+        free_capacity(at)
+    return changed

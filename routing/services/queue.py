@@ -1,0 +1,206 @@
+"""What people do with the Routing Queue: approve, give to somebody else, reject, hold back; and what follows.
+
+Each locks the opportunity first, so of two people acting on the same item the second is told. A person may go past a
+rep's limits (the page warns before); automation never does.
+"""
+
+import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from crm.models import Assignment, Opportunity
+from crm.services import ownership
+from reps.models import Rep, User
+from routing.models import Override, OverrideReason, QueueItem
+from routing.services import outbox
+
+
+class AlreadyDecided(Exception):
+    """Somebody else was faster; the message says who and what."""
+
+
+@transaction.atomic
+def approve(*, item_id: int, by: User, at: datetime.datetime) -> Assignment:
+    """Assigns the suggested rep. Raises AlreadyDecided, OwnershipError (the rep has left, the lead is closed)."""
+    item = _lock_item(item_id)
+    if item.rep_id is None:
+        raise AlreadyDecided("There is no suggestion to approve here; choose a rep instead.")
+    assignment = _assign(item, item.rep_id, by, at, "Suggestion approved")
+    _resolve(item, QueueItem.State.APPROVED, by, at, assignment=assignment)
+    return assignment
+
+
+@transaction.atomic
+def give_to(
+    *,
+    item_id: int,
+    rep_id: int,
+    by: User,
+    at: datetime.datetime,
+    reason: OverrideReason | None = None,
+    note: str = "",
+) -> Assignment:
+    """Assigns another rep than the suggested one (or the first, where none was suggested) and keeps why."""
+    item = _lock_item(item_id)
+    if rep_id == item.rep_id:
+        return approve(item_id=item_id, by=by, at=at)
+    assignment = _assign(item, rep_id, by, at, reason.label if reason else "Given by hand")
+    _resolve(item, QueueItem.State.CHANGED, by, at, assignment=assignment, note=note)
+    _override(item, to_rep_id=rep_id, by=by, at=at, reason=reason, note=note)
+    return assignment
+
+
+@transaction.atomic
+def reject(
+    *, item_id: int, by: User, at: datetime.datetime, reason: OverrideReason | None = None, note: str = ""
+) -> QueueItem:
+    """Takes the suggestion away; the opportunity then waits for a person, since automation would suggest the same."""
+    item = _lock_item(item_id)
+    _resolve(item, QueueItem.State.REJECTED, by, at, note=note)
+    if item.rep_id is not None:
+        _override(item, to_rep_id=None, by=by, at=at, reason=reason, note=note)
+    opportunity = item.opportunity
+    opportunity.routing, opportunity.routing_since = Opportunity.Routing.MANAGER, at
+    opportunity.save(update_fields=["routing", "routing_since"])
+    return QueueItem.objects.create(
+        opportunity=opportunity,
+        decision_id=item.decision_id,
+        kind=QueueItem.Kind.MANAGER,
+        team_id=item.team_id,
+        waiting_since=item.waiting_since,
+        created_at=at,
+        note=f"Suggestion rejected by {by}"[:300],
+    )
+
+
+@transaction.atomic
+def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
+    """Takes back one's own approval or hand-out while nothing was done with it: the item waits again.
+
+    Raises AlreadyDecided when it is too late: touched, closed, reassigned, or somebody else's.
+    """
+    opportunity_id = QueueItem.objects.values_list("opportunity_id", flat=True).get(pk=item_id)
+    opportunity = ownership.lock_opportunity(opportunity_id)
+    item = QueueItem.objects.select_related("assignment").get(pk=item_id)
+    current = item.assignment
+    if item.resolved_by_id != by.pk or current is None or current.ended_at or opportunity.first_touch_at:
+        raise AlreadyDecided("This can no longer be undone: reassign it from its page instead.")
+    ownership.lock_reps([opportunity.owner_id, item.rep_id])
+    ownership.unassign(opportunity=opportunity, at=at)
+    kind, routing = {
+        QueueItem.Kind.SUGGESTION: (QueueItem.Kind.SUGGESTION, Opportunity.Routing.SUGGESTED),
+        QueueItem.Kind.HELD: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
+        QueueItem.Kind.MANAGER: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
+    }[QueueItem.Kind(item.kind)]
+    opportunity.routing = routing
+    opportunity.save(update_fields=["routing"])
+    if item.rep_id is not None:
+        Rep.objects.filter(pk=item.rep_id).update(pending=F("pending") + 1)
+    return QueueItem.objects.create(
+        opportunity=opportunity,
+        decision_id=item.decision_id,
+        kind=kind,
+        rep_id=item.rep_id,
+        team_id=item.team_id,
+        waiting_since=item.waiting_since,
+        created_at=at,
+        note=f"Undone by {by}"[:300],
+    )
+
+
+def _lock_item(item_id: int) -> QueueItem:
+    """The pending item with its opportunity locked and all reps' rows that it may touch. Raises AlreadyDecided."""
+    opportunity_id = QueueItem.objects.values_list("opportunity_id", flat=True).get(pk=item_id)
+    opportunity = ownership.lock_opportunity(opportunity_id)
+    item = QueueItem.objects.select_related("rep", "resolved_by", "assignment__rep").get(pk=item_id)
+    if item.state != QueueItem.State.PENDING:
+        raise AlreadyDecided(said_already(item))
+    item.opportunity = opportunity
+    return item
+
+
+def said_already(item: QueueItem) -> str:
+    """Who decided it before, in a sentence."""
+    who = item.resolved_by.name if item.resolved_by else "the router"
+    if item.assignment is not None:
+        return f"{who} gave it to {item.assignment.rep.name} already."
+    return f"{who} already took it out of the queue ({item.get_state_display().lower()})."
+
+
+def _assign(item: QueueItem, rep_id: int, by: User, at: datetime.datetime, reason: str) -> Assignment:
+    opportunity = item.opportunity
+    reps = ownership.lock_reps([rep_id, item.rep_id, opportunity.owner_id])
+    if rep_id not in reps:
+        raise ownership.OwnershipError("That rep is not here any more.")
+    assignment = ownership.assign(
+        opportunity=opportunity,
+        rep=reps[rep_id],
+        source=Assignment.Source.PERSON,
+        at=at,
+        by=by,
+        reason=reason,
+    )
+    outbox.tell(
+        "opportunity.assigned",
+        {
+            "opportunity_id": opportunity.pk,
+            "rep_id": rep_id,
+            "text": f"{opportunity.name} is yours: {by.name} gave it to you.",
+        },
+        at=at,
+    )
+    return assignment
+
+
+def _resolve(
+    item: QueueItem,
+    state: str,
+    by: User | None,
+    at: datetime.datetime,
+    *,
+    assignment: Assignment | None = None,
+    note: str = "",
+) -> None:
+    """Ends the item; a suggestion gives its slot back. The opportunity is locked by the caller."""
+    item.state, item.resolved_by, item.resolved_at = state, by, at
+    item.assignment, item.note = assignment, note[:300]
+    item.save(update_fields=["state", "resolved_by", "resolved_at", "assignment", "note"])
+    if item.rep_id is not None:
+        ownership.lock_reps([item.rep_id])
+        Rep.objects.filter(pk=item.rep_id).update(pending=F("pending") - 1)
+        if assignment is None or assignment.rep_id != item.rep_id:
+            free_capacity(at)
+
+
+def _override(
+    item: QueueItem,
+    *,
+    to_rep_id: int | None,
+    by: User,
+    at: datetime.datetime,
+    reason: OverrideReason | None,
+    note: str,
+) -> Override:
+    return Override.objects.create(
+        opportunity=item.opportunity,
+        decision_id=item.decision_id,
+        from_rep_id=item.rep_id,
+        to_rep_id=to_rep_id,
+        reason=reason,
+        note=note[:300],
+        made_by=by,
+        made_at=at,
+    )
+
+
+def withdraw_pending(*, opportunity: Opportunity, by: User | None, at: datetime.datetime, note: str) -> None:
+    """Takes a locked opportunity's pending item out of the queue, if there is one."""
+    item = QueueItem.objects.filter(opportunity=opportunity, state=QueueItem.State.PENDING).first()
+    if item is not None:
+        _resolve(item, QueueItem.State.WITHDRAWN, by, at, note=note)
+
+
+def free_capacity(at: datetime.datetime) -> None:
+    """Something became free: held opportunities are looked at again, oldest first."""
+    outbox.tell("capacity.freed", {}, at=at)

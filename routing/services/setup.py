@@ -1,0 +1,55 @@
+"""What every organisation starts with. Runs after each migration and adds what is missing; it never overwrites."""
+
+import datetime
+
+from django.db import transaction
+from django_q.models import Schedule
+
+from reps.models import Organisation, RoleTemplate, Team
+from routing.engine.model import MatchModel
+from routing.models import CapacitySettings, ConfigurationVersion, ModelVersion, OverrideReason, Policy
+from routing.services.configuration import publish_configuration
+
+OVERRIDE_REASONS = (
+    ("Wrong expertise", True),
+    ("Knows the customer better", True),
+    ("Overloaded", False),
+    ("On leave or unreachable", False),
+    ("Existing relationship", False),
+    ("Territory or account change", False),
+    ("Other", False),
+)
+
+
+@transaction.atomic
+def prepare_organisation(*, at: datetime.datetime) -> None:
+    """Organisation, default team and role, one policy that suggests everything, the model without deals, version 1."""
+    Organisation.objects.get_or_create(pk=1)
+    CapacitySettings.objects.get_or_create(pk=1)
+    if not Team.objects.exists():
+        Team.objects.create(name="Sales", is_default=True)
+    if not RoleTemplate.objects.exists():
+        RoleTemplate.objects.create(name="Account executive", is_default=True)
+    if not OverrideReason.objects.exists():
+        OverrideReason.objects.bulk_create(
+            OverrideReason(label=label, is_about_fit=fit, position=position)
+            for position, (label, fit) in enumerate(OVERRIDE_REASONS)
+        )
+    if not ModelVersion.objects.exists():
+        ModelVersion.objects.create(
+            number=1,
+            kind=ModelVersion.Kind.RULES,
+            state=ModelVersion.State.CHAMPION,
+            artifact=MatchModel.prior_artifact(),
+            created_at=at,
+        )
+    Schedule.objects.get_or_create(
+        name="Every minute",
+        defaults={"func": "routing.jobs.every_minute", "schedule_type": Schedule.MINUTES, "minutes": 1},
+    )
+    if not ConfigurationVersion.objects.exists():
+        if not Policy.objects.exists():
+            Policy.objects.create(
+                name="Suggest everything", position=1, fallback=["round_robin", "manager", "hold"]
+            )
+        publish_configuration(by=None, at=at, note="To start with")

@@ -1,0 +1,47 @@
+"""Nothing waits unseen: what was accepted and not decided is decided, and what is held is tried again, oldest first."""
+
+import datetime
+import logging
+
+from django.db import connection
+
+from crm.models import Opportunity
+from routing.models import QueueItem
+from routing.services.decisions import route
+
+log = logging.getLogger(__name__)
+DRAIN_LOCK = 0x64726169
+SWEEP_AFTER = datetime.timedelta(seconds=5)
+
+
+def route_waiting(*, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000) -> int:
+    """Routes opportunities that were accepted some seconds ago and never decided; returns how many."""
+    overdue = Opportunity.objects.filter(
+        routing=Opportunity.Routing.WAITING, stage=Opportunity.Stage.OPEN, routing_since__lte=at - SWEEP_AFTER
+    )
+    return _route_each(list(overdue.order_by("routing_since", "pk").values_list("pk", flat=True)[:most]), now)
+
+
+def drain_held(*, now: datetime.datetime | None = None, most: int = 1000) -> int:
+    """Decides held opportunities anew, oldest first; one drain at a time. Returns how many left the queue."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [DRAIN_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0  # another worker is at it
+        try:
+            held = QueueItem.objects.filter(state=QueueItem.State.PENDING, kind=QueueItem.Kind.HELD)
+            ids = list(held.order_by("waiting_since", "pk").values_list("opportunity_id", flat=True)[:most])
+            return _route_each(ids, now)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [DRAIN_LOCK])
+
+
+def _route_each(opportunity_ids: list[int], now: datetime.datetime | None) -> int:
+    """Routes one after the other; one that fails is logged, and the next sweep tries it again."""
+    decided = 0
+    for opportunity_id in opportunity_ids:
+        try:
+            decided += route(opportunity_id=opportunity_id, at=now) is not None
+        except Exception:
+            log.exception("opportunity %s could not be routed; it stays waiting", opportunity_id)
+    return decided

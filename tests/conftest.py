@@ -1,0 +1,151 @@
+"""The cast: ana a rep, ben her manager, cara a rep elsewhere, omar of operations, nia an analyst, ada the admin."""
+
+import datetime
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.test import APIClient
+
+from crm.models import Opportunity
+from crm.services.opportunities import create_opportunity
+from reps.models import ApiToken, Rep, RoleTemplate, Skill, Team, User
+from routing.queries import configuration as configuration_queries
+from routing.queries import inputs
+from routing.services.configuration import publish_configuration
+
+NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def empty_process_caches() -> None:
+    """What a process caches outlives a test's rolled-back transaction."""
+    inputs._roster.cache_clear()
+    inputs._stored_roster.cache_clear()
+    inputs.match_model.cache_clear()
+    configuration_queries.compiled.cache_clear()
+
+
+def user_of(name: str, role: str) -> User:
+    return User.objects.create_user(f"{name.lower()}@example.com", PASSWORD, name=name, role=role)
+
+
+@pytest.fixture
+def role_template(db: None) -> RoleTemplate:
+    return RoleTemplate.objects.get(is_default=True)
+
+
+@pytest.fixture
+def east(db: None) -> Team:
+    return Team.objects.create(name="East")
+
+
+@pytest.fixture
+def west(db: None) -> Team:
+    return Team.objects.create(name="West")
+
+
+@pytest.fixture
+def make_rep(east: Team, role_template: RoleTemplate) -> Callable[..., Rep]:
+    """A rep by name; `skills` as {"industry": ["Healthcare"]}, `max_open` and other fields as of Rep."""
+
+    def make(
+        name: str, *, skills: dict[str, list[str]] | None = None, max_open: int = 10, **fields: Any
+    ) -> Rep:
+        rep = Rep.objects.create(
+            **{"name": name, "team": east, "role_template": role_template, "own_max_open": max_open} | fields
+        )
+        Skill.objects.bulk_create(
+            Skill(rep=rep, kind=kind, name=tag) for kind, tags in (skills or {}).items() for tag in tags
+        )
+        return rep
+
+    return make
+
+
+@pytest.fixture
+def ana(make_rep: Callable[..., Rep]) -> Rep:
+    return make_rep("Ana", skills={"industry": ["Healthcare"]}, user=user_of("Ana", User.Role.REP))
+
+
+@pytest.fixture
+def bo(make_rep: Callable[..., Rep]) -> Rep:
+    return make_rep("Bo", user=user_of("Bo", User.Role.REP))
+
+
+@pytest.fixture
+def ben(east: Team) -> User:
+    ben = user_of("Ben", User.Role.MANAGER)
+    east.managers.add(ben)
+    return ben
+
+
+@pytest.fixture
+def cara(make_rep: Callable[..., Rep], west: Team) -> Rep:
+    return make_rep("Cara", team=west, user=user_of("Cara", User.Role.REP))
+
+
+@pytest.fixture
+def omar(db: None) -> User:
+    return user_of("Omar", User.Role.OPS)
+
+
+@pytest.fixture
+def nia(db: None) -> User:
+    return user_of("Nia", User.Role.ANALYST)
+
+
+@pytest.fixture
+def ada(db: None) -> User:
+    return user_of("Ada", User.Role.ADMIN)
+
+
+@pytest.fixture
+def make_opportunity(db: None) -> Callable[..., Opportunity]:
+    """An opportunity that waits for its decision."""
+
+    def make(name: str = "Northwind", **values: Any) -> Opportunity:
+        return create_opportunity(values={"name": name} | values, at=values.pop("at", NOW), by=None)
+
+    return make
+
+
+@pytest.fixture
+def publish(db: None) -> Callable[[], int]:
+    """Publishes the working configuration; returns the version's number."""
+    return lambda: publish_configuration(by=None, at=NOW)[0].number
+
+
+@pytest.fixture
+def assign_at_once(publish: Callable[[], int]) -> None:
+    """The one shipped policy assigns instead of suggesting."""
+    from routing.models import Policy
+
+    Policy.objects.update(application="assign")
+    publish()
+
+
+@pytest.fixture
+def as_user(client: Client) -> Callable[[User], Client]:
+    """A browser signed in as the user."""
+
+    def sign_in(user: User) -> Client:
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def api() -> Callable[[User], APIClient]:
+    """An API client with a token of the user."""
+
+    def with_token(user: User) -> APIClient:
+        _, token = ApiToken.objects.create(user=user, name="test")
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+        return client
+
+    return with_token
