@@ -61,7 +61,7 @@ SECTIONS = (
             Item("Policies", "policies", "see_configuration"),
             Item("Experiments", "experiments", "see_configuration"),
             Item("Products", "products", "see_records"),
-            Item("Vocabulary", "vocabulary", "import_records"),
+            Item("Vocabulary", "vocabulary", "edit_organisation"),
             Item("Imports", "imports", "import_records"),
             Item("Custom Fields", "custom_fields", "edit_organisation"),
             Item("Organisation", "organisation", "edit_organisation"),

@@ -1,4 +1,4 @@
-"""Addresses of people: signing in, users, teams, reps, the organisation."""
+"""Addresses of people: signing in, users, teams, reps."""
 
 from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
@@ -20,7 +20,6 @@ urlpatterns: list[URLPattern] = [
     path("teams/new/", people.team_new, name="team_new"),
     path("teams/<int:pk>/", people.team_page, name="team"),
     path("teams/<int:pk>/edit/", people.team_edit, name="team_edit"),
-    path("organisation/", people.organisation_page, name="organisation"),
     path("reps/", profiles.rep_list, name="reps"),
     path("reps/new/", profiles.rep_new, name="rep_new"),
     path("reps/me/", profiles.my_profile, name="my_profile"),

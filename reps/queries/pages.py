@@ -50,7 +50,7 @@ def page_of(
 ) -> Page[Row]:
     """The page at the cursor. Raises BadCursor."""
     # The count first: the annotation and the prefetches of the page are nothing to it.
-    total = rows.order_by()[: COUNTED_UP_TO + 1].count()
+    total = rows.order_by().values("pk")[: COUNTED_UP_TO + 1].count()
     expression = F(key) if isinstance(key, str) else key
     backwards, edge = read_cursor(cursor)
     placed = rows.annotate(place=expression)

@@ -83,6 +83,24 @@ def band_class(band: object) -> str:
 
 
 @register.filter
+def count(number: int | None) -> str:
+    """`1,200`; the organisation's numbers look alike on every page."""
+    return "–" if number is None else f"{number:,}"
+
+
+@register.filter
+def stage_tone(stage: str) -> str:
+    return {"won": "good", "lost": "bad"}.get(stage, "")
+
+
+@register.filter
+def routing_tone(routing: str) -> str:
+    return {"suggested": "accent", "held": "hot", "waiting": "warn", "batch": "warn", "manager": "warn"}.get(
+        routing, ""
+    )
+
+
+@register.filter
 def toast_tone(level: str) -> str:
     """The tint of a Django message's level."""
     return {"success": "good", "warning": "warn", "error": "bad"}.get(level, "good")

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from reps.engine.capacity import band
-from reps.forms.people import OrganisationForm, TeamForm, UserFilter, UserForm
+from reps.forms.people import TeamForm, UserFilter, UserForm
 from reps.models import Team
 from reps.pages import say, show, show_form
 from reps.permissions import requires
@@ -21,7 +21,7 @@ from reps.queries.people import (
     users,
     users_matching,
 )
-from reps.services.people import save_organisation, save_team, save_user, set_user_active
+from reps.services.people import save_team, save_user, set_user_active
 
 
 @requires("edit_users")
@@ -117,15 +117,3 @@ def team_edit(request: HttpRequest, pk: int) -> HttpResponse:
         say(request, f"Team {team} is saved.")
         return redirect("team", pk=pk)
     return show_form(request, "reps/team_form.html", form, {"team": get_object_or_404(Team, pk=pk)})
-
-
-@requires("edit_organisation")
-def organisation_page(request: HttpRequest) -> HttpResponse:
-    facts = organisation()
-    form = OrganisationForm(request.POST or None, instance=facts)
-    if request.method == "POST" and form.saves(
-        lambda: save_organisation(organisation=facts, seen=form.seen, by=request.user)
-    ):
-        say(request, "The organisation is saved.")
-        return redirect("organisation")
-    return show_form(request, "reps/organisation.html", form)

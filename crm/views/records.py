@@ -1,0 +1,230 @@
+"""Pages of accounts, contacts and products, and the list of opportunities."""
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST
+
+from crm.forms.records import (
+    AccountFilter,
+    AccountForm,
+    ContactFilter,
+    ContactForm,
+    OpportunityFilter,
+    ProductFilter,
+    ProductForm,
+)
+from crm.models import Account, Contact, Product
+from crm.queries.opportunities import opportunities_visible_to, with_records
+from crm.queries.records import (
+    BY_NAME,
+    OpportunitySearch,
+    account_names,
+    accounts_matching,
+    accounts_visible_to,
+    activities_of_account,
+    contacts_matching,
+    contacts_visible_to,
+    opportunities_matching,
+    opportunities_of_account,
+    opportunities_of_contact,
+    order_of,
+    owners_offered,
+    products_matching,
+    with_open_counts,
+)
+from crm.services.records import delete_account, delete_contact, save_account, save_contact, save_product
+from reps.pages import say, show, show_form
+from reps.permissions import requires
+from reps.queries.pages import BadCursor, page_of
+from reps.queries.people import organisation, teams_visible_to
+
+
+@requires("see_records")
+def opportunity_list(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    filters = OpportunityFilter(request.GET, teams=teams_visible_to(user), owners=owners_offered(user))
+    filters.is_valid()
+    chosen = dict(filters.cleaned_data)
+    key, descending = order_of(chosen.pop("order", ""))
+    search = OpportunitySearch(words=chosen.pop("q", ""), **chosen)
+    found = with_records(opportunities_matching(opportunities_visible_to(user), search))
+    try:
+        page = page_of(found, key=key, descending=descending, cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
+    context = {
+        "filters": filters,
+        "page": page,
+        "words": page.words("opportunity", "opportunities"),
+        "is_filtered": search != OpportunitySearch(),
+        "search": search,
+    }
+    return show(request, "crm/opportunities.html", context, regions=["opportunities"])
+
+
+# --- accounts ------------------------------------------------------------------------------------------------------
+
+
+@requires("see_records")
+def account_list(request: HttpRequest) -> HttpResponse:
+    filters = AccountFilter(request.GET, owners=owners_offered(request.user))
+    filters.is_valid()
+    chosen = dict(filters.cleaned_data)
+    narrowed = {"named": "", "industry": "", "owner": None, **chosen}
+    found = accounts_matching(accounts_visible_to(request.user), words=narrowed.pop("q", ""), **narrowed)
+    try:
+        page = page_of(with_open_counts(found), key=BY_NAME, cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
+    context = {
+        "filters": filters,
+        "page": page,
+        "words": page.words("account", "accounts"),
+        "is_filtered": any(chosen.values()),
+    }
+    return show(request, "crm/accounts.html", context, regions=["accounts"])
+
+
+@requires("see_records")
+def account_page(request: HttpRequest, pk: int) -> HttpResponse:
+    account = get_object_or_404(accounts_visible_to(request.user), pk=pk)
+    context = {
+        "account": account,
+        "contacts": list(account.contacts.order_by("name", "pk")[:50]),
+        "opportunities": opportunities_of_account(account, request.user),
+        "activities": activities_of_account(account, request.user),
+        "subsidiaries": list(account.subsidiaries.order_by("name")[:50]),
+        "currency": organisation().base_currency,
+    }
+    return show(request, "crm/account.html", context)
+
+
+@requires("edit_accounts")
+def account_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    visible = accounts_visible_to(request.user)
+    account = get_object_or_404(visible, pk=pk) if pk else Account()
+    form = AccountForm(
+        request.POST or None,
+        instance=account,
+        user=request.user,
+        owners=owners_offered(request.user, account),
+    )
+    if request.method == "POST" and form.saves(
+        lambda: save_account(account=account, seen=form.seen, by=request.user)
+    ):
+        say(request, f"{account} is saved.")
+        return redirect("account", pk=account.pk)
+    stored = visible.filter(pk=pk).first() if pk else None
+    return show_form(request, "crm/account_form.html", form, {"account": stored})
+
+
+@require_POST
+@requires("edit_accounts")
+def account_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    account = get_object_or_404(accounts_visible_to(request.user), pk=pk)
+    name = account.name
+    try:
+        delete_account(account=account, by=request.user)
+    except ValidationError as refusal:
+        say(request, " ".join(refusal.messages), tone="bad")
+        return redirect("account", pk=pk)
+    say(request, f"{name} and its contacts are deleted.")
+    return redirect("accounts")
+
+
+@requires("see_records")
+def account_suggestions(request: HttpRequest) -> HttpResponse:
+    """Options for a field that names an account."""
+    words = (request.GET.get("account") or request.GET.get("parent") or "").strip()
+    names = account_names(request.user, words=words) if len(words) > 1 else []
+    return show(request, "crm/account_suggestions.html", {"accounts": names})
+
+
+# --- contacts ------------------------------------------------------------------------------------------------------
+
+
+@requires("see_records")
+def contact_list(request: HttpRequest) -> HttpResponse:
+    filters = ContactFilter(request.GET)
+    filters.is_valid()
+    words, language = filters.cleaned_data.get("q", ""), filters.cleaned_data.get("language", "")
+    found = contacts_matching(contacts_visible_to(request.user), words=words, language=language)
+    try:
+        page = page_of(found, key=BY_NAME, cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
+    context = {
+        "filters": filters,
+        "page": page,
+        "words": page.words("contact", "contacts"),
+        "is_filtered": bool(words or language),
+    }
+    return show(request, "crm/contacts.html", context, regions=["contacts"])
+
+
+@requires("see_records")
+def contact_page(request: HttpRequest, pk: int) -> HttpResponse:
+    contact = get_object_or_404(contacts_visible_to(request.user), pk=pk)
+    context = {"contact": contact, "opportunities": opportunities_of_contact(contact, request.user)}
+    return show(request, "crm/contact.html", context)
+
+
+@requires("edit_accounts")
+def contact_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    visible = contacts_visible_to(request.user)
+    contact = get_object_or_404(visible, pk=pk) if pk else Contact()
+    account = accounts_visible_to(request.user).filter(pk=first_number(request.GET.get("account"))).first()
+    form = ContactForm(
+        request.POST or None,
+        instance=contact,
+        user=request.user,
+        initial={"account": account.pk} if account else None,
+    )
+    if request.method == "POST" and form.saves(
+        lambda: save_contact(contact=contact, seen=form.seen, by=request.user)
+    ):
+        say(request, f"{contact} is saved.")
+        return redirect("contact", pk=contact.pk)
+    stored = visible.filter(pk=pk).first() if pk else None
+    return show_form(request, "crm/contact_form.html", form, {"contact": stored})
+
+
+def first_number(text: str | None) -> int | None:
+    return int(text) if text and text.isdecimal() and len(text) < 18 else None
+
+
+@require_POST
+@requires("edit_accounts")
+def contact_delete(request: HttpRequest, pk: int) -> HttpResponse:
+    contact = get_object_or_404(contacts_visible_to(request.user), pk=pk)
+    name = contact.name
+    delete_contact(contact=contact, by=request.user)
+    say(request, f"{name} is deleted.")
+    return redirect("contacts")
+
+
+# --- products ------------------------------------------------------------------------------------------------------
+
+
+@requires("see_records")
+def product_list(request: HttpRequest) -> HttpResponse:
+    filters = ProductFilter(request.GET)
+    filters.is_valid()
+    words, inactive = filters.cleaned_data.get("q", ""), filters.cleaned_data.get("inactive", False)
+    products = list(products_matching(words=words, also_inactive=inactive))
+    context = {"filters": filters, "products": products, "currency": organisation().base_currency}
+    return show(request, "crm/products.html", context, regions=["products"])
+
+
+@requires("edit_organisation")
+def product_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+    product = get_object_or_404(Product, pk=pk) if pk else Product()
+    form = ProductForm(request.POST or None, instance=product)
+    if request.method == "POST" and form.saves(
+        lambda: save_product(product=product, seen=form.seen, by=request.user)
+    ):
+        say(request, f"{product} is saved.")
+        return redirect("products")
+    stored = Product.objects.filter(pk=pk).first() if pk else None
+    return show_form(request, "crm/product_form.html", form, {"product": stored})
