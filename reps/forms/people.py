@@ -63,6 +63,7 @@ class TeamForm(RecordForm):
         widget=forms.CheckboxSelectMultiple,
         help_text="They see the team's queue and pipeline, and get what is routed to the manager.",
     )
+    settled_by_service = frozenset({"is_default"})
 
     class Meta:
         model = Team

@@ -208,6 +208,8 @@ class RepFilter(forms.Form):
 
 
 class RoleTemplateForm(RecordForm):
+    settled_by_service = frozenset({"is_default"})
+
     class Meta:
         model = RoleTemplate
         fields = (

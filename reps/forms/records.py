@@ -23,6 +23,7 @@ class RecordForm(forms.ModelForm):  # type: ignore[type-arg]
     groups: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
     paired: ClassVar[frozenset[str]] = frozenset()  # titles of groups whose fields stand side by side
 
+    settled_by_service: ClassVar[frozenset[str]] = frozenset()  # such as "only one is the default"
     marks_optional: ClassVar[bool] = True  # False where nearly everything is optional
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -36,6 +37,9 @@ class RecordForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["seen_at"] = forms.CharField(
                 required=False, widget=forms.HiddenInput, initial=updated_at.isoformat()
             )
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() | self.settled_by_service
 
     @property
     def seen(self) -> datetime | None:

@@ -115,8 +115,7 @@ def age_words(moment: datetime, now: datetime, *, ago: bool = False) -> str:
     """Relative up to a day, a date beyond; `page.js` repeats these words in the browser."""
     seconds = (now - moment).total_seconds()
     if abs(seconds) >= DAY:
-        local = timezone.localtime(moment)
-        return date_format(local, "j M" if local.year == timezone.localtime(now).year else "j M Y")
+        return day_words(moment, now)
     if abs(seconds) < MINUTE:
         return "in a moment" if seconds < 0 else "just now"
     minutes = abs(seconds) < HOUR
@@ -124,20 +123,26 @@ def age_words(moment: datetime, now: datetime, *, ago: bool = False) -> str:
     return f"in {words}" if seconds < 0 else f"{words} ago" if ago else words
 
 
+def day_words(moment: datetime, now: datetime) -> str:
+    """`16 Nov`, and `16 Nov 2025` for another year, in the reader's zone."""
+    local = timezone.localtime(moment)
+    return date_format(local, "j M" if local.year == timezone.localtime(now).year else "j M Y")
+
+
 @register.simple_tag
 def age(moment: datetime | None, *, ago: bool = False) -> SafeString | str:
     """A `<time>` with a relative age and, on hover, the exact moment in the reader's zone."""
     if moment is None:
         return "–"
-    local = timezone.localtime(moment)
+    local, now = timezone.localtime(moment), timezone.now()
     return format_html(
         '<time datetime="{}" data-age="{}"{} title="{} {}">{}</time>',
         moment.isoformat(),
-        date_format(local, "j M Y"),
+        day_words(moment, now),
         " data-ago" if ago else "",
         date_format(local, "j M Y, H:i"),
         local.tzname() or "",
-        age_words(moment, timezone.now(), ago=ago),
+        age_words(moment, now, ago=ago),
     )
 
 
@@ -194,11 +199,11 @@ def field(bound: BoundField, *, unit: str = "", css: str = "", mark: bool = True
 
 
 @register.inclusion_tag("components/error_summary.html")
-def error_summary(form: BaseForm) -> dict[str, Any]:
+def error_summary(form: BaseForm, *, title: str = "Not saved yet. Please look at this:") -> dict[str, Any]:
     """What is wrong with a form, each line linked to its field."""
     wrong = [(bound, bound.errors) for bound in form if bound.errors and not bound.is_hidden]
     hidden = [error for bound in form.hidden_fields() for error in bound.errors]
-    return {"fields": wrong, "others": [*form.non_field_errors(), *hidden]}
+    return {"fields": wrong, "others": [*form.non_field_errors(), *hidden], "title": title}
 
 
 @register.inclusion_tag("components/tag.html")

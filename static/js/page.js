@@ -81,7 +81,7 @@
   const refresh = () => {
     for (const time of document.querySelectorAll("time[data-age]")) {
       const text = age((Date.now() - Date.parse(time.dateTime)) / 1000) ?? time.dataset.age;
-      const shown = text.match(/^\d/) && time.dataset.ago !== undefined ? `${text} ago` : text;
+      const shown = text.match(/^\d+ (min|h)$/) && time.dataset.ago !== undefined ? `${text} ago` : text;
       if (time.textContent !== shown) time.textContent = shown;
     }
   };
