@@ -1,6 +1,7 @@
 """What bin/start, bin/manage and bin/test run inside .venv: `python -m config.launch start|manage|test [ARGS]`."""
 
 import os
+import signal
 import sys
 
 import psycopg
@@ -32,8 +33,11 @@ def main() -> int:
     commands = {"start": start.main, "manage": manage, "test": verify.main}
     command, *arguments = sys.argv[1:]
     os.environ.pop("DJANGO_SETTINGS_MODULE", None)  # of the caller's other project
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # so that `with` blocks end
     try:
         return commands[command](arguments)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
     except postgres.PostgresError as error:
         print(f"bin/{command}: {error}", file=sys.stderr)
     except PermissionError as error:
