@@ -14,6 +14,7 @@ from django.urls import NoReverseMatch, reverse
 
 from reps.models import User
 from reps.permissions import may
+from routing.queries.queue import waiting_for
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ TABS = (
 )
 
 # Numbers beside an item, by URL name. An app's page adds its own here: {"queue": waiting_count}.
-COUNTS: dict[str, Callable[[User], int]] = {}
+COUNTS: dict[str, Callable[[User], int]] = {"queue": waiting_for}
 
 
 @cache

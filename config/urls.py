@@ -8,6 +8,7 @@ from config import views
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.home, name="home"),
     path("", include("reps.urls")),
+    path("", include("routing.urls")),
     path("", include("crm.urls")),
     path("styleguide/", views.styleguide, name="styleguide"),
     path("api/v1/", include("config.api")),

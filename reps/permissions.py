@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django_htmx.middleware import HtmxDetails
 
 from reps.models import User
 
@@ -58,8 +59,15 @@ def may(user: object, permission: str) -> bool:
     return isinstance(user, User) and user.is_active and user.role in roles
 
 
+class SignedIn(HttpRequest):
+    """A request that passed `requires` (and the middleware that asks for a sign-in): its user is one of ours."""
+
+    user: User
+    htmx: HtmxDetails
+
+
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[Concatenate[SignedIn, P], HttpResponseBase]
 
 
 def requires(permission: str) -> Callable[[View[P]], View[P]]:
@@ -68,7 +76,7 @@ def requires(permission: str) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: SignedIn, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not may(request.user, permission):
                 raise PermissionDenied(f"Your role does not include “{permission.replace('_', ' ')}”.")
             return view(request, *args, **kwargs)

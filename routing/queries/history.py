@@ -1,0 +1,85 @@
+"""The history of an opportunity on one line of time: stages, assignments, decisions, overrides."""
+
+import datetime
+from dataclasses import dataclass
+
+from crm.models import Assignment, Opportunity
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, in words."""
+
+    at: datetime.datetime
+    text: str
+    note: str = ""
+
+
+def history_of(opportunity: Opportunity) -> list[Event]:
+    """Everything known, the newest first; four queries."""
+    events = [
+        *_stages(opportunity),
+        *_assignments(opportunity),
+        *_decisions(opportunity),
+        *_overrides(opportunity),
+    ]
+    return sorted(events, key=lambda event: event.at, reverse=True)
+
+
+def _stages(opportunity: Opportunity) -> list[Event]:
+    found = []
+    for change in opportunity.stage_changes.select_related("changed_by"):
+        who = f" by {change.changed_by.name}" if change.changed_by else ""
+        word = "Came in" if not change.from_stage else f"Became {change.get_to_stage_display().lower()}"
+        found.append(Event(change.changed_at, f"{word}{who}", change.reason))
+    return found
+
+
+def _assignments(opportunity: Opportunity) -> list[Event]:
+    found = []
+    for assignment in opportunity.assignments.select_related("rep", "assigned_by"):
+        how = (
+            f"by {assignment.assigned_by.name}" if assignment.assigned_by else assignment.get_source_display()
+        )
+        exempt = ", exempt from limits (named account)" if assignment.exempt else ""
+        found.append(
+            Event(
+                assignment.assigned_at, f"Assigned to {assignment.rep.name} {how}{exempt}", assignment.reason
+            )
+        )
+        if assignment.ended_at and assignment.source != Assignment.Source.IMPORT:
+            found.append(Event(assignment.ended_at, f"No longer {assignment.rep.name}’s"))
+    return found
+
+
+def _decisions(opportunity: Opportunity) -> list[Event]:
+    found = []
+    for decision in opportunity.decisions.select_related("rep").defer("state", "columns", "trace"):
+        if decision.assignment_id is not None:
+            continue  # the assignment says it
+        rep = f": {decision.rep.name}" if decision.rep else ""
+        found.append(
+            Event(
+                decision.made_at,
+                f"{decision.get_outcome_display()}{rep}",
+                f"Decision {decision.pk}, {decision.policy_name}",
+            )
+        )
+    return found
+
+
+def _overrides(opportunity: Opportunity) -> list[Event]:
+    found = []
+    for override in opportunity.overrides.select_related("from_rep", "to_rep", "made_by", "reason"):
+        if override.to_rep is None:
+            rejected = f" of {override.from_rep.name}" if override.from_rep else ""
+            text = f"{override.made_by.name} rejected the suggestion{rejected}"
+        else:
+            text = f"{override.made_by.name} chose {override.to_rep.name}"
+            if override.from_rep:
+                text += f" instead of {override.from_rep.name}"
+        why = " · ".join(
+            part for part in (override.reason.label if override.reason else "", override.note) if part
+        )
+        found.append(Event(override.made_at, text, why))
+    return found

@@ -1,0 +1,126 @@
+"""The Routing Queue as a user sees it: which items, in which order, with the reason in a sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from reps.models import Team, User
+from reps.queries.people import SEES_EVERYBODY
+from routing.engine.explain import Names, headline, ladder_lines
+from routing.engine.facts import OpportunityFacts
+from routing.models import Decision, QueueItem
+from routing.queries.names import load_names
+
+ORDERS = {
+    "": ("Longest waiting", F("waiting_since"), False),
+    "newest": ("Newest", F("waiting_since"), True),
+    "value": ("Highest value", Coalesce(F("opportunity__value_base"), 0.0), True),
+    "score": ("Best match", Coalesce(F("decision__score"), 0.0), True),
+    "lead_score": ("Highest lead score", Coalesce(F("opportunity__lead_score"), 0), True),
+}
+
+
+def queue_visible_to(user: User) -> QuerySet[QueueItem]:
+    """Pending items: all for ops, analysts and admins; a manager's own teams', and those of no team."""
+    items = QueueItem.objects.filter(state=QueueItem.State.PENDING)
+    if user.role in SEES_EVERYBODY:
+        return items
+    if user.role == User.Role.MANAGER:
+        teams = user.managed_teams.all()
+        return items.filter(Q(team__in=teams) | Q(team__isnull=True) | Q(rep__team__in=teams))
+    return items.none()
+
+
+def resolved_visible_to(user: User) -> QuerySet[QueueItem]:
+    """Items of whatever state that the user could act on; for undo and for answers to the second person."""
+    if user.role in SEES_EVERYBODY:
+        return QueueItem.objects.all()
+    if user.role == User.Role.MANAGER:
+        teams = user.managed_teams.all()
+        return QueueItem.objects.filter(Q(team__in=teams) | Q(team__isnull=True) | Q(rep__team__in=teams))
+    return QueueItem.objects.none()
+
+
+@dataclass(frozen=True)
+class QueueSearch:
+    """What narrows the list. `kind` of QueueItem.Kind; `words` in the name, account or source."""
+
+    words: str = ""
+    kind: str = ""
+    team: Team | None = None
+    min_score: int | None = None
+    min_value: int | None = None
+
+
+def queue_matching(items: QuerySet[QueueItem], search: QueueSearch) -> QuerySet[QueueItem]:
+    if search.words:
+        name = Q(opportunity__name__icontains=search.words) | Q(rep__name__icontains=search.words)
+        items = items.filter(name | Q(opportunity__source__icontains=search.words))
+    if search.kind:
+        items = items.filter(kind=search.kind)
+    if search.team:
+        items = items.filter(Q(team=search.team) | Q(rep__team=search.team))
+    if search.min_score is not None:
+        items = items.filter(decision__score__gte=search.min_score)
+    if search.min_value is not None:
+        items = items.filter(opportunity__value_base__gte=search.min_value)
+    return items
+
+
+def with_queue_records(items: QuerySet[QueueItem]) -> QuerySet[QueueItem]:
+    """What the list names, in one query; the bulky parts of a decision stay in the database."""
+    return items.select_related("opportunity", "rep", "team", "decision").defer(
+        "decision__state", "decision__columns"
+    )
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """An item of the list with its reason."""
+
+    item: QueueItem
+    why: str
+
+    @property
+    def score(self) -> int | None:
+        score = self.item.decision.score
+        return None if score is None or self.item.rep_id is None else round(score)
+
+
+def queue_rows(items: Sequence[QueueItem]) -> list[QueueRow]:
+    """The reasons of a page of items; a fixed number of queries."""
+    names = load_names(item.decision for item in items)
+    return [QueueRow(item, why_waiting(item, names)) for item in items]
+
+
+def why_waiting(item: QueueItem, names: Names) -> str:
+    """ "knows Healthcare and speaks German", or why nobody was suggested."""
+    decision = item.decision
+    steps = decision.trace["steps"]
+    if item.kind == QueueItem.Kind.SUGGESTION:
+        facts = OpportunityFacts.from_json(decision.facts)
+        return headline(facts, decision.via, decision.trace.get("effects", {}), steps, names)
+    if item.note:
+        return item.note
+    lines = ladder_lines(steps, names)
+    before = [line for line in lines if line.label in ("Eligible now", "Territory") and line.after == 0]
+    return (before or lines)[-1].sentence
+
+
+def queue_counts(user: User) -> dict[str, int]:
+    """How many of each kind wait for the user's eyes."""
+    counts = dict.fromkeys(QueueItem.Kind.values, 0)
+    for kind in queue_visible_to(user).order_by().values_list("kind", flat=True)[:10_000]:
+        counts[kind] += 1
+    return counts
+
+
+def waiting_for(user: User) -> int:
+    """The number beside the queue in the navigation."""
+    return queue_visible_to(user).order_by().values("pk")[:1000].count()
+
+
+def newest_decision(opportunity_id: int) -> Decision | None:
+    return Decision.objects.filter(opportunity=opportunity_id).select_related("model").order_by("-id").first()

@@ -1,0 +1,43 @@
+"""Rules, territories and policies read out as sentences."""
+
+from crm.engine.conditions import describe
+from crm.models import CustomField
+from routing.engine.configuration import condition_fields
+from routing.models import Policy, Rule
+from territories.models import Territory
+
+
+def _fields() -> dict:  # type: ignore[type-arg]
+    return condition_fields(list(CustomField.objects.values("key", "label", "type", "choices")))
+
+
+def condition_sentence(condition: dict) -> str:  # type: ignore[type-arg]
+    """ "value is over 100,000 and industry is Healthcare"."""
+    custom = any(name in str(condition) for name in ("custom.",))
+    return describe(condition, _fields()) if custom else describe(condition)
+
+
+def rule_sentence(rule: Rule) -> str:
+    """ "When value is over 100,000, route to team Enterprise East"."""
+    action = {
+        Rule.Action.ROUTE_TO_REP: f"route to {rule.rep}",
+        Rule.Action.ROUTE_TO_TEAM: f"route to team {rule.team}",
+        Rule.Action.EXCLUDE_REPS: "exclude " + ", ".join(rep.name for rep in rule.excluded.all()),
+        Rule.Action.REQUIRE: f"require {rule.required_field.replace('_', ' ')} {rule.required_value or 'as the opportunity’s'}",
+    }[Rule.Action(rule.action)]
+    return f"When {condition_sentence(rule.condition)}, {action}" if rule.condition else f"Always {action}"
+
+
+def territory_sentence(territory: Territory) -> str:
+    """ "country is US and region is Texas → Enterprise East"."""
+    covering = [str(cover.team or cover.rep) for cover in territory.coverage.all()]
+    inside = f", inside {territory.parent.name}" if territory.parent else ""
+    return f"{condition_sentence(territory.condition)}{inside} → {', '.join(covering) or 'covered by nobody'}"
+
+
+def policy_sentence(policy: Policy) -> str:
+    """ "Inbound under 100,000: assign at once, threshold 50, else round-robin"."""
+    how = "assign" if policy.application == Policy.Application.ASSIGN else "suggest"
+    when = "at once" if policy.mode == Policy.Mode.REAL_TIME else "in batches"
+    chain = [dict(Policy.Fallback.choices)[kind].lower() for kind in policy.fallback] or ["hold in queue"]
+    return f"{condition_sentence(policy.condition)}: {how} {when} from a score of {policy.threshold:.0f}, else {', then '.join(chain)}"

@@ -1,0 +1,94 @@
+"""What a rep sees: what is new, what is open, why it is theirs."""
+
+import datetime
+from dataclasses import dataclass
+
+from django.db.models import QuerySet
+
+from crm.models import Assignment, Opportunity
+from reps.models import Absence, Rep
+from routing.engine.explain import Names, headline
+from routing.engine.facts import OpportunityFacts
+from routing.models import Decision
+from routing.queries.configuration import compiled
+from routing.queries.names import load_names
+
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """An open opportunity of a rep: why it is his, and the first touch that is due (None where no policy asks)."""
+
+    opportunity: Opportunity
+    why: str
+    due_at: datetime.datetime | None
+
+    @property
+    def is_touched(self) -> bool:
+        return self.opportunity.first_touch_at is not None
+
+
+def open_work(rep: Rep) -> QuerySet[Opportunity]:
+    """Untouched first, the newest of them on top; then the rest by age."""
+    return (
+        Opportunity.objects.filter(owner=rep, stage=Opportunity.Stage.OPEN)
+        .select_related("account", "contact", "product")
+        .order_by("first_touch_at__isnull", "-assigned_at", "-pk")
+    )
+
+
+def work_items(rep: Rep) -> list[WorkItem]:
+    """The first page of a rep's work; a fixed number of queries."""
+    untouched = open_work(rep).filter(first_touch_at__isnull=True).order_by("-assigned_at", "-pk")[:SHOWN]
+    touched = open_work(rep).filter(first_touch_at__isnull=False).order_by("-first_touch_at", "-pk")[:SHOWN]
+    opportunities = [*untouched, *touched]
+    assignments = {
+        a.opportunity_id: a
+        for a in Assignment.objects.filter(
+            opportunity__in=opportunities, ended_at__isnull=True
+        ).select_related("assigned_by")
+    }
+    decisions = {
+        d.opportunity_id: d
+        for d in Decision.objects.filter(opportunity__in=opportunities)
+        .defer("state", "columns")
+        .order_by("opportunity_id", "-id")
+        .distinct("opportunity_id")
+    }
+    names = load_names(decisions.values())
+    found = []
+    for opportunity in opportunities:
+        decision, assignment = decisions.get(opportunity.pk), assignments.get(opportunity.pk)
+        why = _why_mine(decision, assignment, rep, names)
+        found.append(WorkItem(opportunity, why, _due_at(opportunity, decision)))
+    return found
+
+
+def _why_mine(decision: Decision | None, assignment: Assignment | None, rep: Rep, names: Names) -> str:
+    """ "Yours because you …", from the decision if it named this rep, else from the person who gave it."""
+    if decision is not None and decision.rep_id == rep.pk:
+        facts = OpportunityFacts.from_json(decision.facts)
+        effects = decision.trace.get("effects", {})
+        reason = headline(facts, decision.via, effects, decision.trace["steps"], names)
+        return f"Why you: {reason}."
+    if assignment is not None and assignment.assigned_by is not None:
+        return f"{assignment.assigned_by.name} gave it to you."
+    if assignment is not None and assignment.source == Assignment.Source.IMPORT:
+        return "It came with an import."
+    return "It was assigned to you."
+
+
+def _due_at(opportunity: Opportunity, decision: Decision | None) -> datetime.datetime | None:
+    """When the first touch is due: the target of the policy that decided, from the assignment on."""
+    if decision is None or opportunity.assigned_at is None or opportunity.first_touch_at is not None:
+        return None
+    policies = compiled(decision.configuration_id).policies
+    target = next((p.first_touch_target_minutes for p in policies if p.name == decision.policy_name), None)
+    return None if target is None else opportunity.assigned_at + datetime.timedelta(minutes=target)
+
+
+def current_absence(rep: Rep, at: datetime.datetime) -> Absence | None:
+    """The absence that holds now, else the next one."""
+    ahead = rep.absences.filter(ends_at__isnull=True) | rep.absences.filter(ends_at__gt=at)
+    return ahead.order_by("starts_at").first()

@@ -1,0 +1,31 @@
+"""Addresses of the queue, opportunities, My Work and the routing settings."""
+
+from django.urls import URLPattern, path
+
+from routing.views import configuration, opportunities, queue, work
+
+urlpatterns: list[URLPattern] = [
+    path("queue/", queue.queue_page, name="queue"),
+    path("queue/news/", queue.news, name="queue_news"),
+    path("queue/approve/", queue.approve_many, name="queue_approve_many"),
+    path("queue/<int:pk>/", queue.queue_page, name="queue_item"),
+    path("queue/<int:pk>/approve/", queue.approve, name="queue_approve"),
+    path("queue/<int:pk>/give/", queue.give, name="queue_give"),
+    path("queue/<int:pk>/reject/", queue.reject, name="queue_reject"),
+    path("queue/<int:pk>/undo/", queue.undo, name="queue_undo"),
+    path("opportunities/new/", opportunities.opportunity_new, name="opportunity_new"),
+    path("opportunities/reassign/", opportunities.reassign_many, name="reassign"),
+    path("opportunities/<int:pk>/", opportunities.opportunity_page, name="opportunity"),
+    path("opportunities/<int:pk>/owner/", opportunities.opportunity_reassign, name="opportunity_reassign"),
+    path("opportunities/<int:pk>/lock/", opportunities.opportunity_lock, name="opportunity_lock"),
+    path("opportunities/<int:pk>/outcome/", opportunities.opportunity_outcome, name="opportunity_outcome"),
+    path("opportunities/<int:pk>/activity/", opportunities.opportunity_activity, name="opportunity_activity"),
+    path("my-work/", work.my_work, name="my_work"),
+    path("my-work/read/", work.notifications_read, name="notifications_read"),
+    path("my-work/away/", work.away, name="away"),
+    path("my-work/back/", work.back, name="back"),
+    path("reps/<int:pk>/away/", work.away, name="rep_away"),
+    path("reps/<int:pk>/back/", work.back, name="rep_back"),
+    path("rules/", configuration.rules, name="rules"),
+    path("rules/publish/", configuration.publish, name="publish"),
+]

@@ -1,0 +1,229 @@
+"""The page of one opportunity, with the trace of its decision; new leads by hand; reassignment, locks, outcomes."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from crm.models import Opportunity
+from crm.queries.opportunities import activities_of, opportunities_visible_to, with_records
+from crm.services.activities import log_activity
+from crm.services.ownership import OwnershipError
+from reps.models import User
+from reps.pages import next_address, say, show, show_form
+from reps.permissions import SignedIn, may, requires
+from reps.queries import organisation
+from routing.forms.queue import (
+    ActivityForm,
+    BulkForm,
+    GiveForm,
+    LeadForm,
+    LockForm,
+    OutcomeForm,
+    known_words,
+)
+from routing.models import QueueItem
+from routing.queries.explanations import explain, reps_to_ask_about
+from routing.queries.history import history_of
+from routing.queries.loads import loads_after
+from routing.queries.queue import newest_decision
+from routing.services import overrides
+from routing.services.intake import take_in
+from routing.services.outcomes import record_outcome
+
+
+def visible(user: User, pk: int) -> Opportunity:
+    return get_object_or_404(with_records(opportunities_visible_to(user)), pk=pk)
+
+
+@requires("see_records")
+def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
+    """What it is, who has it and why; `?rep=` asks why that one not."""
+    opportunity = visible(request.user, pk)
+    decision = newest_decision(pk)
+    asked = request.GET.get("rep", "")
+    also = int(asked) if asked.isascii() and asked.isdigit() else None
+    context = {
+        "opportunity": opportunity,
+        "explanation": explain(decision, also=also) if decision else None,
+        "asked": also,
+        "roster": reps_to_ask_about(decision) if decision else [],
+        "item": QueueItem.objects.filter(opportunity=pk, state=QueueItem.State.PENDING).first(),
+        "activities": activities_of(opportunity)[:50],
+        "history": history_of(opportunity),
+        "give_form": GiveForm(user=request.user) if may(request.user, "reassign") else None,
+        "activity_form": ActivityForm(),
+        "lock_form": LockForm(prefix="lock"),
+        "outcomes": Opportunity.Stage.choices,
+        "is_own": opportunity.owner is not None and opportunity.owner.user_id == request.user.pk,
+        "currency": organisation().base_currency,
+    }
+    return show(request, "routing/opportunity.html", context, regions=["why-not"])
+
+
+@requires("create_opportunities")
+def opportunity_new(request: SignedIn) -> HttpResponse:
+    """A lead by hand; it is decided at once, and its page says what was decided."""
+    form = LeadForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        accepted = take_in(
+            values=form.opportunity_values(), body=form.cleaned_data, by=request.user, at=timezone.now()
+        )
+        say(request, f"{accepted.opportunity.name} is in. {outcome_words(accepted.answer)}")
+        if opportunities_visible_to(request.user).filter(pk=accepted.opportunity.pk).exists():
+            return redirect("opportunity", accepted.opportunity.pk)
+        return redirect("opportunities")
+    context = {"back": reverse("opportunities"), "save": "Add and route", "offered": known_words()}
+    return show_form(request, "routing/opportunity_form.html", form, context)  # type: ignore[arg-type]
+
+
+def outcome_words(answer: dict) -> str:  # type: ignore[type-arg]
+    """What became of a new lead, in a sentence."""
+    decision = answer["decision"]
+    if decision is None:
+        return "It waits for its decision."
+    rep = (decision["rep"] or {}).get("name", "")
+    return {
+        "assign": f"It went to {rep}: {decision['reason']}.",
+        "suggest": f"{rep} is suggested: {decision['reason']}.",
+        "manager": "It waits for the manager.",
+        "hold": f"It is held: {decision['reason']}.",
+        "untouched": "It is locked.",
+    }[decision["outcome"]]
+
+
+@require_POST
+@requires("reassign")
+def opportunity_reassign(request: SignedIn, pk: int) -> HttpResponse:
+    opportunity = visible(request.user, pk)
+    form = GiveForm(request.POST, user=request.user)
+    if not form.is_valid():
+        say(request, "Choose a rep to give it to.", tone="bad")
+        return redirect("opportunity", pk)
+    values = form.cleaned_data
+    try:
+        moved = overrides.reassign(
+            opportunity_ids=[pk],
+            rep_id=values["rep"].pk,
+            by=request.user,
+            at=timezone.now(),
+            reason=values["reason"],
+            note=values["note"],
+        )
+    except OwnershipError as error:
+        say(request, str(error), tone="bad")
+        return redirect("opportunity", pk)
+    text = (
+        f"{opportunity.name} went to {values['rep'].name}."
+        if moved
+        else f"{values['rep'].name} has it already."
+    )
+    say(request, text)
+    return redirect("opportunity", pk)
+
+
+@requires("reassign")
+def reassign_many(request: SignedIn) -> HttpResponse:
+    """Bulk: GET shows what was selected and the loads that would result, POST does it, all or nothing."""
+    found = opportunities_visible_to(request.user)
+    data = request.POST if request.method == "POST" else request.GET
+    form = BulkForm(data, user=request.user, visible=found) if data.getlist("opportunity") else None
+    if form is None:
+        say(request, "Select at least one opportunity first.", tone="warn")
+        return redirect("opportunities")
+    valid = form.is_valid()
+    selected = list(form.cleaned_data.get("opportunity", []))
+    if request.method == "POST" and valid:
+        values = form.cleaned_data
+        try:
+            moved = overrides.reassign(
+                opportunity_ids=[o.pk for o in selected],
+                rep_id=values["rep"].pk,
+                by=request.user,
+                at=timezone.now(),
+                reason=values["reason"],
+                note=values["note"],
+            )
+            say(request, f"{moved} of {len(selected)} went to {values['rep'].name}.")
+            return redirect("opportunities")
+        except OwnershipError as error:
+            form.add_error(None, f"Nothing was moved: {error}")
+    shown = with_records(found.filter(pk__in=[o.pk for o in selected]))
+    context = {
+        "form": form if request.method == "POST" else unbound(form, request),
+        "selected": shown,
+        "loads": loads_after(selected, form.cleaned_data.get("rep")),
+        "back": reverse("opportunities"),
+    }
+    return show(request, "routing/reassign.html", context, regions=["loads-after"], status=200)
+
+
+def unbound(form: BulkForm, request: SignedIn) -> BulkForm:
+    """The form before anything was sent: what was selected, and no complaints."""
+    initial = {"opportunity": form.cleaned_data.get("opportunity", []), "rep": form.cleaned_data.get("rep")}
+    return BulkForm(initial=initial, user=request.user, visible=opportunities_visible_to(request.user))
+
+
+@require_POST
+@requires("lock")
+def opportunity_lock(request: SignedIn, pk: int) -> HttpResponse:
+    opportunity = visible(request.user, pk)
+    if opportunity.is_locked:
+        overrides.unlock(opportunity_id=pk, at=timezone.now())
+        say(request, f"{opportunity.name} is unlocked.")
+    else:
+        form = LockForm(request.POST, prefix="lock")
+        reason = form.cleaned_data["reason"] if form.is_valid() else ""
+        overrides.lock(opportunity_id=pk, by=request.user, reason=reason)
+        say(
+            request,
+            f"{opportunity.name} is locked: automation will not move it.",
+            undo=reverse("opportunity_lock", args=[pk]),
+        )
+    return redirect("opportunity", pk)
+
+
+@require_POST
+@requires("log_activities")
+def opportunity_outcome(request: SignedIn, pk: int) -> HttpResponse:
+    opportunity = visible(request.user, pk)
+    form = OutcomeForm(
+        request.POST if "stage" in request.POST else request.GET
+    )  # Undo names it in the address
+    if not form.is_valid():
+        raise Http404
+    before = opportunity.stage
+    record_outcome(
+        opportunity_id=pk,
+        stage=form.cleaned_data["stage"],
+        at=timezone.now(),
+        by=request.user,
+        reason=form.cleaned_data["reason"],
+    )
+    words = dict(Opportunity.Stage.choices)[form.cleaned_data["stage"]].lower()
+    undo = f"{reverse('opportunity_outcome', args=[pk])}?stage={before}"
+    say(request, f"{opportunity.name} is {words}.", undo=undo if before != form.cleaned_data["stage"] else "")
+    return redirect(next_address(request, reverse("opportunity", args=[pk])))
+
+
+@require_POST
+@requires("log_activities")
+def opportunity_activity(request: SignedIn, pk: int) -> HttpResponse:
+    """A call, an email or a meeting: the owner's first one is the first touch."""
+    opportunity = visible(request.user, pk)
+    form = ActivityForm(request.POST)
+    if not form.is_valid():
+        say(request, "Say what it was: a call, an email or a meeting.", tone="bad")
+        return redirect(next_address(request, reverse("opportunity", args=[pk])))
+    rep = getattr(request.user, "rep", None) or opportunity.owner
+    activity, _ = log_activity(
+        opportunity_id=pk,
+        kind=form.cleaned_data["kind"],
+        rep=rep,
+        happened_at=timezone.now(),
+        note=form.cleaned_data["note"],
+        by=request.user,
+    )
+    say(request, f"{activity.get_kind_display()} logged for {opportunity.name}.")
+    return redirect(next_address(request, reverse("opportunity", args=[pk])))

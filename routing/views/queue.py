@@ -1,0 +1,233 @@
+"""Routing Queue: the list beside the detail; approve, give to somebody else, reject, undo."""
+
+import datetime
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+from django_htmx.http import trigger_client_event
+
+from crm.models import Opportunity
+from crm.services.ownership import OwnershipError
+from reps.pages import say, show, tell
+from reps.permissions import SignedIn, may, requires
+from reps.queries import organisation
+from reps.queries.pages import BadCursor, Page, page_of
+from reps.queries.people import teams_visible_to
+from routing.forms.queue import GiveForm, QueueFilter, ReasonForm
+from routing.models import QueueItem
+from routing.queries.explanations import explain
+from routing.queries.queue import (
+    ORDERS,
+    QueueSearch,
+    queue_counts,
+    queue_matching,
+    queue_rows,
+    queue_visible_to,
+    resolved_visible_to,
+    with_queue_records,
+)
+from routing.services import queue
+
+REGIONS = ["queue-list", "queue-detail"]
+
+
+@requires("see_queue")
+def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
+    """The list, with one item beside it: the one in the address, or the first."""
+    filters = QueueFilter(request.GET, teams=teams_visible_to(request.user))
+    filters.is_valid()
+    chosen = dict(filters.cleaned_data)
+    search = QueueSearch(
+        words=chosen.get("q", ""),
+        kind=chosen.get("kind", ""),
+        team=chosen.get("team"),
+        min_score=chosen.get("min_score"),
+        min_value=chosen.get("min_value"),
+    )
+    page = _page(request, search, chosen.get("order", ""))
+    item = _opened(request, pk, page)
+    context = {
+        "filters": filters,
+        "page": page,
+        "rows": queue_rows(page.rows),
+        "words": page.words("waits", "wait"),
+        "counts": queue_counts(request.user),
+        "is_filtered": search != QueueSearch(),
+        "is_opened": pk is not None,
+        "now_iso": timezone.now().isoformat(),
+        "waiting_to_route": Opportunity.objects.filter(routing=Opportunity.Routing.WAITING).count(),
+        **_detail(request, item),
+    }
+    return show(request, "routing/queue.html", context, regions=REGIONS)
+
+
+def _page(request: SignedIn, search: QueueSearch, order: str) -> Page[QueueItem]:
+    _, key, descending = ORDERS.get(order, ORDERS[""])
+    found = with_queue_records(queue_matching(queue_visible_to(request.user), search))
+    try:
+        return page_of(found, key=key, descending=descending, cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
+
+
+def _opened(request: SignedIn, pk: int | None, page: Page[QueueItem]) -> QueueItem | None:
+    if pk is not None:
+        records = QueueItem.objects.select_related(
+            "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
+            "decision__model", "resolved_by", "assignment__rep", "team",
+        )  # fmt: skip
+        return get_object_or_404(records.filter(pk__in=resolved_visible_to(request.user)), pk=pk)
+    if not page.rows:
+        return None
+    return QueueItem.objects.select_related(
+        "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
+        "decision__model", "team",
+    ).get(pk=page.rows[0].pk)  # fmt: skip
+
+
+def _detail(request: SignedIn, item: QueueItem | None) -> dict[str, Any]:
+    if item is None:
+        return {"item": None}
+    return {
+        "item": item,
+        "opportunity": item.opportunity,
+        "explanation": explain(item.decision),
+        "give_form": GiveForm(user=request.user),
+        "reason_form": ReasonForm(prefix="reject"),
+        "may_decide": may(request.user, "decide_queue") and item.state == QueueItem.State.PENDING,
+        "told": queue.said_already(item) if item.state != QueueItem.State.PENDING else "",
+        "currency": organisation().base_currency,
+    }
+
+
+@require_POST
+@requires("decide_queue")
+def approve(request: SignedIn, pk: int) -> HttpResponse:
+    item = get_object_or_404(resolved_visible_to(request.user).select_related("opportunity"), pk=pk)
+    try:
+        assignment = queue.approve(item_id=item.pk, by=request.user, at=timezone.now())
+    except (queue.AlreadyDecided, OwnershipError) as error:
+        return _refused(request, str(error))
+    return _done(request, item, f"{item.opportunity.name} went to {assignment.rep.name}.")
+
+
+@require_POST
+@requires("decide_queue")
+def approve_many(request: SignedIn) -> HttpResponse:
+    """Approves the selected suggestions; those which cannot be are named."""
+    ids = [int(text) for text in request.POST.getlist("item") if text.isascii() and text.isdigit()][:200]
+    approved, problems = 0, []
+    for item in resolved_visible_to(request.user).filter(pk__in=ids).select_related("opportunity"):
+        try:
+            queue.approve(item_id=item.pk, by=request.user, at=timezone.now())
+            approved += 1
+        except (queue.AlreadyDecided, OwnershipError) as error:
+            problems.append(f"{item.opportunity.name}: {error}")
+    if approved:
+        say(request, f"{approved} approved.")
+    for problem in problems[:5]:
+        say(request, problem, tone="bad")
+    if not ids:
+        say(request, "Select at least one suggestion first.", tone="warn")
+    return redirect("queue")
+
+
+@require_POST
+@requires("decide_queue")
+def give(request: SignedIn, pk: int) -> HttpResponse:
+    item = get_object_or_404(resolved_visible_to(request.user).select_related("opportunity"), pk=pk)
+    form = GiveForm(request.POST, user=request.user)
+    if not form.is_valid():
+        return _refused(request, "Choose a rep to give it to.", status=422)
+    values = form.cleaned_data
+    try:
+        queue.give_to(
+            item_id=item.pk,
+            rep_id=values["rep"].pk,
+            by=request.user,
+            at=timezone.now(),
+            reason=values["reason"],
+            note=values["note"],
+        )
+    except (queue.AlreadyDecided, OwnershipError) as error:
+        return _refused(request, str(error))
+    return _done(request, item, f"{item.opportunity.name} went to {values['rep'].name}.")
+
+
+@require_POST
+@requires("decide_queue")
+def reject(request: SignedIn, pk: int) -> HttpResponse:
+    item = get_object_or_404(resolved_visible_to(request.user).select_related("opportunity"), pk=pk)
+    form = ReasonForm(request.POST, prefix="reject")
+    values = form.cleaned_data if form.is_valid() else {}
+    try:
+        queue.reject(
+            item_id=item.pk,
+            by=request.user,
+            at=timezone.now(),
+            reason=values.get("reason"),
+            note=values.get("note", ""),
+        )
+    except (queue.AlreadyDecided, OwnershipError) as error:
+        return _refused(request, str(error))
+    return _done(
+        request,
+        item,
+        f"The suggestion for {item.opportunity.name} is rejected; it waits for a person.",
+        undo=False,
+    )
+
+
+@require_POST
+@requires("decide_queue")
+def undo(request: SignedIn, pk: int) -> HttpResponse:
+    item = get_object_or_404(resolved_visible_to(request.user).select_related("opportunity"), pk=pk)
+    try:
+        again = queue.undo(item_id=item.pk, by=request.user, at=timezone.now())
+    except queue.AlreadyDecided as error:
+        return _refused(request, str(error))
+    say(request, f"{item.opportunity.name} waits again.")
+    return _go(request, reverse("queue_item", args=[again.pk]))
+
+
+def _done(request: SignedIn, item: QueueItem, text: str, *, undo: bool = True) -> HttpResponse:
+    """The row has left already; the answer says what happened and offers Undo."""
+    address = reverse("queue_undo", args=[item.pk]) if undo else ""
+    if request.htmx:
+        response = HttpResponse(status=204)
+        return trigger_client_event(
+            tell(response, text, undo=address), "opportunity-assigned", {"item": item.pk}
+        )
+    say(request, text, undo=address)
+    return redirect("queue")
+
+
+def _refused(request: SignedIn, text: str, *, status: int = 409) -> HttpResponse:
+    if request.htmx:
+        return HttpResponse(text, status=status, content_type="text/plain")
+    say(request, text, tone="bad")
+    return redirect("queue")
+
+
+def _go(request: SignedIn, address: str) -> HttpResponse:
+    if request.htmx:
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+@requires("see_queue")
+def news(request: SignedIn) -> HttpResponse:
+    """How many have come since the list was shown: "3 new" above it, so that nothing moves under the pointer."""
+    since = request.GET.get("since", "")
+    try:
+        moment = datetime.datetime.fromisoformat(since)
+    except ValueError as error:
+        raise Http404 from error
+    if moment.tzinfo is None:
+        raise Http404
+    count = queue_visible_to(request.user).filter(created_at__gt=moment).count()
+    return show(request, "routing/queue_news.html", {"count": count, "since": since})
