@@ -113,8 +113,10 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not isinstance(user, User) or getattr(request, "htmx", False):
         return {}  # nobody to navigate, or a region of a page: the frame is there already
-    counts = {name: count(user) for name, count in COUNTS.items() if address(name)}
-    everything = offered((item for section in SECTIONS for item in section.items), user, request.path, counts)
+    items = [item for section in SECTIONS for item in section.items]
+    counted = [item.url_name for item in items if item.url_name in COUNTS and may(user, item.permission)]
+    counts = {name: COUNTS[name](user) for name in counted}
+    everything = offered(items, user, request.path, counts)
     by_name = {item.url_name: item for item in everything}
     sections = [
         Section(

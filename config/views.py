@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from config.navigation import navigation
 from reps.models import User
+from reps.permissions import SignedIn
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: SignedIn) -> HttpResponse:
     """The page a person starts with: a rep's own work, everybody else's first page of the navigation."""
     offered = navigation(request)
     tabs = offered["tabs"] if request.user.role == User.Role.REP else ()

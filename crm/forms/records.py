@@ -36,7 +36,7 @@ class AccountNameField(forms.CharField):
             return f"{account.name} #{account.pk}" if account else ""
         return value
 
-    def clean(self, value: Any) -> Account | None:  # type: ignore[override]
+    def clean(self, value: Any) -> Account | None:
         text = str(super().clean(value) or "").strip()
         if not text or self.user is None:
             return None

@@ -1,6 +1,6 @@
 """The vocabulary page: words that nobody has confirmed yet, known words, and spellings that mean them."""
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet
 
 from crm.models import Account, Alias, Contact, CustomField, ExchangeRate, Opportunity, RegionLanguage, Term
 from crm.models.words import WordKind
@@ -44,7 +44,7 @@ def records_with(terms: list[Term]) -> dict[int, int]:
         names = {term.name: term.pk for term in terms if term.kind == kind}
         for model, field in WHERE_WORDS_ARE.get(kind, ()):
             counted = (
-                model.objects.filter(**{f"{field}__in": list(names)})
+                model._default_manager.filter(**{f"{field}__in": list(names)})
                 .values(field)
                 .annotate(count=Count("pk"))
             )
@@ -57,7 +57,7 @@ def records_with(terms: list[Term]) -> dict[int, int]:
 
 
 # Where a kind's words stand in records. Competitors stand in a list and products are records of their own.
-WHERE_WORDS_ARE: dict[str, tuple[tuple[type, str], ...]] = {
+WHERE_WORDS_ARE: dict[str, tuple[tuple[type[Model], str], ...]] = {
     WordKind.INDUSTRY: ((Opportunity, "industry"), (Account, "industry")),
     WordKind.SOURCE: ((Opportunity, "source"),),
     WordKind.LANGUAGE: ((Opportunity, "language"), (Contact, "preferred_language")),

@@ -80,7 +80,7 @@ def rename_in_records(*, kind: str, old: str, new: str) -> int:
         return holding.update(competitors=replaced)
     changed = 0
     for model, field in WHERE_WORDS_ARE.get(kind, ()):
-        found = model.objects.filter(**{field: old})  # type: ignore[attr-defined]
+        found = model._default_manager.filter(**{field: old})
         values: dict[str, Any] = {field: new}
         if model is Opportunity:
             values["flags"] = without_flag(kind)

@@ -1,7 +1,7 @@
 """Pages of accounts, contacts and products, and the list of opportunities."""
 
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
@@ -35,13 +35,13 @@ from crm.queries.records import (
 )
 from crm.services.records import delete_account, delete_contact, save_account, save_contact, save_product
 from reps.pages import say, show, show_form
-from reps.permissions import requires
+from reps.permissions import SignedIn, requires
 from reps.queries.pages import BadCursor, page_of
 from reps.queries.people import organisation, teams_visible_to
 
 
 @requires("see_records")
-def opportunity_list(request: HttpRequest) -> HttpResponse:
+def opportunity_list(request: SignedIn) -> HttpResponse:
     user = request.user
     filters = OpportunityFilter(request.GET, teams=teams_visible_to(user), owners=owners_offered(user))
     filters.is_valid()
@@ -67,7 +67,7 @@ def opportunity_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("see_records")
-def account_list(request: HttpRequest) -> HttpResponse:
+def account_list(request: SignedIn) -> HttpResponse:
     filters = AccountFilter(request.GET, owners=owners_offered(request.user))
     filters.is_valid()
     chosen = dict(filters.cleaned_data)
@@ -87,7 +87,7 @@ def account_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("see_records")
-def account_page(request: HttpRequest, pk: int) -> HttpResponse:
+def account_page(request: SignedIn, pk: int) -> HttpResponse:
     account = get_object_or_404(accounts_visible_to(request.user), pk=pk)
     context = {
         "account": account,
@@ -101,7 +101,7 @@ def account_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("edit_accounts")
-def account_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def account_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     visible = accounts_visible_to(request.user)
     account = get_object_or_404(visible, pk=pk) if pk else Account()
     form = AccountForm(
@@ -121,7 +121,7 @@ def account_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
 
 @require_POST
 @requires("edit_accounts")
-def account_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def account_delete(request: SignedIn, pk: int) -> HttpResponse:
     account = get_object_or_404(accounts_visible_to(request.user), pk=pk)
     name = account.name
     try:
@@ -134,7 +134,7 @@ def account_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("see_records")
-def account_suggestions(request: HttpRequest) -> HttpResponse:
+def account_suggestions(request: SignedIn) -> HttpResponse:
     """Options for a field that names an account."""
     words = (request.GET.get("account") or request.GET.get("parent") or "").strip()
     names = account_names(request.user, words=words) if len(words) > 1 else []
@@ -145,7 +145,7 @@ def account_suggestions(request: HttpRequest) -> HttpResponse:
 
 
 @requires("see_records")
-def contact_list(request: HttpRequest) -> HttpResponse:
+def contact_list(request: SignedIn) -> HttpResponse:
     filters = ContactFilter(request.GET)
     filters.is_valid()
     words, language = filters.cleaned_data.get("q", ""), filters.cleaned_data.get("language", "")
@@ -164,17 +164,18 @@ def contact_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("see_records")
-def contact_page(request: HttpRequest, pk: int) -> HttpResponse:
+def contact_page(request: SignedIn, pk: int) -> HttpResponse:
     contact = get_object_or_404(contacts_visible_to(request.user), pk=pk)
     context = {"contact": contact, "opportunities": opportunities_of_contact(contact, request.user)}
     return show(request, "crm/contact.html", context)
 
 
 @requires("edit_accounts")
-def contact_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def contact_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     visible = contacts_visible_to(request.user)
     contact = get_object_or_404(visible, pk=pk) if pk else Contact()
-    account = accounts_visible_to(request.user).filter(pk=first_number(request.GET.get("account"))).first()
+    wanted = request.GET.get("account", "")
+    account = accounts_visible_to(request.user).filter(pk=wanted).first() if is_key(wanted) else None
     form = ContactForm(
         request.POST or None,
         instance=contact,
@@ -190,13 +191,13 @@ def contact_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
     return show_form(request, "crm/contact_form.html", form, {"contact": stored})
 
 
-def first_number(text: str | None) -> int | None:
-    return int(text) if text and text.isdecimal() and len(text) < 18 else None
+def is_key(text: str) -> bool:
+    return text.isdecimal() and len(text) < 18
 
 
 @require_POST
 @requires("edit_accounts")
-def contact_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def contact_delete(request: SignedIn, pk: int) -> HttpResponse:
     contact = get_object_or_404(contacts_visible_to(request.user), pk=pk)
     name = contact.name
     delete_contact(contact=contact, by=request.user)
@@ -208,7 +209,7 @@ def contact_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("see_records")
-def product_list(request: HttpRequest) -> HttpResponse:
+def product_list(request: SignedIn) -> HttpResponse:
     filters = ProductFilter(request.GET)
     filters.is_valid()
     words, inactive = filters.cleaned_data.get("q", ""), filters.cleaned_data.get("inactive", False)
@@ -218,7 +219,7 @@ def product_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_organisation")
-def product_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def product_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     product = get_object_or_404(Product, pk=pk) if pk else Product()
     form = ProductForm(request.POST or None, instance=product)
     if request.method == "POST" and form.saves(

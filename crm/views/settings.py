@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -41,12 +41,12 @@ from crm.services.money import (
 from crm.services.words import add_term, confirm_term, delete_alias, keep_alias, map_term
 from reps.forms.people import OrganisationForm
 from reps.pages import say, show, show_form
-from reps.permissions import requires
+from reps.permissions import SignedIn, requires
 from reps.queries import organisation
 
 
 @requires("edit_organisation")
-def organisation_page(request: HttpRequest) -> HttpResponse:
+def organisation_page(request: SignedIn) -> HttpResponse:
     facts = organisation()
     form = OrganisationForm(request.POST or None, instance=facts)
     if request.method == "POST" and form.saves(
@@ -61,7 +61,7 @@ def organisation_page(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_organisation")
-def rate_list(request: HttpRequest) -> HttpResponse:
+def rate_list(request: SignedIn) -> HttpResponse:
     base = organisation().base_currency
     context = {
         "rates": list(exchange_rates()),
@@ -72,7 +72,7 @@ def rate_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_organisation")
-def rate_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def rate_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     rate = get_object_or_404(ExchangeRate, pk=pk) if pk else ExchangeRate()
     base = organisation().base_currency
     start = {"currency": request.GET.get("currency", ""), "valid_from": timezone.localdate()}
@@ -91,7 +91,7 @@ def rate_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
 
 @require_POST
 @requires("edit_organisation")
-def rate_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def rate_delete(request: SignedIn, pk: int) -> HttpResponse:
     rate = get_object_or_404(ExchangeRate, pk=pk)
     changed = delete_rate(rate=rate, by=request.user)
     say(request, f"The rate is deleted. {changed:,} opportunities follow.")
@@ -102,12 +102,12 @@ def rate_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("edit_organisation")
-def region_language_list(request: HttpRequest) -> HttpResponse:
+def region_language_list(request: SignedIn) -> HttpResponse:
     return show(request, "crm/region_languages.html", {"mappings": list(region_languages())})
 
 
 @requires("edit_organisation")
-def region_language_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def region_language_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     mapping = get_object_or_404(RegionLanguage, pk=pk) if pk else RegionLanguage()
     form = RegionLanguageForm(request.POST or None, instance=mapping)
     if request.method == "POST" and form.saves(
@@ -121,7 +121,7 @@ def region_language_form(request: HttpRequest, pk: int | None = None) -> HttpRes
 
 @require_POST
 @requires("edit_organisation")
-def region_language_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def region_language_delete(request: SignedIn, pk: int) -> HttpResponse:
     mapping = get_object_or_404(RegionLanguage, pk=pk)
     delete_region_language(mapping=mapping, by=request.user)
     say(request, f"{mapping} is deleted.")
@@ -132,12 +132,12 @@ def region_language_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("edit_organisation")
-def custom_field_list(request: HttpRequest) -> HttpResponse:
+def custom_field_list(request: SignedIn) -> HttpResponse:
     return show(request, "crm/custom_fields.html", {"fields": list(custom_fields())})
 
 
 @requires("edit_organisation")
-def custom_field_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def custom_field_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     field = get_object_or_404(CustomField, pk=pk) if pk else CustomField()
     form = CustomFieldForm(request.POST or None, instance=field)
     if request.method == "POST" and form.saves(
@@ -151,7 +151,7 @@ def custom_field_form(request: HttpRequest, pk: int | None = None) -> HttpRespon
 
 @require_POST
 @requires("edit_organisation")
-def custom_field_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def custom_field_delete(request: SignedIn, pk: int) -> HttpResponse:
     field = get_object_or_404(CustomField, pk=pk)
     delete_custom_field(field=field, by=request.user)
     say(
@@ -165,7 +165,7 @@ def custom_field_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("edit_organisation")
-def vocabulary(request: HttpRequest) -> HttpResponse:
+def vocabulary(request: SignedIn) -> HttpResponse:
     filters = WordFilter(request.GET)
     filters.is_valid()
     kind, words = filters.cleaned_data.get("kind", ""), filters.cleaned_data.get("q", "")
@@ -185,7 +185,7 @@ def vocabulary(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @requires("edit_organisation")
-def term_confirm(request: HttpRequest, pk: int) -> HttpResponse:
+def term_confirm(request: SignedIn, pk: int) -> HttpResponse:
     term = get_object_or_404(Term, pk=pk)
     confirm_term(term=term, by=request.user)
     say(request, f"“{term}” is a known {term.get_kind_display().lower()} now.")
@@ -193,7 +193,7 @@ def term_confirm(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("edit_organisation")
-def term_map(request: HttpRequest, pk: int) -> HttpResponse:
+def term_map(request: SignedIn, pk: int) -> HttpResponse:
     """Map an unknown word to a known one; the page of its own shows the choices and what is wrong."""
     term = get_object_or_404(Term, pk=pk, is_known=False)
     form = MapForm(request.POST or None, term=term)
@@ -206,7 +206,7 @@ def term_map(request: HttpRequest, pk: int) -> HttpResponse:
     return show_form(request, "crm/term_map.html", form, context)
 
 
-def add_word(request: HttpRequest, form: TermForm | AliasForm, act: Callable[[], str]) -> HttpResponse:
+def add_word(request: SignedIn, form: TermForm | AliasForm, act: Callable[[], str]) -> HttpResponse:
     """Save a word or a spelling, or show the form with what is wrong on a page of its own."""
     if form.is_valid():
         try:
@@ -219,7 +219,7 @@ def add_word(request: HttpRequest, form: TermForm | AliasForm, act: Callable[[],
 
 @require_POST
 @requires("edit_organisation")
-def term_new(request: HttpRequest) -> HttpResponse:
+def term_new(request: SignedIn) -> HttpResponse:
     form = TermForm(request.POST, prefix="term")
 
     def act() -> str:
@@ -230,7 +230,7 @@ def term_new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @requires("edit_organisation")
-def alias_new(request: HttpRequest) -> HttpResponse:
+def alias_new(request: SignedIn) -> HttpResponse:
     form = AliasForm(request.POST, prefix="alias")
 
     def act() -> str:
@@ -242,7 +242,7 @@ def alias_new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @requires("edit_organisation")
-def alias_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def alias_delete(request: SignedIn, pk: int) -> HttpResponse:
     alias = get_object_or_404(Alias, pk=pk)
     delete_alias(alias=alias, by=request.user)
     say(request, f"“{alias.spelling}” is an ordinary word again.")

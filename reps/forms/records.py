@@ -3,17 +3,18 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model
+from django.http import QueryDict
 from django.utils.dateparse import parse_datetime
 
 from reps.services.edits import EditConflict
 
 
-class RecordForm(forms.ModelForm):  # type: ignore[type-arg]
+class RecordForm(forms.ModelForm):
     """A ModelForm that knows which version of the record its reader saw.
 
     `saves(act)` runs the service and says whether the record was saved. What the service refuses stands in the form;
@@ -39,7 +40,8 @@ class RecordForm(forms.ModelForm):  # type: ignore[type-arg]
             )
 
     def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() | self.settled_by_service
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # not in the stubs
+        return excluded | self.settled_by_service
 
     @property
     def seen(self) -> datetime | None:
@@ -79,8 +81,9 @@ class RecordForm(forms.ModelForm):  # type: ignore[type-arg]
             "title": f"Somebody else saved {current} while you were editing.",
             "differences": differences,
         }
-        self.data = self.data.copy()
-        self.data[self.add_prefix("seen_at")] = current.updated_at.isoformat()  # type: ignore[attr-defined]
+        data = cast(QueryDict, self.data).copy()
+        data[self.add_prefix("seen_at")] = current.updated_at.isoformat()  # type: ignore[attr-defined]
+        self.data = data
 
     def changed_from(self, current: Model) -> list[str]:
         typed = type(self)._meta.fields or ()

@@ -7,6 +7,7 @@ rest of the condition orders equal keys by id.
 import base64
 import binascii
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ from django.db.models import Expression, F, Model, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 Row = TypeVar("Row", bound=Model)
+READERS: dict[str, Callable[[Any], Any]] = {"t": parse_datetime, "d": Decimal, "s": lambda plain: plain}
 COUNTED_UP_TO = 10_000  # counting further costs more than the number is worth
 
 
@@ -96,7 +98,7 @@ def read_cursor(cursor: str) -> tuple[bool, tuple[Any, int] | None]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         backwards, kind, text, pk = json.loads(base64.urlsafe_b64decode(padded))
-        value = {"t": parse_datetime, "d": Decimal, "s": lambda plain: plain}[kind](text)
+        value = READERS[kind](text)
         if value is None or not isinstance(pk, int) or isinstance(value, (list, dict)):
             raise BadCursor(cursor)
     except (ValueError, TypeError, KeyError, ArithmeticError, binascii.Error) as error:

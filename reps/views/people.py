@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -12,7 +12,7 @@ from reps.engine.capacity import band
 from reps.forms.people import TeamForm, UserFilter, UserForm
 from reps.models import Team
 from reps.pages import say, show, show_form
-from reps.permissions import requires
+from reps.permissions import SignedIn, requires
 from reps.queries.people import (
     organisation,
     reps_visible_to,
@@ -25,7 +25,7 @@ from reps.services.people import save_team, save_user, set_user_active
 
 
 @requires("edit_users")
-def user_list(request: HttpRequest) -> HttpResponse:
+def user_list(request: SignedIn) -> HttpResponse:
     filters = UserFilter(request.GET)
     filters.is_valid()
     chosen = filters.cleaned_data
@@ -37,7 +37,7 @@ def user_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_users")
-def user_new(request: HttpRequest) -> HttpResponse:
+def user_new(request: SignedIn) -> HttpResponse:
     form = UserForm(request.POST or None, initial={"time_zone": organisation().time_zone})
     if request.method == "POST" and form.saves(
         lambda: save_user(user=form.instance, password=form.cleaned_data["password"], by=request.user)
@@ -48,7 +48,7 @@ def user_new(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_users")
-def user_edit(request: HttpRequest, pk: int) -> HttpResponse:
+def user_edit(request: SignedIn, pk: int) -> HttpResponse:
     user = get_object_or_404(users(), pk=pk)
     form = UserForm(request.POST or None, instance=user)
     if request.method == "POST" and form.saves(
@@ -61,7 +61,7 @@ def user_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @requires("edit_users")
-def user_active(request: HttpRequest, pk: int, is_active: bool) -> HttpResponse:
+def user_active(request: SignedIn, pk: int, is_active: bool) -> HttpResponse:
     """Deactivate a user, or let the user in again (which is what Undo does)."""
     user = get_object_or_404(users(), pk=pk)
     try:
@@ -78,7 +78,7 @@ def user_active(request: HttpRequest, pk: int, is_active: bool) -> HttpResponse:
 
 
 @requires("see_people")
-def team_list(request: HttpRequest) -> HttpResponse:
+def team_list(request: SignedIn) -> HttpResponse:
     rows = [(team, load_band(team)) for team in teams_with_figures(request.user)]
     return show(request, "reps/teams.html", {"rows": rows})
 
@@ -89,7 +89,7 @@ def load_band(team: Any) -> str:
 
 
 @requires("see_people")
-def team_page(request: HttpRequest, pk: int) -> HttpResponse:
+def team_page(request: SignedIn, pk: int) -> HttpResponse:
     team = get_object_or_404(teams_with_figures(request.user), pk=pk)
     reps = reps_visible_to(request.user).filter(team=team, left_at__isnull=True)
     rows = [(rep, band(rep.load, rep.max_open).label) for rep in reps]
@@ -97,7 +97,7 @@ def team_page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("edit_teams")
-def team_new(request: HttpRequest) -> HttpResponse:
+def team_new(request: SignedIn) -> HttpResponse:
     form = TeamForm(request.POST or None)
     if request.method == "POST" and form.saves(
         lambda: save_team(team=form.instance, managers=form.cleaned_data["managers"], by=request.user)
@@ -108,7 +108,7 @@ def team_new(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_teams")
-def team_edit(request: HttpRequest, pk: int) -> HttpResponse:
+def team_edit(request: SignedIn, pk: int) -> HttpResponse:
     team = get_object_or_404(teams_visible_to(request.user), pk=pk)
     form = TeamForm(request.POST or None, instance=team)
     if request.method == "POST" and form.saves(

@@ -1,7 +1,9 @@
 """Settings › Team › Rep Profiles: the list, a profile, its forms; role templates and certifications."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -17,7 +19,7 @@ from reps.forms.profiles import (
 )
 from reps.models import CertificationDepth, Rep, RoleTemplate, Skill
 from reps.pages import say, show, show_form
-from reps.permissions import may, requires
+from reps.permissions import SignedIn, may, requires
 from reps.queries.pages import BadCursor, page_of
 from reps.queries.people import (
     organisation,
@@ -40,7 +42,7 @@ from reps.services.profiles import (
 
 
 @requires("see_people")
-def rep_list(request: HttpRequest) -> HttpResponse:
+def rep_list(request: SignedIn) -> HttpResponse:
     now = timezone.now()
     filters = RepFilter(request.GET, teams=teams_visible_to(request.user))
     filters.is_valid()
@@ -63,12 +65,12 @@ def rep_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("see_people")
-def rep_page(request: HttpRequest, pk: int) -> HttpResponse:
+def rep_page(request: SignedIn, pk: int) -> HttpResponse:
     rep = get_object_or_404(with_profile(reps_visible_to(request.user), now=timezone.now()), pk=pk)
     context = {
         "rep": rep,
         "band": band(rep.load, rep.max_open).label,
-        "tags": [(kind, [tag for tag in rep.tags if tag.kind == kind]) for kind in Skill.Kind],
+        "tags": tags_by_kind(rep),
         "changes": recent_changes(rep),
         "currency": organisation().base_currency,
         "now": timezone.now(),
@@ -77,19 +79,24 @@ def rep_page(request: HttpRequest, pk: int) -> HttpResponse:
     return show(request, "reps/rep.html", context)
 
 
+def tags_by_kind(rep: Any) -> list[tuple[Skill.Kind, list[Skill]]]:
+    """The rep's tags in the order of the profile; `tags` comes from `with_profile`."""
+    return [(kind, [tag for tag in rep.tags if tag.kind == kind]) for kind in Skill.Kind]
+
+
 @requires("edit_own_profile")
-def my_profile(request: HttpRequest) -> HttpResponse:
+def my_profile(request: SignedIn) -> HttpResponse:
     rep = get_object_or_404(reps_visible_to(request.user), user=request.user)
     return redirect("rep", pk=rep.pk)
 
 
-def may_edit_profile(request: HttpRequest, rep: Rep) -> bool:
+def may_edit_profile(request: SignedIn, rep: Rep) -> bool:
     own = rep.user_id == request.user.pk
     return may(request.user, "edit_profiles") or (own and may(request.user, "edit_own_profile"))
 
 
 @requires("edit_profiles")
-def rep_new(request: HttpRequest) -> HttpResponse:
+def rep_new(request: SignedIn) -> HttpResponse:
     template = role_templates().order_by("-is_default").first()
     form = RepForm(
         request.POST or None,
@@ -103,7 +110,7 @@ def rep_new(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_profiles")
-def rep_edit(request: HttpRequest, pk: int) -> HttpResponse:
+def rep_edit(request: SignedIn, pk: int) -> HttpResponse:
     rep = get_object_or_404(reps_visible_to(request.user), pk=pk)
     form = RepForm(request.POST or None, instance=rep, teams=teams_visible_to(request.user))
     if request.method == "POST" and form.saves(lambda: save_rep(rep=rep, seen=form.seen, by=request.user)):
@@ -113,7 +120,7 @@ def rep_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("edit_own_profile")
-def rep_expertise(request: HttpRequest, pk: int) -> HttpResponse:
+def rep_expertise(request: SignedIn, pk: int) -> HttpResponse:
     rep = get_object_or_404(reps_visible_to(request.user), pk=pk)
     if not may_edit_profile(request, rep):
         raise Http404
@@ -139,13 +146,13 @@ def rep_expertise(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("see_people")
-def role_template_list(request: HttpRequest) -> HttpResponse:
+def role_template_list(request: SignedIn) -> HttpResponse:
     context = {"templates": list(role_templates()), "currency": organisation().base_currency}
     return show(request, "reps/role_templates.html", context)
 
 
 @requires("edit_limits")
-def role_template_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def role_template_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     template = get_object_or_404(RoleTemplate, pk=pk) if pk else RoleTemplate()
     form = RoleTemplateForm(request.POST or None, instance=template)
     if request.method == "POST" and form.saves(
@@ -153,13 +160,13 @@ def role_template_form(request: HttpRequest, pk: int | None = None) -> HttpRespo
     ):
         say(request, f"{template} is saved. Reps without own limits follow it at once.")
         return redirect("role_templates")
-    stored = role_templates().filter(pk=pk).first()
+    stored = role_templates().filter(pk=pk).first() if pk else None
     return show_form(request, "reps/role_template_form.html", form, {"template": stored})
 
 
 @require_POST
 @requires("edit_limits")
-def role_template_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def role_template_delete(request: SignedIn, pk: int) -> HttpResponse:
     template = get_object_or_404(RoleTemplate, pk=pk)
     try:
         delete_role_template(template=template, by=request.user)
@@ -171,7 +178,7 @@ def role_template_delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @requires("see_people")
-def certification_list(request: HttpRequest) -> HttpResponse:
+def certification_list(request: SignedIn) -> HttpResponse:
     mapped = list(CertificationDepth.objects.all())
     known = {mapping.certification.lower() for mapping in mapped}
     held = skill_names(Skill.Kind.CERTIFICATION)
@@ -180,7 +187,7 @@ def certification_list(request: HttpRequest) -> HttpResponse:
 
 
 @requires("edit_limits")
-def certification_form(request: HttpRequest, pk: int | None = None) -> HttpResponse:
+def certification_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
     mapping = get_object_or_404(CertificationDepth, pk=pk) if pk else CertificationDepth()
     initial = {"certification": request.GET.get("certification", "")}
     form = CertificationDepthForm(request.POST or None, instance=mapping, initial=None if pk else initial)
@@ -191,13 +198,13 @@ def certification_form(request: HttpRequest, pk: int | None = None) -> HttpRespo
             request, f"{mapping.certification} counts as depth {mapping.depth}. The holders' profiles follow."
         )
         return redirect("certifications")
-    stored = CertificationDepth.objects.filter(pk=pk).first()
+    stored = CertificationDepth.objects.filter(pk=pk).first() if pk else None
     return show_form(request, "reps/certification_form.html", form, {"mapping": stored})
 
 
 @require_POST
 @requires("edit_limits")
-def certification_delete(request: HttpRequest, pk: int) -> HttpResponse:
+def certification_delete(request: SignedIn, pk: int) -> HttpResponse:
     mapping = get_object_or_404(CertificationDepth, pk=pk)
     delete_certification_depth(mapping=mapping, by=request.user)
     say(request, f"{mapping.certification} no longer says anything about technical depth.")
