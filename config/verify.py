@@ -14,7 +14,7 @@ MANAGE = [sys.executable, "manage.py"]
 CHECKS: dict[str, list[str | Path]] = {
     "mypy": [BINARIES / "mypy"],  # the longest first
     "ruff check": [BINARIES / "ruff", "check", "--output-format", "concise"],
-    "ruff format": [BINARIES / "ruff", "format", "--check"],
+    "ruff format": [BINARIES / "ruff", "format", "--check", "--output-format", "concise"],
     "imports": [BINARIES / "lint-imports"],
     "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
     "django": [*MANAGE, "check", "--fail-level", "WARNING"],
