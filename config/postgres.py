@@ -136,6 +136,8 @@ def stop(data: Path) -> None:
     control = ["-D", str(server.data), "stop", "-w", "-t", "30", "-m"]
     if _run(server, "pg_ctl", *control, "fast").returncode:
         _run(server, "pg_ctl", *control, "immediate")
+    with contextlib.suppress(OSError):
+        server.socket.rmdir()
 
 
 def is_ready(data: Path) -> bool:
