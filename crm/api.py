@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -30,19 +32,20 @@ WRITES: Mapping[str, str] = {
 }
 
 
-class RecordKey(serializers.CharField):
+@extend_schema_field(OpenApiTypes.STR)
+class RecordKey(serializers.Field):  # type: ignore[type-arg]
     """A reference to another record: our id, or `ext:` and the other system's."""
 
     def __init__(self, records: QuerySet[Any], **kwargs: Any) -> None:
         self.records = records
-        super().__init__(max_length=130, required=False, allow_null=True, **kwargs)
+        super().__init__(required=False, allow_null=True, **kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
-        key = (
-            str(data)
-            if isinstance(data, int) and not isinstance(data, bool)
-            else super().to_internal_value(data)
-        )
+        if isinstance(data, bool) or not isinstance(data, str | int):
+            raise serializers.ValidationError("An id, or ext: and your id, is expected.")
+        key = str(data)
+        if len(key) > 130 or "\x00" in key:
+            raise serializers.ValidationError("This is no id.")
         try:
             return find_by_key(self.records.all(), key)
         except Http404 as error:

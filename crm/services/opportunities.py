@@ -21,13 +21,7 @@ from crm.services import ownership
 from reps.models import User
 from reps.queries import organisation
 
-WORDS = {
-    "industry": "industry",
-    "source": "source",
-    "language": "language",
-    "country": "country",
-    "currency": "currency",
-}
+WORDS = {name: name for name in ("industry", "source", "country", "language", "currency")}
 LISTED = {"competitor": "competitors", "product": "product"}
 FROM_ACCOUNT = ("industry", "employees", "size_band", "country", "region", "city", "postal_code")
 PLAIN = (
@@ -107,10 +101,11 @@ def fill(opportunity: Opportunity, values: Mapping[str, Any], words: Dictionary)
     _fill_from_account(opportunity)
     unknown: list[tuple[str, str]] = []
     for name, kind in WORDS.items():
-        word, known = words.vocabulary.canonical(kind, getattr(opportunity, name))
-        setattr(opportunity, name, word)
-        if not known:
-            unknown.append((kind, word))
+        if name == "language" and not opportunity.language:
+            opportunity.language = _language(
+                opportunity, words
+            )  # after the country, which it may follow from
+        setattr(opportunity, name, _word(words, kind, getattr(opportunity, name), unknown))
     if "competitors" in values:
         opportunity.competitors = [
             _word(words, "competitor", text, unknown) for text in values["competitors"]
@@ -153,14 +148,15 @@ def _product(words: Dictionary, name: str, unknown: list[tuple[str, str]]) -> Pr
     return product
 
 
+def _language(opportunity: Opportunity, words: Dictionary) -> str:
+    """The contact's preferred language, else that of the place."""
+    preferred = opportunity.contact.preferred_language if opportunity.contact else ""
+    return preferred or language_of_place(words.languages, opportunity.country, opportunity.region)
+
+
 def _complete(opportunity: Opportunity, words: Dictionary) -> None:
     if opportunity.employees is not None:
         opportunity.size_band = size_band(opportunity.employees)
-    if not opportunity.language:
-        preferred = opportunity.contact.preferred_language if opportunity.contact else ""
-        opportunity.language = preferred or language_of_place(
-            words.languages, opportunity.country, opportunity.region
-        )
     if opportunity.value is not None:
         opportunity.currency = opportunity.currency or words.base_currency
     opportunity.value_base = in_base_currency(

@@ -69,7 +69,7 @@ class _Replayed:
 
 
 def explain(decision: Decision, *, also: int | None = None) -> Explanation:
-    """The explanation, with the runners-up; `also` adds one rep who was asked about. Few queries, whatever the roster."""
+    """The explanation, with the runners-up; `also` adds one rep who was asked about. Few queries for any roster."""
     inputs = stored_inputs(decision)
     verdict = decide(inputs)
     shown = _runners_up(inputs, verdict)

@@ -17,13 +17,17 @@ def condition_sentence(condition: dict) -> str:  # type: ignore[type-arg]
     return describe(condition, _fields()) if custom else describe(condition)
 
 
+def _requirement(rule: Rule) -> str:
+    return f"{rule.required_field.replace('_', ' ')} {rule.required_value or 'as the opportunity’s'}"
+
+
 def rule_sentence(rule: Rule) -> str:
     """ "When value is over 100,000, route to team Enterprise East"."""
     action = {
         Rule.Action.ROUTE_TO_REP: f"route to {rule.rep}",
         Rule.Action.ROUTE_TO_TEAM: f"route to team {rule.team}",
         Rule.Action.EXCLUDE_REPS: "exclude " + ", ".join(rep.name for rep in rule.excluded.all()),
-        Rule.Action.REQUIRE: f"require {rule.required_field.replace('_', ' ')} {rule.required_value or 'as the opportunity’s'}",
+        Rule.Action.REQUIRE: f"require {_requirement(rule)}",
     }[Rule.Action(rule.action)]
     return f"When {condition_sentence(rule.condition)}, {action}" if rule.condition else f"Always {action}"
 
@@ -40,4 +44,5 @@ def policy_sentence(policy: Policy) -> str:
     how = "assign" if policy.application == Policy.Application.ASSIGN else "suggest"
     when = "at once" if policy.mode == Policy.Mode.REAL_TIME else "in batches"
     chain = [dict(Policy.Fallback.choices)[kind].lower() for kind in policy.fallback] or ["hold in queue"]
-    return f"{condition_sentence(policy.condition)}: {how} {when} from a score of {policy.threshold:.0f}, else {', then '.join(chain)}"
+    score, otherwise = f"{policy.threshold:.0f}", ", then ".join(chain)
+    return f"{condition_sentence(policy.condition)}: {how} {when} from a score of {score}, else {otherwise}"

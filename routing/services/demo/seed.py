@@ -1,0 +1,174 @@
+"""The demo organisation from a seed: people, market, a year of history by the import, and a morning routed for real."""
+
+import datetime
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+from crm.services.imports import import_files
+
+from crm.models import Account, Opportunity
+from crm.services.activities import log_activity
+from crm.services.opportunities import (
+    create_opportunity,
+    find_or_create_account,
+    find_or_create_contact,
+    load_dictionary,
+)
+from reps.models import User
+from routing.engine.worlds import (
+    DAYS_PER_MONTH,
+    Leads,
+    World,
+    WorldSettings,
+    draw_leads,
+    make_world,
+    play_history,
+    true_win_probability,
+)
+from routing.services import outbox
+from routing.services.configuration import publish_configuration
+from routing.services.decisions import route
+from routing.services.demo import history, market, people
+from routing.services.demo.cast import Cast
+
+PASSWORD = "demo-lumora-2026"
+LIVE_HOURS = 20.0
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DemoSize:
+    """How large, and which: the same size and seed give the same organisation."""
+
+    reps: int = 60
+    months: int = 12
+    deals: int = 5600
+    live: int = 90
+    seed: int = 7
+    affinity_sd: float = 0.6
+
+
+class AlreadyFilled(Exception):
+    """There are people already; a demo would mix with them."""
+
+
+def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress: Progress) -> dict[str, int]:
+    """Fills an empty installation. Raises AlreadyFilled. Writes the logins and the truth into the folder."""
+    if User.objects.exists():
+        raise AlreadyFilled(
+            "There are users already. The demo organisation is made in an empty database only."
+        )
+    settings = WorldSettings(
+        reps=size.reps, deals=size.deals, months=size.months, affinity_sd=size.affinity_sd, max_open=20
+    )
+    world, cast = make_world(settings, size.seed), Cast.from_seed(size.seed)
+    start = (now - datetime.timedelta(days=size.months * DAYS_PER_MONTH)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    progress("people")
+    made = people.make_people(world, cast, PASSWORD)
+    market.make_words(now.date())
+    progress("history")
+    rng = np.random.default_rng(size.seed + 1)
+    span = size.months * DAYS_PER_MONTH - 1
+    past = draw_leads(world, size.deals, rng, days=span)
+    files = history.history_files(world, past, play_history(world, past, rng), made.reps, cast, start, now)
+    import_files(files=files, by=made.ops, at=now)
+    market.make_territories()
+    market.make_rules()
+    market.make_named_accounts([rep.pk for rep in made.reps if rep.seniority >= 3], 40)
+    people.make_absences(made, rng, now)
+    publish_configuration(by=made.ops, at=now, note="Territories, rules and policies")
+    progress("the last hours")
+    live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
+    route_live(world, live, cast, made, now)
+    outbox.deliver_due(at=now, most=10_000)
+    keep_logins(made, folder)
+    keep_truth(world, past, live, made, folder)
+    return {
+        "users": User.objects.count(),
+        "reps": len(made.reps),
+        "accounts": Account.objects.count(),
+        "opportunities": Opportunity.objects.count(),
+        "open": Opportunity.objects.filter(stage="open").count(),
+        "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager"]).count(),
+    }
+
+
+def route_live(
+    world: World, live: Leads, cast: Cast, made: people.DemoPeople, now: datetime.datetime
+) -> None:
+    """Takes the last hours' leads in, one after the other at its time, and routes each; some are touched."""
+    accounts = history.draw_accounts(live, cast)
+    hours = np.sort(cast.rng.uniform(0.05, LIVE_HOURS, len(live)))[::-1]
+    rows = history.lead_rows(live, accounts, cast, now, 900_001)
+    dictionary = load_dictionary()
+    for i, row in enumerate(rows.to_dict("records")):
+        at = now - datetime.timedelta(hours=float(hours[i]))
+        opportunity = create_opportunity(values=_values(row), at=at, by=made.ops, dictionary=dictionary)
+        decision = route(opportunity_id=opportunity.pk, at=at)
+        if (
+            decision is None
+            or decision.assignment is None
+            or decision.rep is None
+            or cast.rng.random() < 0.35
+        ):
+            continue
+        touched = at + datetime.timedelta(minutes=float(cast.rng.lognormal(2.2, 1)))
+        if touched < now:
+            log_activity(
+                opportunity_id=opportunity.pk,
+                kind="call",
+                rep=decision.rep,
+                happened_at=touched,
+                by=decision.rep.user,
+            )
+
+
+def _values(row: dict[str, object]) -> dict[str, object]:
+    """An import row as `create_opportunity` takes it."""
+    place = {name: row[name] for name in ("country", "region", "city", "industry", "employees")}
+    account = find_or_create_account(name=str(row["account"]), values=place)
+    person = {"name": row["contact_name"], "email": row["contact_email"]}
+    values = {
+        k: v
+        for k, v in row.items()
+        if k not in ("account", "contact_name", "contact_email", "opened_at", "current_tool")
+    }
+    competitors = [row["competitors"]] if row["competitors"] else []
+    return values | {
+        "account": account,
+        "contact": find_or_create_contact(account=account, values=person),
+        "competitors": competitors,
+        "value": Decimal(str(row["value"])),
+        "custom": {"current_tool": row["current_tool"]} if row["current_tool"] else {},
+    }
+
+
+def keep_logins(made: people.DemoPeople, folder: Path) -> None:
+    """One login of each role, for `bin/start` to print."""
+    busiest = max(
+        made.reps, key=lambda rep: rep.opportunities.filter(routing="assigned", stage="open").count()
+    )
+    chosen = [made.ops, made.managers[busiest.team.name], busiest.user, made.analyst, made.admin]
+    logins = [
+        {"role": user.get_role_display(), "email": user.email, "name": user.name} for user in chosen if user
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "demo-logins.json").write_text(json.dumps({"password": PASSWORD, "logins": logins}, indent=2))
+
+
+def keep_truth(world: World, past: Leads, live: Leads, made: people.DemoPeople, folder: Path) -> None:
+    """The known win probabilities, kept aside for benchmarks: opportunity × rep, by external id."""
+    ids = [f"L-{n:06d}" for n in range(1, len(past) + 1)] + [f"L-{900_001 + n:06d}" for n in range(len(live))]
+    probability = np.vstack([true_win_probability(world, leads) for leads in (past, live)]).astype(np.float32)
+    np.savez_compressed(
+        folder / "demo-truth.npz",
+        opportunity=np.array(ids),
+        rep=np.array([rep.external_id for rep in made.reps]),
+        win_probability=probability,
+    )
