@@ -47,7 +47,8 @@ def test_server_is_durable_and_listens_to_no_network(data):
 def test_server_does_not_run_as_root(data):
     with postgres.running(data):
         assert postmaster(data).uids().effective != 0
-    assert postgres.socket_directory(data).stat().st_mode & 0o777 == 0o700
+        assert postgres.socket_directory(data).stat().st_mode & 0o777 == 0o700
+    assert not postgres.socket_directory(data).exists()
 
 
 def test_data_survive_a_restart_and_a_killed_server(data):
