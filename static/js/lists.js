@@ -24,9 +24,9 @@ window.lists = (() => {
     const item = row.matches("[data-item]") ? row : row.querySelector("[data-item]");
     const list = item?.closest("[data-list]");
     if (!list) return null;
-    const all = items(list);
+    const all = [...list.querySelectorAll("[data-item]")]; // the row itself may have left already
     const place = all.indexOf(item);
-    return all[place + 1] ?? all[place - 1] ?? null;
+    return all.slice(place + 1).find(visible) ?? all.slice(0, Math.max(place, 0)).reverse().find(visible) ?? null;
   };
   const move = (step) => {
     const list = list_here();
@@ -60,7 +60,7 @@ window.lists = (() => {
   const enabled = () => { try { return localStorage.getItem("keys") !== "off"; } catch { return true; } };
   const press = (key) => {
     const scope = document.querySelector("dialog[open]") ?? document;
-    const button = [...scope.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find(visible);
+    const button = [...scope.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)].find((one) => visible(one) && !one.closest("[inert]"));
     if (!button || button.disabled) return false;
     if (button.matches("input, select, textarea")) { button.focus(); button.select?.(); } else button.click();
     return true;

@@ -33,6 +33,11 @@
     return selector ? (selector === "row" ? element.closest("[data-row]") : document.querySelector(selector)) : null;
   };
   const left = new WeakMap();
+  // What acted on the row waits too: until the next detail is there, a second key would act on the old one.
+  const hold = (element, held) => {
+    const selector = element.closest("[data-leaves]").dataset.leaves;
+    for (const actor of document.querySelectorAll(`[data-leaves="${CSS.escape(selector)}"]`)) actor.inert = held;
+  };
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     busy(1);
@@ -40,14 +45,20 @@
     if (!row) return;
     const next = window.lists?.neighbour(row);
     row.classList.add("leaving");
+    hold(event.detail.elt, true);
     left.set(event.detail.xhr, row);
     if (next) window.lists.select(next);
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     busy(-1);
     const row = left.get(event.detail.xhr);
-    if (!row || event.detail.successful) return;
+    if (!row) return;
+    if (event.detail.successful) { // the last one has left: regions that show the list may fetch their empty state
+      if (!window.lists?.neighbour(row)) document.body.dispatchEvent(new CustomEvent("list-emptied"));
+      return;
+    }
     row.classList.remove("leaving");
+    hold(event.detail.elt, false);
     const item = row.matches("[data-item]") ? row : row.querySelector("[data-item]");
     if (item) window.lists?.select(item);
   });
@@ -121,7 +132,7 @@
       const find = (selector) => region.querySelector(selector);
       const same = (id && document.getElementById(id)) || (name && find(`[name="${CSS.escape(name)}"]`))
         || (href && find(`[href="${CSS.escape(href)}"]`)) || (key && find(`[data-key="${CSS.escape(key)}"]`))
-        || find("[data-item][aria-current=true]") || find("h1, h2, [tabindex]") || region;
+        || document.querySelector("[data-list] [data-item][aria-current=true]") || find("h1, h2, [tabindex]") || region;
       if (!same.matches("a, button, input, select, textarea, [tabindex]")) same.tabIndex = -1;
       same.focus({ preventScroll: true });
     }

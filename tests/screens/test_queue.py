@@ -1,0 +1,113 @@
+"""The Routing Queue in a browser: acting is instant, refusals bring the row back, the keyboard is enough."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Locator, Page, expect
+
+from crm.models import Opportunity
+from reps.models import Rep, User
+from routing.models import QueueItem
+from routing.services.decisions import route
+from tests.screens.conftest import PHONE, WIDE
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture
+def suggestions(
+    transactional_db: None,
+    ana: Rep,
+    bo: Rep,
+    publish: Callable[[], int],
+    make_opportunity: Callable[..., Opportunity],
+) -> list[QueueItem]:
+    """Three suggestions, the longest waiting first."""
+    publish()
+    names = ["Northwind Health", "Kestrel Logistics", "Fabrikam Energy"]
+    leads = [make_opportunity(name, industry="Healthcare", value=180_000, currency="USD") for name in names]
+    for lead in leads:
+        route(opportunity_id=lead.pk, at=timezone.now())
+    return [QueueItem.objects.get(opportunity=lead) for lead in leads]
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator("#queue-list [data-row]").filter(has_text=name)
+
+
+def test_approve_by_key_takes_the_row_at_once_and_z_brings_it_back(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben)
+    page.goto("/queue/")
+    page.keyboard.press("j")
+    expect(page.locator("#queue-detail")).to_contain_text("Northwind Health")
+    page.keyboard.press("a")
+    expect(row(page, "Northwind Health")).to_be_hidden()
+    expect(page.get_by_text("Northwind Health went to Ana.")).to_be_visible()
+    expect(page.locator("#queue-detail h1")).to_contain_text("Kestrel Logistics")
+    expect(page).to_have_url(re.compile(rf"/queue/{suggestions[1].pk}/$"))
+    page.keyboard.press("z")
+    expect(row(page, "Northwind Health")).to_be_visible()
+    waiting = QueueItem.objects.filter(state="pending", opportunity=suggestions[0].opportunity)
+    assert waiting.count() == 1
+
+
+def test_a_refusal_brings_the_row_back_with_the_reason(
+    open_page: OpenPage, ben: User, omar: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben)
+    page.goto(f"/queue/{suggestions[0].pk}/")
+    reason = "Ana is at capacity now: 10 of 10."
+    page.route("**/approve/", lambda call: call.fulfill(status=409, content_type="text/plain", body=reason))
+    page.get_by_role("button", name="Approve", exact=False).filter(has_text="a").last.click()
+    expect(page.get_by_role("alert")).to_contain_text(reason)
+    expect(row(page, "Northwind Health")).to_be_visible()
+    page.complaints.clear()  # type: ignore[attr-defined]  # the 409 was meant
+
+
+def test_without_connection_nothing_is_lost(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben)
+    page.goto(f"/queue/{suggestions[0].pk}/")
+    page.context.set_offline(True)
+    page.keyboard.press("a")
+    expect(page.get_by_role("alert")).to_contain_text("No connection. Nothing was changed")
+    expect(row(page, "Northwind Health")).to_be_visible()
+    page.complaints.clear()  # type: ignore[attr-defined]
+
+
+def test_the_whole_queue_by_keyboard(open_page: OpenPage, ben: User, suggestions: list[QueueItem]) -> None:
+    page = open_page(ben)
+    page.goto("/queue/")
+    for _ in suggestions:
+        page.keyboard.press("j")
+        page.wait_for_timeout(200)
+    expect(page.locator("#queue-detail h1")).to_contain_text("Fabrikam Energy")
+    for left, name in ((2, "Kestrel Logistics"), (1, "Northwind Health"), (0, "")):
+        page.keyboard.press("a")
+        page.keyboard.press("a")  # at once: the detail is still the one that left, so this must do nothing
+        expect(page.locator("#queue-list [data-row]:visible")).to_have_count(left)
+        if name:
+            expect(page.locator("#queue-detail h1")).to_contain_text(name)
+    expect(page.get_by_text("Northwind Health went to Ana.")).to_be_visible()
+    assert list(QueueItem.objects.filter(state="pending")) == []
+    assert Opportunity.objects.filter(routing="assigned").count() == 3
+
+
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (WIDE, True), (PHONE, False), (PHONE, True)])
+def test_queue_and_opportunity_are_accessible_and_fit(
+    width: int, dark: bool, open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben, width=width, dark=dark)
+    item = suggestions[0]
+    for address in ("/queue/", f"/queue/{item.pk}/", f"/opportunities/{item.opportunity_id}/"):
+        page.goto(address)
+        found = [(one["id"], one["nodes"][0]["html"][:160]) for one in Axe().run(page).response["violations"]]
+        assert (address, found, page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0) == (
+            address, [], True,
+        )  # fmt: skip
