@@ -33,7 +33,7 @@ WRITES: Mapping[str, str] = {
 
 
 @extend_schema_field(OpenApiTypes.STR)
-class RecordKey(serializers.Field):  # type: ignore[type-arg]
+class RecordKey(serializers.Field):
     """A reference to another record: our id, or `ext:` and the other system's."""
 
     def __init__(self, records: QuerySet[Any], **kwargs: Any) -> None:
@@ -276,7 +276,7 @@ class OpportunityFields(StrictSerializer):
         required=False, help_text="Instead of an account: found by domain or name, else created."
     )
     person = PersonInput(required=False, help_text="The contact: found by email address, else created.")
-    source = text(80)
+    source = text(80)  # type: ignore[assignment]
     product = text(120)
     industry = text(120)
     employees = serializers.IntegerField(min_value=0, max_value=10_000_000, required=False, allow_null=True)

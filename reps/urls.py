@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 
 from reps.forms.sign_in import SignInForm
-from reps.views import people, profiles
+from reps.views import people, profiles, tokens
 
 urlpatterns: list[URLPattern] = [
     path("login/", auth.LoginView.as_view(form_class=SignInForm), name="login"),
@@ -34,4 +34,6 @@ urlpatterns: list[URLPattern] = [
     path("reps/certifications/new/", profiles.certification_form, name="certification_new"),
     path("reps/certifications/<int:pk>/", profiles.certification_form, name="certification"),
     path("reps/certifications/<int:pk>/delete/", profiles.certification_delete, name="certification_delete"),
+    path("tokens/", tokens.token_list, name="tokens"),
+    path("tokens/<str:digest>/revoke/", tokens.token_revoke, name="token_revoke"),
 ]

@@ -67,13 +67,13 @@ class StrictSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
-class ExternalId(serializers.CharField):  # type: ignore[misc]
+class ExternalId(serializers.CharField):
     """The other system's id. Empty means none."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=120, required=False, allow_null=True, **kwargs)
 
-    def to_internal_value(self, data: Any) -> str | None:
+    def to_internal_value(self, data: Any) -> str | None:  # type: ignore[override]
         return super().to_internal_value(data) or None
 
 
@@ -119,7 +119,7 @@ class RecordViewSet(GenericViewSet[Any]):
     lookup_value_regex = "[^/]+"
     lookup_field = "key"
     pagination_class = ByNewest
-    permission_classes: ClassVar[list[type[BasePermission]]] = [HasPermission]  # type: ignore[misc]
+    permission_classes = (HasPermission,)
     permission_by_method: ClassVar[Mapping[str, str]] = {}
     input_class: ClassVar[type[serializers.BaseSerializer[Any]]]
 

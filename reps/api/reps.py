@@ -48,8 +48,8 @@ class RepInput(StrictSerializer, serializers.ModelSerializer[Rep]):
     """`skills`, where given, replaces all tags. A team or role template that is left out is the default one."""
 
     external_id = ExternalId()
-    team: Any = ByName(Team.objects.all())
-    role_template: Any = ByName(RoleTemplate.objects.all())
+    team: ByName = ByName(Team.objects.all())
+    role_template: ByName = ByName(RoleTemplate.objects.all())
     skills = SkillInput(many=True, required=False)
 
     class Meta:
@@ -71,8 +71,8 @@ class SkillOutput(serializers.ModelSerializer[Skill]):
 
 
 class RepOutput(serializers.ModelSerializer[Rep]):
-    team = serializers.SlugRelatedField(slug_field="name", read_only=True)
-    role_template = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    team: Any = serializers.SlugRelatedField(slug_field="name", read_only=True)
+    role_template: Any = serializers.SlugRelatedField(slug_field="name", read_only=True)
     skills = SkillOutput(many=True, read_only=True)
     load_pct = serializers.FloatField(read_only=True)
 

@@ -53,6 +53,6 @@ def bands(pct: npt.ArrayLike, bounds: BandBounds) -> npt.NDArray[np.int64]:
     return np.searchsorted(edges, np.asarray(pct, dtype=float), side="left")
 
 
-def band(count: int, maximum: int, bounds: BandBounds = BandBounds()) -> Band:  # noqa: B008 - frozen
+def band(count: int, maximum: int, bounds: BandBounds = BandBounds()) -> Band:
     """The band of one rep."""
     return Band(int(bands(load_pct(count, maximum), bounds)))

@@ -30,7 +30,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # the tokens' manager is untyped
     """Somebody who signs in. The role says what the person may do; a rep's user also has a `Rep`."""
 
     class Role(models.TextChoices):

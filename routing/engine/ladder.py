@@ -403,7 +403,7 @@ class _Ladder:
     def _priority(self) -> Floats:
         assert self.scores is not None
         assert self.penalties is not None
-        return np.round(self.scores.log_odds_ratio - self.penalties.sum(axis=1), ROUNDING)
+        return np.asarray(np.round(self.scores.log_odds_ratio - self.penalties.sum(axis=1), ROUNDING))
 
     # --- 7. fallback ------------------------------------------------------------------------------------------
 
@@ -464,9 +464,11 @@ class _Ladder:
     def _verdict(
         self, outcome: str, via: str, rep: int | None, *, exempt: bool = False, turn: Turn | None = None
     ) -> Verdict:
-        scores = self.scores
-        chosen = rep is not None and scores is not None
-        probability = scores.win_probability if scores is not None else None
+        scores, score_, priority, probability = self.scores, None, None, None
+        if rep is not None and scores is not None:
+            score_, priority = float(scores.score[rep]), float(self._priority()[rep])
+            if scores.win_probability is not None:
+                probability = float(scores.win_probability[rep])
         return Verdict(
             outcome=outcome,
             via=via,
@@ -477,9 +479,9 @@ class _Ladder:
             exits=self.exits,
             scores=scores,
             penalties=self.penalties,
-            score=float(scores.score[rep]) if chosen else None,  # type: ignore[union-attr, index]
-            win_probability=None if rep is None or probability is None else float(probability[rep]),
-            priority=float(self._priority()[rep]) if chosen else None,  # type: ignore[index]
+            score=score_,
+            win_probability=probability,
+            priority=priority,
             exempt=exempt,
             turn=turn,
         )

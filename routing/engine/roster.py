@@ -213,7 +213,7 @@ class RosterState:
 
     @property
     def away(self) -> Mask:
-        return self.away_until != NEVER
+        return np.asarray(self.away_until != NEVER)
 
     def to_bytes(self) -> bytes:
         head = {

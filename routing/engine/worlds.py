@@ -276,7 +276,9 @@ def _some(rng: np.random.Generator, rows: int, of: int, least: int, most: int) -
 def _languages(rng: np.random.Generator, n: int) -> Mask:
     speaks = rng.random((n, 5)) < 0.22
     speaks[:, 0] = rng.random(n) < 0.95
-    return speaks | (~speaks.any(axis=1))[:, None] & (np.arange(5) == 0)
+    silent = ~np.asarray(speaks.any(axis=1))
+    speaks[silent, 0] = True
+    return np.asarray(speaks)
 
 
 def _declared(rng: np.random.Generator, true: Mask, settings: WorldSettings) -> Mask:
@@ -284,7 +286,7 @@ def _declared(rng: np.random.Generator, true: Mask, settings: WorldSettings) -> 
     kept = true & (rng.random(true.shape) < settings.declared_share)
     false_count = kept.sum() * (1 - settings.declared_precision) / settings.declared_precision
     rate = false_count / max(int((~true).sum()), 1)
-    return kept | (~true & (rng.random(true.shape) < rate))
+    return np.asarray(kept | (~true & (rng.random(true.shape) < rate)))
 
 
 def draw_leads(

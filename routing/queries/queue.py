@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from reps.models import Team, User
@@ -13,7 +13,7 @@ from routing.engine.facts import OpportunityFacts
 from routing.models import Decision, QueueItem
 from routing.queries.names import load_names
 
-ORDERS = {
+ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
     "": ("Longest waiting", F("waiting_since"), False),
     "newest": ("Newest", F("waiting_since"), True),
     "value": ("Highest value", Coalesce(F("opportunity__value_base"), 0.0), True),

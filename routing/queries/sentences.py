@@ -1,17 +1,19 @@
 """Rules, territories and policies read out as sentences."""
 
-from crm.engine.conditions import describe
+from typing import Any
+
+from crm.engine.conditions import Field, describe
 from crm.models import CustomField
 from routing.engine.configuration import condition_fields
 from routing.models import Policy, Rule
 from territories.models import Territory
 
 
-def _fields() -> dict:  # type: ignore[type-arg]
+def _fields() -> dict[str, Field]:
     return condition_fields(list(CustomField.objects.values("key", "label", "type", "choices")))
 
 
-def condition_sentence(condition: dict) -> str:  # type: ignore[type-arg]
+def condition_sentence(condition: dict[str, Any]) -> str:
     """ "value is over 100,000 and industry is Healthcare"."""
     custom = any(name in str(condition) for name in ("custom.",))
     return describe(condition, _fields()) if custom else describe(condition)

@@ -30,11 +30,9 @@ class WorkItem:
 
 
 def open_work(rep: Rep) -> QuerySet[Opportunity]:
-    """Untouched first, the newest of them on top; then the rest by age."""
-    return (
-        Opportunity.objects.filter(owner=rep, stage=Opportunity.Stage.OPEN)
-        .select_related("account", "contact", "product")
-        .order_by("first_touch_at__isnull", "-assigned_at", "-pk")
+    """The open opportunities of a rep, with what a page names of them."""
+    return Opportunity.objects.filter(owner=rep, stage=Opportunity.Stage.OPEN).select_related(
+        "account", "contact", "product"
     )
 
 

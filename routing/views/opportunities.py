@@ -1,5 +1,7 @@
 """The page of one opportunity, with the trace of its decision; new leads by hand; reassignment, locks, outcomes."""
 
+from typing import Any
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -75,10 +77,10 @@ def opportunity_new(request: SignedIn) -> HttpResponse:
             return redirect("opportunity", accepted.opportunity.pk)
         return redirect("opportunities")
     context = {"back": reverse("opportunities"), "save": "Add and route", "offered": known_words()}
-    return show_form(request, "routing/opportunity_form.html", form, context)  # type: ignore[arg-type]
+    return show_form(request, "routing/opportunity_form.html", form, context)
 
 
-def outcome_words(answer: dict) -> str:  # type: ignore[type-arg]
+def outcome_words(answer: dict[str, Any]) -> str:
     """What became of a new lead, in a sentence."""
     decision = answer["decision"]
     if decision is None:

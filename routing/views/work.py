@@ -1,5 +1,7 @@
 """My Work: what is new for a rep and why it is theirs; away and back; the notifications."""
 
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -24,7 +26,7 @@ def my_work(request: SignedIn) -> HttpResponse:
     """A rep's own list. Those who are no rep are told what this page is for."""
     rep = Rep.objects.select_related("team", "role_template").filter(user=request.user).first()
     unread = list(Notification.objects.filter(user=request.user, read_at__isnull=True)[:20])
-    context = {"rep": rep, "unread": unread}
+    context: dict[str, Any] = {"rep": rep, "unread": unread}
     if rep is not None:
         now = timezone.now()
         bounds = compiled(live_version().pk).capacity.bounds

@@ -12,8 +12,12 @@ class Territory(models.Model):
     """A part of the market: by geography, segment or a list of accounts. Children are inside their parent."""
 
     name = models.CharField(max_length=120, unique=True)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
-    condition: Any = models.JSONField(default=dict, help_text="In the condition language (crm.engine.conditions).")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+    condition: Any = models.JSONField(
+        default=dict, help_text="In the condition language (crm.engine.conditions)."
+    )
     is_active = models.BooleanField(default=True)
     note = models.CharField(max_length=200, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -49,7 +53,9 @@ class Coverage(models.Model):
                 name="coverage_team_or_rep",
             ),
             models.CheckConstraint(
-                condition=Q(starts_on__isnull=True) | Q(ends_on__isnull=True) | Q(starts_on__lte=F("ends_on")),
+                condition=Q(starts_on__isnull=True)
+                | Q(ends_on__isnull=True)
+                | Q(starts_on__lte=F("ends_on")),
                 name="coverage_dates_ordered",
             ),
         )

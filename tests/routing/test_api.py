@@ -21,7 +21,12 @@ URL = "/api/v1/opportunities/"
 
 LEAD = {
     "external_id": "00Q5-1",
-    "company": {"name": "Northwind Health", "domain": "northwind.example", "employees": 1200, "country": "USA"},
+    "company": {
+        "name": "Northwind Health",
+        "domain": "northwind.example",
+        "employees": 1200,
+        "country": "USA",
+    },
     "person": {"name": "Jo Doe", "email": "jo@northwind.example", "preferred_language": "de"},
     "industry": "Healthcare",
     "product": "Analytics",
@@ -204,7 +209,9 @@ class TestRecords:
     def test_upsert_by_external_id(self, omar: User, api: Api) -> None:
         client = api(omar)
         made = client.put("/api/v1/accounts/ext:A1/", {"name": "Acme", "employees": 60}, format="json")
-        changed = client.put("/api/v1/accounts/ext:A1/", {"name": "Acme", "domain": "acme.example"}, format="json")
+        changed = client.put(
+            "/api/v1/accounts/ext:A1/", {"name": "Acme", "domain": "acme.example"}, format="json"
+        )
         assert (made.status_code, changed.status_code) == (201, 200)
         account = Account.objects.get()
         assert (account.domain, account.employees, account.size_band) == ("acme.example", 60, "50-199")
@@ -238,7 +245,11 @@ class TestSchema:
         from drf_spectacular.generators import SchemaGenerator
 
         schema = SchemaGenerator().get_schema(request=None, public=True)
-        assert set(schema["paths"]) >= {"/api/v1/opportunities/", "/api/v1/opportunities/bulk/", "/api/v1/reps/{key}/"}
+        assert set(schema["paths"]) >= {
+            "/api/v1/opportunities/",
+            "/api/v1/opportunities/bulk/",
+            "/api/v1/reps/{key}/",
+        }
         assert "rror" not in capsys.readouterr().err
 
     def test_docs_page_opens_without_sign_in(self, client: Any) -> None:

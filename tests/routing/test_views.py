@@ -179,7 +179,9 @@ class TestOpportunity:
     ) -> None:
         ids = [make_opportunity(f"Lead {n}").pk for n in range(3)]
         client = as_user(omar)
-        page = text(client.get(reverse("reassign"), {"opportunity": ids, "rep": bo.pk}))
+        page = text(
+            client.get(reverse("reassign"), {"opportunity": [str(pk) for pk in ids], "rep": str(bo.pk)})
+        )
         assert "3 of 10" in page or "3<span" in page
         client.post(reverse("reassign"), {"opportunity": ids, "rep": bo.pk})
         bo.refresh_from_db()

@@ -119,7 +119,8 @@ def history_files(
     delay = pd.to_timedelta(cast.rng.exponential(1.5, len(leads)), unit="h")
     assigned = opened + delay
     touched = assigned + pd.to_timedelta(history.touch_hours, unit="h")
-    closed = np.maximum(opened + pd.to_timedelta(history.closed_day - leads.day, unit="D"), touched)
+    ended = opened + pd.to_timedelta(history.closed_day - leads.day, unit="D")
+    closed = ended.where(ended > touched, touched)
     is_closed = closed < now
     stage = np.select([history.outcome == 1, history.outcome == 0], ["won", "lost"], "disqualified")
     frame["stage"] = np.where(is_closed, stage, "open")

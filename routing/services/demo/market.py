@@ -2,6 +2,7 @@
 
 import datetime
 from decimal import Decimal
+from typing import Any
 
 from crm.models import Account, CustomField, ExchangeRate, Product, RegionLanguage, Term
 from reps.models import Organisation, Team
@@ -64,11 +65,11 @@ def make_territories() -> None:
         Coverage.objects.create(territory=territory, team=team)
 
 
-def _condition(regions: list[int]) -> dict:  # type: ignore[type-arg]
+def _condition(regions: list[int]) -> dict[str, Any]:
     """US regions by state, the others by country."""
     states = [state for r in regions if PLACES[r].country == "US" for state, _ in PLACES[r].states]
     countries = [PLACES[r].country for r in regions if PLACES[r].country != "US"]
-    tests = []
+    tests: list[dict[str, Any]] = []
     if states:
         tests.append({"all": [{"field": "country", "op": "is", "value": "US"},
                               {"field": "region", "op": "in", "value": states}]})  # fmt: skip

@@ -54,7 +54,8 @@ def make_user(name: str, role: str, encoded: str, time_zone: str) -> User:
 
 def make_teams(cast: Cast, encoded: str, admin: User) -> tuple[dict[str, User], dict[str, Team]]:
     """The six teams with a manager each. The team that a new installation starts with becomes the first of them."""
-    managers, teams = {}, {}
+    managers: dict[str, User] = {}
+    teams: dict[str, Team] = {}
     for name in TEAMS:
         place = PLACES[TEAM_OF_REGION.index(name)]
         managers[name] = make_user(cast.person(place.locale), User.Role.MANAGER, encoded, place.time_zone)

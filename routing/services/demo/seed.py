@@ -2,13 +2,15 @@
 
 import datetime
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from crm.services.imports import import_files
+from django.db import transaction
 
 from crm.models import Account, Opportunity
 from crm.services.activities import log_activity
@@ -56,6 +58,7 @@ class AlreadyFilled(Exception):
     """There are people already; a demo would mix with them."""
 
 
+@transaction.atomic
 def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress: Progress) -> dict[str, int]:
     """Fills an empty installation. Raises AlreadyFilled. Writes the logins and the truth into the folder."""
     if User.objects.exists():
@@ -129,16 +132,13 @@ def route_live(
             )
 
 
-def _values(row: dict[str, object]) -> dict[str, object]:
+def _values(row: Mapping[Hashable, Any]) -> dict[str, Any]:
     """An import row as `create_opportunity` takes it."""
     place = {name: row[name] for name in ("country", "region", "city", "industry", "employees")}
     account = find_or_create_account(name=str(row["account"]), values=place)
     person = {"name": row["contact_name"], "email": row["contact_email"]}
-    values = {
-        k: v
-        for k, v in row.items()
-        if k not in ("account", "contact_name", "contact_email", "opened_at", "current_tool")
-    }
+    elsewhere = ("account", "contact_name", "contact_email", "opened_at", "current_tool")
+    values = {str(key): value for key, value in row.items() if key not in elsewhere}
     competitors = [row["competitors"]] if row["competitors"] else []
     return values | {
         "account": account,

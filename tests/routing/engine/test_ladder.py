@@ -46,7 +46,7 @@ ROSTER = Roster(
 def state(**changes: dict[int, Any]) -> RosterState:
     """An idle state with some reps' values set: state(load={ANA: 9})."""
     idle = RosterState.idle(len(ROSTER))
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for name, values in changes.items():
         if name in ("covering", "turn_clocks"):
             arrays[name] = values
