@@ -8,269 +8,669 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=200)),
-                ('external_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('domain', models.CharField(blank=True, max_length=200)),
-                ('industry', models.CharField(blank=True, max_length=120)),
-                ('employees', models.PositiveIntegerField(blank=True, null=True)),
-                ('size_band', models.CharField(blank=True, choices=[('1-49', '1 to 49'), ('50-199', '50 to 199'), ('200-999', '200 to 999'), ('1000-4999', '1,000 to 4,999'), ('5000+', '5,000 and more')], max_length=12)),
-                ('annual_revenue', models.DecimalField(blank=True, decimal_places=2, max_digits=18, null=True)),
-                ('country', models.CharField(blank=True, help_text='ISO code where it is known.', max_length=60)),
-                ('region', models.CharField(blank=True, max_length=80, verbose_name='state or region')),
-                ('city', models.CharField(blank=True, max_length=120)),
-                ('postal_code', models.CharField(blank=True, max_length=20)),
-                ('founded_year', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("external_id", models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                ("domain", models.CharField(blank=True, max_length=200)),
+                ("industry", models.CharField(blank=True, max_length=120)),
+                ("employees", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "size_band",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("1-49", "1 to 49"),
+                            ("50-199", "50 to 199"),
+                            ("200-999", "200 to 999"),
+                            ("1000-4999", "1,000 to 4,999"),
+                            ("5000+", "5,000 and more"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "annual_revenue",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=18, null=True),
+                ),
+                (
+                    "country",
+                    models.CharField(blank=True, help_text="ISO code where it is known.", max_length=60),
+                ),
+                ("region", models.CharField(blank=True, max_length=80, verbose_name="state or region")),
+                ("city", models.CharField(blank=True, max_length=120)),
+                ("postal_code", models.CharField(blank=True, max_length=20)),
+                ("founded_year", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('name', 'id'),
+                "ordering": ("name", "id"),
             },
         ),
         migrations.CreateModel(
-            name='Activity',
+            name="Activity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('call', 'Call'), ('email', 'Email'), ('meeting', 'Meeting')], max_length=10)),
-                ('happened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('note', models.TextField(blank=True, max_length=2000)),
-                ('external_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("call", "Call"), ("email", "Email"), ("meeting", "Meeting")], max_length=10
+                    ),
+                ),
+                ("happened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("note", models.TextField(blank=True, max_length=2000)),
+                ("external_id", models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name_plural': 'activities',
-                'ordering': ('-happened_at', '-id'),
+                "verbose_name_plural": "activities",
+                "ordering": ("-happened_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Alias',
+            name="Alias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('industry', 'Industry'), ('product', 'Product'), ('source', 'Source'), ('competitor', 'Competitor'), ('language', 'Language'), ('country', 'Country'), ('region', 'State or region'), ('currency', 'Currency'), ('stage', 'Stage'), ('urgency', 'Urgency'), ('size_band', 'Company size')], max_length=15)),
-                ('spelling', models.CharField(max_length=200)),
-                ('term', models.CharField(max_length=120)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("industry", "Industry"),
+                            ("product", "Product"),
+                            ("source", "Source"),
+                            ("competitor", "Competitor"),
+                            ("language", "Language"),
+                            ("country", "Country"),
+                            ("region", "State or region"),
+                            ("currency", "Currency"),
+                            ("stage", "Stage"),
+                            ("urgency", "Urgency"),
+                            ("size_band", "Company size"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("spelling", models.CharField(max_length=200)),
+                ("term", models.CharField(max_length=120)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'verbose_name_plural': 'aliases',
-                'ordering': ('kind', 'spelling'),
+                "verbose_name_plural": "aliases",
+                "ordering": ("kind", "spelling"),
             },
         ),
         migrations.CreateModel(
-            name='Assignment',
+            name="Assignment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(choices=[('automation', 'by automation'), ('person', 'by a person'), ('import', 'with an import')], max_length=12)),
-                ('exempt', models.BooleanField(default=False, help_text="A named account's: goes to its owner whatever the load, and limits skip it.")),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('assigned_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('committed_before', models.IntegerField(blank=True, null=True)),
-                ('max_open', models.IntegerField(blank=True, null=True)),
-                ('week_before', models.IntegerField(blank=True, null=True)),
-                ('max_new_per_week', models.IntegerField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("automation", "by automation"),
+                            ("person", "by a person"),
+                            ("import", "with an import"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "exempt",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A named account's: goes to its owner whatever the load, and limits skip it.",
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("assigned_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("committed_before", models.IntegerField(blank=True, null=True)),
+                ("max_open", models.IntegerField(blank=True, null=True)),
+                ("week_before", models.IntegerField(blank=True, null=True)),
+                ("max_new_per_week", models.IntegerField(blank=True, null=True)),
             ],
             options={
-                'ordering': ('-assigned_at', '-id'),
+                "ordering": ("-assigned_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Contact',
+            name="Contact",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('email', models.EmailField(blank=True, max_length=254)),
-                ('phone', models.CharField(blank=True, max_length=40)),
-                ('title', models.CharField(blank=True, max_length=120)),
-                ('preferred_language', models.CharField(blank=True, max_length=60)),
-                ('external_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("phone", models.CharField(blank=True, max_length=40)),
+                ("title", models.CharField(blank=True, max_length=120)),
+                ("preferred_language", models.CharField(blank=True, max_length=60)),
+                ("external_id", models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('name', 'id'),
+                "ordering": ("name", "id"),
             },
         ),
         migrations.CreateModel(
-            name='CustomField',
+            name="CustomField",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='How imports and the API name it; cannot be changed later.', max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z][a-z0-9_]*$', 'Lower-case letters, digits and underscores only.')])),
-                ('label', models.CharField(max_length=80)),
-                ('type', models.CharField(choices=[('text', 'Text'), ('number', 'Number'), ('boolean', 'Yes or no'), ('date', 'Date'), ('choice', 'Choice')], default='text', max_length=10)),
-                ('choices', models.JSONField(blank=True, default=list, help_text='The allowed values of a choice.')),
-                ('is_model_input', models.BooleanField(default=False, help_text='The model may learn from it. Only what is known before assignment belongs here.')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="How imports and the API name it; cannot be changed later.",
+                        max_length=40,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z][a-z0-9_]*$", "Lower-case letters, digits and underscores only."
+                            )
+                        ],
+                    ),
+                ),
+                ("label", models.CharField(max_length=80)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("text", "Text"),
+                            ("number", "Number"),
+                            ("boolean", "Yes or no"),
+                            ("date", "Date"),
+                            ("choice", "Choice"),
+                        ],
+                        default="text",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "choices",
+                    models.JSONField(blank=True, default=list, help_text="The allowed values of a choice."),
+                ),
+                (
+                    "is_model_input",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The model may learn from it. Only what is known before assignment belongs here.",
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('label',),
+                "ordering": ("label",),
             },
         ),
         migrations.CreateModel(
-            name='ExchangeRate',
+            name="ExchangeRate",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3)),
-                ('rate', models.DecimalField(decimal_places=8, max_digits=18)),
-                ('valid_from', models.DateField()),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("rate", models.DecimalField(decimal_places=8, max_digits=18)),
+                ("valid_from", models.DateField()),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('currency', '-valid_from'),
+                "ordering": ("currency", "-valid_from"),
             },
         ),
         migrations.CreateModel(
-            name='ImportFile',
+            name="ImportFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255)),
-                ('content', models.BinaryField()),
-                ('target', models.CharField(blank=True, choices=[('opportunities', 'Opportunities'), ('accounts', 'Accounts'), ('contacts', 'Contacts'), ('products', 'Products'), ('reps', 'Reps and teams'), ('activities', 'Activities'), ('ignored', 'Leave this file out')], max_length=15)),
-                ('columns', models.JSONField(blank=True, default=dict)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('errors', models.JSONField(blank=True, default=list, help_text='[row, field, value, reason] of each bad row.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255)),
+                ("content", models.BinaryField()),
+                (
+                    "target",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("opportunities", "Opportunities"),
+                            ("accounts", "Accounts"),
+                            ("contacts", "Contacts"),
+                            ("products", "Products"),
+                            ("reps", "Reps and teams"),
+                            ("activities", "Activities"),
+                            ("ignored", "Leave this file out"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("columns", models.JSONField(blank=True, default=dict)),
+                ("options", models.JSONField(blank=True, default=dict)),
+                (
+                    "errors",
+                    models.JSONField(
+                        blank=True, default=list, help_text="[row, field, value, reason] of each bad row."
+                    ),
+                ),
             ],
             options={
-                'ordering': ('id',),
+                "ordering": ("id",),
             },
         ),
         migrations.CreateModel(
-            name='ImportMapping',
+            name="ImportMapping",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('target', models.CharField(choices=[('opportunities', 'Opportunities'), ('accounts', 'Accounts'), ('contacts', 'Contacts'), ('products', 'Products'), ('reps', 'Reps and teams'), ('activities', 'Activities'), ('ignored', 'Leave this file out')], max_length=15)),
-                ('header', models.JSONField(help_text='The column names that it was made for, in order.')),
-                ('columns', models.JSONField(help_text='Column name to field name; absent columns are left out.')),
-                ('options', models.JSONField(blank=True, default=dict, help_text='Date format, decimal comma, defaults.')),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, unique=True)),
+                (
+                    "target",
+                    models.CharField(
+                        choices=[
+                            ("opportunities", "Opportunities"),
+                            ("accounts", "Accounts"),
+                            ("contacts", "Contacts"),
+                            ("products", "Products"),
+                            ("reps", "Reps and teams"),
+                            ("activities", "Activities"),
+                            ("ignored", "Leave this file out"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("header", models.JSONField(help_text="The column names that it was made for, in order.")),
+                (
+                    "columns",
+                    models.JSONField(help_text="Column name to field name; absent columns are left out."),
+                ),
+                (
+                    "options",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="Date format, decimal comma, defaults."
+                    ),
+                ),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='ImportRun',
+            name="ImportRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('uploaded', 'Uploaded'), ('checked', 'Checked'), ('done', 'Imported'), ('failed', 'Failed'), ('abandoned', 'Abandoned')], default='uploaded', max_length=10)),
-                ('options', models.JSONField(blank=True, default=dict)),
-                ('report', models.JSONField(blank=True, default=dict, help_text='Counts by target: read, created, updated, bad.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("uploaded", "Uploaded"),
+                            ("checked", "Checked"),
+                            ("done", "Imported"),
+                            ("failed", "Failed"),
+                            ("abandoned", "Abandoned"),
+                        ],
+                        default="uploaded",
+                        max_length=10,
+                    ),
+                ),
+                ("options", models.JSONField(blank=True, default=dict)),
+                (
+                    "report",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="Counts by target: read, created, updated, bad."
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ('-created_at', '-id'),
+                "ordering": ("-created_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Opportunity',
+            name="Opportunity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('lead', 'Lead'), ('deal', 'Deal')], default='lead', max_length=10)),
-                ('stage', models.CharField(choices=[('open', 'Open'), ('won', 'Won'), ('lost', 'Lost'), ('disqualified', 'Disqualified')], default='open', max_length=15)),
-                ('name', models.CharField(max_length=200)),
-                ('external_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('source', models.CharField(blank=True, max_length=80)),
-                ('industry', models.CharField(blank=True, max_length=120)),
-                ('employees', models.PositiveIntegerField(blank=True, null=True, verbose_name='company size')),
-                ('size_band', models.CharField(blank=True, choices=[('1-49', '1 to 49'), ('50-199', '50 to 199'), ('200-999', '200 to 999'), ('1000-4999', '1,000 to 4,999'), ('5000+', '5,000 and more')], max_length=12)),
-                ('country', models.CharField(blank=True, max_length=60)),
-                ('region', models.CharField(blank=True, max_length=80, verbose_name='state or region')),
-                ('city', models.CharField(blank=True, max_length=120)),
-                ('postal_code', models.CharField(blank=True, max_length=20)),
-                ('language', models.CharField(blank=True, max_length=60)),
-                ('urgency', models.CharField(blank=True, choices=[('now', 'Within a month'), ('quarter', 'Within three months'), ('year', 'Within a year'), ('exploring', 'Just exploring')], max_length=10)),
-                ('competitors', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=120), blank=True, default=list, size=None)),
-                ('complexity', models.PositiveSmallIntegerField(blank=True, help_text='1 simple to 5 complex technical sale.', null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(5)])),
-                ('lead_score', models.PositiveSmallIntegerField(blank=True, help_text='0 to 100, from your lead scoring.', null=True, validators=[django.core.validators.MaxValueValidator(100)])),
-                ('value', models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True, verbose_name='estimated value')),
-                ('currency', models.CharField(blank=True, max_length=3)),
-                ('value_base', models.DecimalField(blank=True, decimal_places=2, editable=False, help_text='In the base currency.', max_digits=16, null=True)),
-                ('satisfaction', models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True)),
-                ('custom', models.JSONField(blank=True, default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder)),
-                ('flags', models.JSONField(blank=True, default=list, help_text='Fields whose word nobody has confirmed yet, and undated rows.')),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When it came into being, here or elsewhere.')),
-                ('accepted_at', models.DateTimeField(default=django.utils.timezone.now, editable=False, help_text='When we took it in.')),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('converted_at', models.DateTimeField(blank=True, null=True)),
-                ('assigned_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('first_touch_at', models.DateTimeField(blank=True, editable=False, help_text='First call, email or meeting of the owner since assigned.', null=True)),
-                ('dates_known', models.BooleanField(default=True, editable=False)),
-                ('routing', models.CharField(choices=[('none', 'Not routed here'), ('waiting', 'Waiting for a decision'), ('batch', 'Waiting for a batch'), ('suggested', 'Suggested'), ('manager', 'With the manager'), ('held', 'Held'), ('assigned', 'Assigned')], default='none', editable=False, max_length=10)),
-                ('routing_since', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('is_locked', models.BooleanField(default=False, editable=False)),
-                ('lock_reason', models.CharField(blank=True, editable=False, max_length=200)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("lead", "Lead"), ("deal", "Deal")], default="lead", max_length=10
+                    ),
+                ),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("won", "Won"),
+                            ("lost", "Lost"),
+                            ("disqualified", "Disqualified"),
+                        ],
+                        default="open",
+                        max_length=15,
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("external_id", models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                ("source", models.CharField(blank=True, max_length=80)),
+                ("industry", models.CharField(blank=True, max_length=120)),
+                (
+                    "employees",
+                    models.PositiveIntegerField(blank=True, null=True, verbose_name="company size"),
+                ),
+                (
+                    "size_band",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("1-49", "1 to 49"),
+                            ("50-199", "50 to 199"),
+                            ("200-999", "200 to 999"),
+                            ("1000-4999", "1,000 to 4,999"),
+                            ("5000+", "5,000 and more"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("country", models.CharField(blank=True, max_length=60)),
+                ("region", models.CharField(blank=True, max_length=80, verbose_name="state or region")),
+                ("city", models.CharField(blank=True, max_length=120)),
+                ("postal_code", models.CharField(blank=True, max_length=20)),
+                ("language", models.CharField(blank=True, max_length=60)),
+                (
+                    "urgency",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("now", "Within a month"),
+                            ("quarter", "Within three months"),
+                            ("year", "Within a year"),
+                            ("exploring", "Just exploring"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "competitors",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=120), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "complexity",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="1 simple to 5 complex technical sale.",
+                        null=True,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(5),
+                        ],
+                    ),
+                ),
+                (
+                    "lead_score",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        help_text="0 to 100, from your lead scoring.",
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(100)],
+                    ),
+                ),
+                (
+                    "value",
+                    models.DecimalField(
+                        blank=True, decimal_places=2, max_digits=16, null=True, verbose_name="estimated value"
+                    ),
+                ),
+                ("currency", models.CharField(blank=True, max_length=3)),
+                (
+                    "value_base",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        editable=False,
+                        help_text="In the base currency.",
+                        max_digits=16,
+                        null=True,
+                    ),
+                ),
+                ("satisfaction", models.DecimalField(blank=True, decimal_places=2, max_digits=5, null=True)),
+                (
+                    "custom",
+                    models.JSONField(
+                        blank=True, default=dict, encoder=django.core.serializers.json.DjangoJSONEncoder
+                    ),
+                ),
+                (
+                    "flags",
+                    models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="Fields whose word nobody has confirmed yet, and undated rows.",
+                    ),
+                ),
+                (
+                    "opened_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        help_text="When it came into being, here or elsewhere.",
+                    ),
+                ),
+                (
+                    "accepted_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, help_text="When we took it in."
+                    ),
+                ),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("converted_at", models.DateTimeField(blank=True, null=True)),
+                ("assigned_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                (
+                    "first_touch_at",
+                    models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="First call, email or meeting of the owner since assigned.",
+                        null=True,
+                    ),
+                ),
+                ("dates_known", models.BooleanField(default=True, editable=False)),
+                (
+                    "routing",
+                    models.CharField(
+                        choices=[
+                            ("none", "Not routed here"),
+                            ("waiting", "Waiting for a decision"),
+                            ("batch", "Waiting for a batch"),
+                            ("suggested", "Suggested"),
+                            ("manager", "With the manager"),
+                            ("held", "Held"),
+                            ("assigned", "Assigned"),
+                        ],
+                        default="none",
+                        editable=False,
+                        max_length=10,
+                    ),
+                ),
+                ("routing_since", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ("is_locked", models.BooleanField(default=False, editable=False)),
+                ("lock_reason", models.CharField(blank=True, editable=False, max_length=200)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'verbose_name_plural': 'opportunities',
-                'ordering': ('-opened_at', '-id'),
+                "verbose_name_plural": "opportunities",
+                "ordering": ("-opened_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('family', models.CharField(blank=True, max_length=120)),
-                ('list_price', models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
-                ('external_id', models.CharField(blank=True, max_length=120, null=True, unique=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("family", models.CharField(blank=True, max_length=120)),
+                ("list_price", models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
+                ("external_id", models.CharField(blank=True, max_length=120, null=True, unique=True)),
+                ("is_active", models.BooleanField(default=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('name',),
+                "ordering": ("name",),
             },
         ),
         migrations.CreateModel(
-            name='RegionLanguage',
+            name="RegionLanguage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('country', models.CharField(max_length=60)),
-                ('region', models.CharField(blank=True, max_length=80, verbose_name='state or region')),
-                ('language', models.CharField(max_length=60)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("country", models.CharField(max_length=60)),
+                ("region", models.CharField(blank=True, max_length=80, verbose_name="state or region")),
+                ("language", models.CharField(max_length=60)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
             options={
-                'ordering': ('country', 'region'),
+                "ordering": ("country", "region"),
             },
         ),
         migrations.CreateModel(
-            name='StageChange',
+            name="StageChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_stage', models.CharField(blank=True, choices=[('open', 'Open'), ('won', 'Won'), ('lost', 'Lost'), ('disqualified', 'Disqualified')], max_length=15)),
-                ('to_stage', models.CharField(choices=[('open', 'Open'), ('won', 'Won'), ('lost', 'Lost'), ('disqualified', 'Disqualified')], max_length=15)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "from_stage",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("open", "Open"),
+                            ("won", "Won"),
+                            ("lost", "Lost"),
+                            ("disqualified", "Disqualified"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                (
+                    "to_stage",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("won", "Won"),
+                            ("lost", "Lost"),
+                            ("disqualified", "Disqualified"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'ordering': ('-changed_at', '-id'),
+                "ordering": ("-changed_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Term',
+            name="Term",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('industry', 'Industry'), ('product', 'Product'), ('source', 'Source'), ('competitor', 'Competitor'), ('language', 'Language'), ('country', 'Country'), ('region', 'State or region'), ('currency', 'Currency'), ('stage', 'Stage'), ('urgency', 'Urgency'), ('size_band', 'Company size')], max_length=15)),
-                ('name', models.CharField(max_length=120)),
-                ('is_known', models.BooleanField(default=True, help_text='Confirmed by a person, or shipped.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("industry", "Industry"),
+                            ("product", "Product"),
+                            ("source", "Source"),
+                            ("competitor", "Competitor"),
+                            ("language", "Language"),
+                            ("country", "Country"),
+                            ("region", "State or region"),
+                            ("currency", "Currency"),
+                            ("stage", "Stage"),
+                            ("urgency", "Urgency"),
+                            ("size_band", "Company size"),
+                        ],
+                        max_length=15,
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                (
+                    "is_known",
+                    models.BooleanField(default=True, help_text="Confirmed by a person, or shipped."),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
             options={
-                'ordering': ('kind', 'name'),
+                "ordering": ("kind", "name"),
             },
         ),
     ]

@@ -7,250 +7,474 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('crm', '0001_initial'),
-        ('reps', '0001_initial'),
+        ("crm", "0001_initial"),
+        ("reps", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='account',
-            name='owner',
-            field=models.ForeignKey(blank=True, help_text='New opportunities of this account go to its owner.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='reps.rep'),
+            model_name="account",
+            name="owner",
+            field=models.ForeignKey(
+                blank=True,
+                help_text="New opportunities of this account go to its owner.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="accounts",
+                to="reps.rep",
+            ),
         ),
         migrations.AddField(
-            model_name='account',
-            name='parent',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='subsidiaries', to='crm.account'),
+            model_name="account",
+            name="parent",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="subsidiaries",
+                to="crm.account",
+            ),
         ),
         migrations.AddField(
-            model_name='activity',
-            name='logged_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="activity",
+            name="logged_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='activity',
-            name='rep',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='activities', to='reps.rep'),
+            model_name="activity",
+            name="rep",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="activities",
+                to="reps.rep",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='alias',
-            constraint=models.UniqueConstraint(models.F('kind'), django.db.models.functions.text.Lower('spelling'), name='alias_once'),
+            model_name="alias",
+            constraint=models.UniqueConstraint(
+                models.F("kind"), django.db.models.functions.text.Lower("spelling"), name="alias_once"
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='assigned_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="assignment",
+            name="assigned_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='rep',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='reps.rep'),
+            model_name="assignment",
+            name="rep",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="assignments", to="reps.rep"
+            ),
         ),
         migrations.AddField(
-            model_name='contact',
-            name='account',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='contacts', to='crm.account'),
+            model_name="contact",
+            name="account",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="contacts",
+                to="crm.account",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exchangerate',
-            constraint=models.UniqueConstraint(fields=('currency', 'valid_from'), name='exchange_rate_once'),
+            model_name="exchangerate",
+            constraint=models.UniqueConstraint(fields=("currency", "valid_from"), name="exchange_rate_once"),
         ),
         migrations.AddConstraint(
-            model_name='exchangerate',
-            constraint=models.CheckConstraint(condition=models.Q(('rate__gt', 0)), name='exchange_rate_positive'),
+            model_name="exchangerate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("rate__gt", 0)), name="exchange_rate_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exchangerate',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='exchange_rate_currency'),
+            model_name="exchangerate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="exchange_rate_currency"
+            ),
         ),
         migrations.AddField(
-            model_name='importrun',
-            name='job',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='reps.job'),
+            model_name="importrun",
+            name="job",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to="reps.job",
+            ),
         ),
         migrations.AddField(
-            model_name='importrun',
-            name='started_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="importrun",
+            name="started_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='importfile',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='files', to='crm.importrun'),
+            model_name="importfile",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="files", to="crm.importrun"
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='import_run',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='crm.importrun'),
+            model_name="assignment",
+            name="import_run",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="crm.importrun",
+            ),
         ),
         migrations.AddField(
-            model_name='opportunity',
-            name='account',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='opportunities', to='crm.account'),
+            model_name="opportunity",
+            name="account",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="opportunities",
+                to="crm.account",
+            ),
         ),
         migrations.AddField(
-            model_name='opportunity',
-            name='contact',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='opportunities', to='crm.contact'),
+            model_name="opportunity",
+            name="contact",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="opportunities",
+                to="crm.contact",
+            ),
         ),
         migrations.AddField(
-            model_name='opportunity',
-            name='locked_by',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="opportunity",
+            name="locked_by",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='opportunity',
-            name='owner',
-            field=models.ForeignKey(blank=True, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='opportunities', to='reps.rep'),
+            model_name="opportunity",
+            name="owner",
+            field=models.ForeignKey(
+                blank=True,
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="opportunities",
+                to="reps.rep",
+            ),
         ),
         migrations.AddField(
-            model_name='assignment',
-            name='opportunity',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='crm.opportunity'),
+            model_name="assignment",
+            name="opportunity",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="assignments", to="crm.opportunity"
+            ),
         ),
         migrations.AddField(
-            model_name='activity',
-            name='opportunity',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='activities', to='crm.opportunity'),
+            model_name="activity",
+            name="opportunity",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="activities", to="crm.opportunity"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='product',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('name'), name='product_once'),
+            model_name="product",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("name"), name="product_once"
+            ),
         ),
         migrations.AddField(
-            model_name='opportunity',
-            name='product',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='opportunities', to='crm.product'),
+            model_name="opportunity",
+            name="product",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="opportunities",
+                to="crm.product",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='regionlanguage',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('country'), django.db.models.functions.text.Lower('region'), name='region_language_once'),
+            model_name="regionlanguage",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("country"),
+                django.db.models.functions.text.Lower("region"),
+                name="region_language_once",
+            ),
         ),
         migrations.AddField(
-            model_name='stagechange',
-            name='changed_by',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="stagechange",
+            name="changed_by",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         migrations.AddField(
-            model_name='stagechange',
-            name='opportunity',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stage_changes', to='crm.opportunity'),
+            model_name="stagechange",
+            name="opportunity",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="stage_changes",
+                to="crm.opportunity",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='term',
-            constraint=models.UniqueConstraint(models.F('kind'), django.db.models.functions.text.Lower('name'), name='term_once'),
+            model_name="term",
+            constraint=models.UniqueConstraint(
+                models.F("kind"), django.db.models.functions.text.Lower("name"), name="term_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='term',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='term_named'),
+            model_name="term",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="term_named"
+            ),
         ),
         migrations.AddIndex(
-            model_name='account',
-            index=models.Index(django.db.models.functions.text.Upper('name'), name='account_by_name'),
+            model_name="account",
+            index=models.Index(django.db.models.functions.text.Upper("name"), name="account_by_name"),
         ),
         migrations.AddIndex(
-            model_name='account',
-            index=models.Index(django.db.models.functions.text.Lower('domain'), condition=models.Q(('domain', ''), _negated=True), name='account_by_domain'),
+            model_name="account",
+            index=models.Index(
+                django.db.models.functions.text.Lower("domain"),
+                condition=models.Q(("domain", ""), _negated=True),
+                name="account_by_domain",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='account_named'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="account_named"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('parent__isnull', True), models.Q(('parent', models.F('id')), _negated=True), _connector='OR'), name='account_not_own_parent'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("parent__isnull", True),
+                    models.Q(("parent", models.F("id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="account_not_own_parent",
+            ),
         ),
         migrations.AddIndex(
-            model_name='contact',
-            index=models.Index(django.db.models.functions.text.Lower('email'), condition=models.Q(('email', ''), _negated=True), name='contact_by_email'),
+            model_name="contact",
+            index=models.Index(
+                django.db.models.functions.text.Lower("email"),
+                condition=models.Q(("email", ""), _negated=True),
+                name="contact_by_email",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='contact',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='contact_named'),
+            model_name="contact",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="contact_named"
+            ),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(fields=['rep', 'assigned_at'], name='assignment_by_rep'),
+            model_name="assignment",
+            index=models.Index(fields=["rep", "assigned_at"], name="assignment_by_rep"),
         ),
         migrations.AddIndex(
-            model_name='assignment',
-            index=models.Index(condition=models.Q(('source', 'import'), _negated=True), fields=['assigned_at'], name='assignment_recent'),
+            model_name="assignment",
+            index=models.Index(
+                condition=models.Q(("source", "import"), _negated=True),
+                fields=["assigned_at"],
+                name="assignment_recent",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('opportunity',), name='assignment_one_active'),
+            model_name="assignment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("opportunity",),
+                name="assignment_one_active",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(('ended_at__isnull', True), ('ended_at__gte', models.F('assigned_at')), _connector='OR'), name='assignment_ends_later'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ended_at__isnull", True), ("ended_at__gte", models.F("assigned_at")), _connector="OR"
+                ),
+                name="assignment_ends_later",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='assignment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('assigned_by__isnull', True), ('committed_before__isnull', False), ('source', 'automation')), models.Q(('assigned_by__isnull', False), ('source', 'person')), models.Q(('import_run__isnull', False), ('source', 'import')), _connector='OR'), name='assignment_has_an_author'),
+            model_name="assignment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("assigned_by__isnull", True),
+                        ("committed_before__isnull", False),
+                        ("source", "automation"),
+                    ),
+                    models.Q(("assigned_by__isnull", False), ("source", "person")),
+                    models.Q(("import_run__isnull", False), ("source", "import")),
+                    _connector="OR",
+                ),
+                name="assignment_has_an_author",
+            ),
         ),
         migrations.AddIndex(
-            model_name='activity',
-            index=models.Index(fields=['opportunity', 'happened_at'], name='activity_by_opportunity'),
+            model_name="activity",
+            index=models.Index(fields=["opportunity", "happened_at"], name="activity_by_opportunity"),
         ),
         migrations.AddIndex(
-            model_name='opportunity',
-            index=models.Index(fields=['-opened_at', '-id'], name='opportunity_newest'),
+            model_name="opportunity",
+            index=models.Index(fields=["-opened_at", "-id"], name="opportunity_newest"),
         ),
         migrations.AddIndex(
-            model_name='opportunity',
-            index=models.Index(condition=models.Q(('stage', 'open')), fields=['owner'], name='opportunity_open_by_owner'),
+            model_name="opportunity",
+            index=models.Index(
+                condition=models.Q(("stage", "open")), fields=["owner"], name="opportunity_open_by_owner"
+            ),
         ),
         migrations.AddIndex(
-            model_name='opportunity',
-            index=models.Index(condition=models.Q(('routing__in', ['none', 'assigned']), _negated=True), fields=['routing', 'routing_since', 'id'], name='opportunity_in_queue'),
+            model_name="opportunity",
+            index=models.Index(
+                condition=models.Q(("routing__in", ["none", "assigned"]), _negated=True),
+                fields=["routing", "routing_since", "id"],
+                name="opportunity_in_queue",
+            ),
         ),
         migrations.AddIndex(
-            model_name='opportunity',
-            index=models.Index(condition=models.Q(('stage', 'open'), _negated=True), fields=['closed_at'], name='opportunity_closed'),
+            model_name="opportunity",
+            index=models.Index(
+                condition=models.Q(("stage", "open"), _negated=True),
+                fields=["closed_at"],
+                name="opportunity_closed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['lead', 'deal'])), name='opportunity_kind_known'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["lead", "deal"])), name="opportunity_kind_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(('stage__in', ['open', 'won', 'lost', 'disqualified'])), name='opportunity_stage_known'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("stage__in", ["open", "won", "lost", "disqualified"])),
+                name="opportunity_stage_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(('routing__in', ['none', 'waiting', 'batch', 'suggested', 'manager', 'held', 'assigned'])), name='opportunity_routing_known'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("routing__in", ["none", "waiting", "batch", "suggested", "manager", "held", "assigned"])
+                ),
+                name="opportunity_routing_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('stage', 'open'), _negated=True), ('closed_at__isnull', True), _connector='OR'), name='opportunity_open_not_closed'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("stage", "open"), _negated=True), ("closed_at__isnull", True), _connector="OR"
+                ),
+                name="opportunity_open_not_closed",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('routing__in', ['waiting', 'batch', 'suggested', 'manager', 'held']), _negated=True), models.Q(('owner__isnull', True), ('stage', 'open')), _connector='OR'), name='opportunity_waiting_is_open_and_unowned'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("routing__in", ["waiting", "batch", "suggested", "manager", "held"]), _negated=True
+                    ),
+                    models.Q(("owner__isnull", True), ("stage", "open")),
+                    _connector="OR",
+                ),
+                name="opportunity_waiting_is_open_and_unowned",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('routing', 'assigned'), _negated=True), ('owner__isnull', False), _connector='OR'), name='opportunity_assigned_has_owner'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("routing", "assigned"), _negated=True),
+                    ("owner__isnull", False),
+                    _connector="OR",
+                ),
+                name="opportunity_assigned_has_owner",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(('lead_score__isnull', True), ('lead_score__lte', 100), _connector='OR'), name='opportunity_lead_score'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("lead_score__isnull", True), ("lead_score__lte", 100), _connector="OR"),
+                name="opportunity_lead_score",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(('complexity__isnull', True), models.Q(('complexity__gte', 1), ('complexity__lte', 5)), _connector='OR'), name='opportunity_complexity'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("complexity__isnull", True),
+                    models.Q(("complexity__gte", 1), ("complexity__lte", 5)),
+                    _connector="OR",
+                ),
+                name="opportunity_complexity",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(('value__isnull', True), models.Q(('value__gte', 0), models.Q(('currency', ''), _negated=True)), _connector='OR'), name='opportunity_value_in_currency'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("value__isnull", True),
+                    models.Q(("value__gte", 0), models.Q(("currency", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="opportunity_value_in_currency",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='opportunity',
-            constraint=models.CheckConstraint(condition=models.Q(('name', ''), _negated=True), name='opportunity_named'),
+            model_name="opportunity",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("name", ""), _negated=True), name="opportunity_named"
+            ),
         ),
     ]

@@ -62,7 +62,9 @@ class Account(models.Model):
 
 
 class Contact(models.Model):
-    account = models.ForeignKey(Account, null=True, blank=True, on_delete=models.CASCADE, related_name="contacts")
+    account = models.ForeignKey(
+        Account, null=True, blank=True, on_delete=models.CASCADE, related_name="contacts"
+    )
     name = models.CharField(max_length=120)
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=40, blank=True)
@@ -91,7 +93,9 @@ class RegionLanguage(models.Model):
 
     class Meta:
         ordering = ("country", "region")
-        constraints = (models.UniqueConstraint(Lower("country"), Lower("region"), name="region_language_once"),)
+        constraints = (
+            models.UniqueConstraint(Lower("country"), Lower("region"), name="region_language_once"),
+        )
 
     def __str__(self) -> str:
         return f"{self.country} {self.region}: {self.language}"

@@ -24,7 +24,8 @@ class CustomField(models.Model):
     type = models.CharField(max_length=10, choices=Type, default=Type.TEXT)
     choices = models.JSONField(default=list, blank=True, help_text="The allowed values of a choice.")
     is_model_input = models.BooleanField(
-        default=False, help_text="The model may learn from it. Only what is known before assignment belongs here."
+        default=False,
+        help_text="The model may learn from it. Only what is known before assignment belongs here.",
     )
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -24,7 +24,9 @@ class ImportMapping(models.Model):
     target = models.CharField(max_length=15, choices=ImportTarget)
     header = models.JSONField(help_text="The column names that it was made for, in order.")
     columns: Any = models.JSONField(help_text="Column name to field name; absent columns are left out.")
-    options: Any = models.JSONField(default=dict, blank=True, help_text="Date format, decimal comma, defaults.")
+    options: Any = models.JSONField(
+        default=dict, blank=True, help_text="Date format, decimal comma, defaults."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -70,7 +72,9 @@ class ImportFile(models.Model):
     target = models.CharField(max_length=15, choices=ImportTarget, blank=True)
     columns: Any = models.JSONField(default=dict, blank=True)
     options: Any = models.JSONField(default=dict, blank=True)
-    errors: Any = models.JSONField(default=list, blank=True, help_text="[row, field, value, reason] of each bad row.")
+    errors: Any = models.JSONField(
+        default=list, blank=True, help_text="[row, field, value, reason] of each bad row."
+    )
 
     class Meta:
         ordering = ("id",)

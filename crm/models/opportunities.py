@@ -101,12 +101,20 @@ class Opportunity(KeptFieldsModel):
         help_text="1 simple to 5 complex technical sale.",
     )
     lead_score = models.PositiveSmallIntegerField(
-        null=True, blank=True, validators=[MaxValueValidator(100)], help_text="0 to 100, from your lead scoring."
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(100)],
+        help_text="0 to 100, from your lead scoring.",
     )
     value = models.DecimalField("estimated value", max_digits=16, decimal_places=2, null=True, blank=True)
     currency = models.CharField(max_length=3, blank=True)
     value_base = models.DecimalField(
-        max_digits=16, decimal_places=2, null=True, blank=True, editable=False, help_text="In the base currency."
+        max_digits=16,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="In the base currency.",
     )
     satisfaction = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
     custom: Any = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
@@ -115,13 +123,18 @@ class Opportunity(KeptFieldsModel):
     )
 
     # When
-    opened_at = models.DateTimeField(default=timezone.now, help_text="When it came into being, here or elsewhere.")
+    opened_at = models.DateTimeField(
+        default=timezone.now, help_text="When it came into being, here or elsewhere."
+    )
     accepted_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When we took it in.")
     closed_at = models.DateTimeField(null=True, blank=True)
     converted_at = models.DateTimeField(null=True, blank=True)
     assigned_at = models.DateTimeField(null=True, blank=True, editable=False)
     first_touch_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="First call, email or meeting of the owner since assigned."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="First call, email or meeting of the owner since assigned.",
     )
     dates_known = models.BooleanField(default=True, editable=False)
 
@@ -158,7 +171,8 @@ class Opportunity(KeptFieldsModel):
                 name="opportunity_waiting_is_open_and_unowned",
             ),
             models.CheckConstraint(
-                condition=~Q(routing="assigned") | Q(owner__isnull=False), name="opportunity_assigned_has_owner"
+                condition=~Q(routing="assigned") | Q(owner__isnull=False),
+                name="opportunity_assigned_has_owner",
             ),
             models.CheckConstraint(
                 condition=Q(lead_score__isnull=True) | Q(lead_score__lte=100), name="opportunity_lead_score"
@@ -231,7 +245,8 @@ class Assignment(models.Model):
                 fields=["opportunity"], condition=Q(ended_at__isnull=True), name="assignment_one_active"
             ),
             models.CheckConstraint(
-                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("assigned_at")), name="assignment_ends_later"
+                condition=Q(ended_at__isnull=True) | Q(ended_at__gte=F("assigned_at")),
+                name="assignment_ends_later",
             ),
             models.CheckConstraint(
                 condition=Q(source="automation", assigned_by__isnull=True, committed_before__isnull=False)
