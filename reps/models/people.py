@@ -24,7 +24,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        return self.create_user(email, password, role=User.Role.ADMIN, is_superuser=True, **fields)
+        return self.create_user(email, password, role=User.Role.ADMIN, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)
@@ -72,7 +72,8 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # the tokens'
         return self.name.split(" ")[0]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.is_staff = self.role == self.Role.ADMIN  # the admin site is the admin role's, and nobody else's
+        # The admin site is the admin role's, and nobody else's.
+        self.is_staff = self.is_superuser = self.role == self.Role.ADMIN
         super().save(*args, **kwargs)
 
 

@@ -1,0 +1,104 @@
+"""Every address of the site, for every role: who gets in is what the one matrix says."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from reps.models import Rep, User
+from reps.permissions import MATRIX
+from tests.conftest import user_of
+
+pytestmark = pytest.mark.django_db
+
+# Addresses that ask no permission of the matrix, and why.
+OPEN = {
+    "login": "who is not signed in must get in",
+    "logout": "anybody may leave",
+    "api-schema": "documentation",
+    "api-docs": "documentation",
+}
+EVERYBODY = {"home", "password_change", "password_change_done", "styleguide"}
+SAMPLE = {"pk": "999999999", "digest": "0", "key": "999999999"}
+
+
+def addresses() -> Iterator[tuple[str, str, URLPattern]]:
+    """(name, path with sample values, pattern) of every page that is ours; the admin site has its own rules."""
+    yield from _walk(get_resolver().url_patterns, "/")
+
+
+def _walk(patterns: list[URLPattern | URLResolver], prefix: str) -> Iterator[tuple[str, str, URLPattern]]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            if pattern.namespace != "admin":
+                yield from _walk(pattern.url_patterns, prefix + str(pattern.pattern))
+            continue
+        route = str(pattern.pattern)
+        if "(?P" in route or route.startswith("^"):
+            continue  # the API's routes; tests/routing/test_api.py and the API's own walk cover them
+        path = prefix + route
+        for name, value in SAMPLE.items():
+            path = path.replace(f"<int:{name}>", value).replace(f"<str:{name}>", value)
+        yield pattern.name or path, path, pattern
+
+
+PAGES = sorted(
+    {(name, path): (name, path, pattern) for name, path, pattern in addresses()}.values(), key=lambda p: p[:2]
+)
+
+
+def permission_of(pattern: URLPattern) -> str | None:
+    return getattr(pattern.callback, "permission", None)
+
+
+def test_every_page_names_its_permission() -> None:
+    without = {name for name, _, pattern in PAGES if permission_of(pattern) is None}
+    assert without == set(OPEN) | EVERYBODY
+
+
+@pytest.mark.parametrize("role", User.Role.values)
+def test_who_gets_in_is_what_the_matrix_says(role: str, client: Client, make_rep: object) -> None:
+    user = user_of("Somebody", role)
+    if role == User.Role.REP:
+        make_rep("Somebody", user=user)  # type: ignore[operator]
+    client.force_login(user)
+    wrong = []
+    for name, path, pattern in PAGES:
+        permission = permission_of(pattern)
+        if permission is None:
+            continue
+        code = client.get(path).status_code
+        if code == 405:
+            code = client.post(path).status_code
+        refused = code == 403
+        if refused == (role in MATRIX[permission]) or code >= 500:
+            wrong.append(f"{name} ({path}) wants {permission} and answers {code}")
+    assert wrong == []
+
+
+def test_signed_out_sees_nothing(client: Client) -> None:
+    seen = [
+        path
+        for name, path, _ in PAGES
+        if name not in OPEN and client.get(path).status_code not in (302, 404, 405)
+    ]
+    assert seen == []
+
+
+@pytest.mark.parametrize("role", ["ops", "manager", "rep", "analyst"])
+def test_admin_site_is_the_admins(role: str, client: Client) -> None:
+    client.force_login(user_of("Somebody", role))
+    assert client.get("/admin/").status_code == 302
+
+
+def test_admin_site_pages_open(ada: User, ana: Rep, client: Client) -> None:
+    from django.contrib import admin
+    from django.urls import reverse
+
+    client.force_login(ada)
+    for model in admin.site._registry:
+        options = model._meta
+        for page in ("changelist", "add"):
+            code = client.get(reverse(f"admin:{options.app_label}_{options.model_name}_{page}")).status_code
+            assert code in (200, 403), f"{options.label} {page}: {code}"
