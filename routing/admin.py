@@ -82,7 +82,7 @@ class RuleAdmin(admin.ModelAdmin):
     list_display_links = ("name",)
     list_filter = ("action", "is_active")
     search_fields = ("name",)
-    autocomplete_fields = ("rep", "excluded")
+    filter_horizontal = ("excluded",)
 
 
 @admin.register(Policy)

@@ -350,7 +350,10 @@ def _describe(node: Mapping[str, Any], fields: Mapping[str, Field], *, outermost
             return text if outermost or len(node[group]) == 1 else f"({text})"
     name = str(node.get("field"))
     field = fields.get(name, Field(name, name, "text"))
-    verb = OPERATORS[field.type].get(str(node.get("op")), str(node.get("op")))
+    op = str(node.get("op"))
+    if op in MANY_VALUES and len(node.get("value") or ()) == 1:
+        op = {"in": "is", "not_in": "is_not", "includes_any": "includes"}[op]  # "is one of X" is "is X"
+    verb = OPERATORS[field.type].get(op, op)
     return f"{field.label} {verb}{_describe_value(node)}"
 
 

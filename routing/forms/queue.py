@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from crm.models import Activity, CustomField, Opportunity
+from crm.models import Activity, CustomField, Opportunity, Product
 from crm.models.accounts import SizeBand
 from crm.models.words import Term
 from reps.models import Absence, Rep, Team, User
@@ -16,6 +16,15 @@ from routing.queries.queue import ORDERS
 
 def whole_number(label: str) -> forms.IntegerField:
     return forms.IntegerField(label=label, required=False, min_value=0, max_value=10**12)
+
+
+# Fields of a new lead for which known words are offered, and their kind.
+OFFERED_WORDS = {
+    "source": "source",
+    "industry": "industry",
+    "product": "product",
+    "preferred_language": "language",
+}
 
 
 class QueueFilter(forms.Form):
@@ -184,6 +193,8 @@ class LeadForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["currency"].initial = organisation().base_currency
+        for name, kind in OFFERED_WORDS.items():
+            self.fields[name].widget.attrs["list"] = f"words-{kind}"
         for field in CustomField.objects.all():
             self.fields[f"custom_{field.key}"] = custom_form_field(field)
 
@@ -244,7 +255,7 @@ def custom_form_field(field: CustomField) -> forms.Field:
 
 def known_words() -> dict[str, list[str]]:
     """Words offered while typing, by kind."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {"product": list(Product.objects.values_list("name", flat=True))}
     for kind, name in Term.objects.filter(is_known=True).values_list("kind", "name"):
         found.setdefault(kind, []).append(name)
     return found

@@ -93,8 +93,10 @@ def _runners_up(inputs: Inputs, verdict: Verdict) -> list[int]:
 
 
 def _distance(code: Exit) -> int:
-    """0 for those who were in until the end or only not free; 1 for those whom territory or rules left out."""
-    return int(code in (Exit.OUTSIDE_TERRITORY, Exit.RULE, Exit.NOT_THE_OWNER))
+    """0 for those who were in until the end or only not free, 1 for the language, 2 for territory and rules."""
+    if code is Exit.LANGUAGE:
+        return 1
+    return 2 * (code in (Exit.OUTSIDE_TERRITORY, Exit.RULE, Exit.NOT_THE_OWNER, Exit.NOT_THE_COVERING_REP))
 
 
 def _whole(replayed: _Replayed, others: list[Other]) -> Explanation:

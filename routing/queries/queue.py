@@ -1,5 +1,6 @@
 """The Routing Queue as a user sees it: which items, in which order, with the reason in a sentence."""
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -115,6 +116,11 @@ def queue_counts(user: User) -> dict[str, int]:
     for kind in queue_visible_to(user).order_by().values_list("kind", flat=True)[:10_000]:
         counts[kind] += 1
     return counts
+
+
+def oldest_waiting(user: User) -> datetime.datetime | None:
+    """Since when the oldest one waits."""
+    return queue_visible_to(user).order_by("waiting_since").values_list("waiting_since", flat=True).first()
 
 
 def waiting_for(user: User) -> int:

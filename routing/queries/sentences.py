@@ -38,7 +38,11 @@ def territory_sentence(territory: Territory) -> str:
     """ "country is US and region is Texas → Enterprise East"."""
     covering = [str(cover.team or cover.rep) for cover in territory.coverage.all()]
     inside = f", inside {territory.parent.name}" if territory.parent else ""
-    return f"{condition_sentence(territory.condition)}{inside} → {', '.join(covering) or 'covered by nobody'}"
+    if not covering:
+        covering = [
+            "only through the territories inside it" if territory.children.all() else "covered by nobody"
+        ]
+    return f"{condition_sentence(territory.condition)}{inside} → {', '.join(covering)}"
 
 
 def policy_sentence(policy: Policy) -> str:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -23,7 +23,8 @@ def tell(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> Ou
     message = OutboxMessage.objects.create(
         topic=topic, payload=dict(payload), created_at=at, next_attempt_at=at
     )
-    transaction.on_commit(wake)
+    if not any(entry[1] is wake for entry in connection.run_on_commit):  # once is enough for a transaction
+        transaction.on_commit(wake)
     return message
 
 

@@ -23,7 +23,7 @@ def rules(request: SignedIn) -> HttpResponse:
     """The four steps of the ladder, in the specification's order."""
     named = Account.objects.filter(owner__isnull=False)
     territories = Territory.objects.select_related("parent").prefetch_related(
-        "coverage__team", "coverage__rep"
+        "coverage__team", "coverage__rep", "children"
     )
     context: dict[str, Any] = {
         "version": live_version(),

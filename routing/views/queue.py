@@ -23,6 +23,7 @@ from routing.queries.explanations import explain
 from routing.queries.queue import (
     ORDERS,
     QueueSearch,
+    oldest_waiting,
     queue_counts,
     queue_matching,
     queue_rows,
@@ -54,8 +55,9 @@ def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
         "filters": filters,
         "page": page,
         "rows": queue_rows(page.rows),
-        "words": page.words("waits", "wait"),
+        "words": page.words("waiting", "waiting"),
         "counts": queue_counts(request.user),
+        "oldest": oldest_waiting(request.user),
         "is_filtered": search != QueueSearch(),
         "is_opened": pk is not None,
         "now_iso": timezone.now().isoformat(),

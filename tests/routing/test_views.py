@@ -115,7 +115,7 @@ class TestQueue:
         assert as_user(omar).get(f"{reverse('queue')}?{query}").status_code in (200, 404)
 
 
-QUEUE_QUERIES = 22
+QUEUE_QUERIES = 23
 
 
 class TestOpportunity:

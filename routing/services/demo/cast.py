@@ -50,7 +50,18 @@ CERTIFICATIONS = {
     "Analytics Certified": 3,
 }
 
-FIRST_WORDS = ["Northwind"]
+FIRST_WORDS = (
+    "Northwind", "Kestrel", "Bluepeak", "Harbor", "Alder", "Summit", "Granite", "Lumen", "Verity", "Cobalt",
+    "Juniper", "Meridian", "Orchard", "Pinnacle", "Quarry", "Redwood", "Sable", "Tidewater", "Umber", "Vantage",
+    "Willow", "Zephyr", "Ashford", "Beacon", "Cascade", "Dunmore", "Elmwood", "Fairmont", "Greyhaven", "Hollis",
+    "Ironbridge", "Keystone", "Larkspur", "Marlow", "Newhaven", "Oakridge", "Palisade", "Ridgeway", "Sterling",
+    "Thornbury", "Upland", "Westbrook", "Yarrow", "Brightwater", "Clearfield", "Eastgate", "Foxglove",
+    "Glenhaven", "Highmark", "Inverness", "Kingsley", "Longview", "Millstone", "Northgate", "Parkside",
+    "Rosewood", "Silverline", "Stonebridge", "Trident", "Valecrest", "Whitmore", "Amberley", "Brookfield",
+    "Calloway", "Dovetail", "Evergreen", "Fernhill", "Goldcrest", "Hawthorn", "Ivydale", "Jasper", "Kenmore",
+    "Lakeshore", "Maplewood", "Nightingale", "Osprey", "Pembroke", "Quillon", "Ravenna", "Southfield",
+    "Tamarack", "Unity", "Vermilion", "Wexford",
+)  # fmt: skip
 INDUSTRY_WORDS = {
     "Healthcare": ("Health", "Clinics", "Hospital Group", "Care Partners", "Medical"),
     "Financial Services": ("Bank", "Capital", "Insurance", "Credit Union", "Wealth"),
@@ -96,7 +107,7 @@ class Cast:
         """A company of the industry, not drawn before."""
         for attempt in range(1000):
             words = [str(self.rng.choice(FIRST_WORDS)), str(self.rng.choice(INDUSTRY_WORDS[industry]))]
-            if attempt > 5:
+            if attempt > 2:
                 words.insert(1, str(self.rng.choice(FIRST_WORDS)))
             name = " ".join(words)
             if name not in self.taken:
