@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from crm.services.tiers import rank_tiers
 from routing.services import outbox, sweep
 
 
@@ -18,6 +19,11 @@ def drain() -> int:
 def route_waiting() -> int:
     """Routes what intake left behind."""
     return sweep.route_waiting(at=timezone.now())
+
+
+def every_night() -> int:
+    """Tiers that follow the win rate."""
+    return rank_tiers(at=timezone.now())
 
 
 def every_minute() -> None:

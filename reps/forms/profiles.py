@@ -39,7 +39,7 @@ class RepForm(RecordForm):
     time_zone = TimeZoneField()
     groups = (
         ("Person", ("name", "email", "user", "external_id")),
-        ("Place in the organisation", ("team", "role_template", "seniority", "tier")),
+        ("Place in the organisation", ("team", "role_template", "seniority", "tier", "tier_source")),
         (
             "Limits",
             (
@@ -59,7 +59,7 @@ class RepForm(RecordForm):
     class Meta:
         model = Rep
         fields = (
-            "name", "email", "user", "external_id", "team", "role_template", "seniority", "tier", "own_max_open",
+            "name", "email", "user", "external_id", "team", "role_template", "seniority", "tier", "tier_source", "own_max_open",
             "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight", "time_zone",
             "country",
         )  # fmt: skip
@@ -71,10 +71,11 @@ class RepForm(RecordForm):
             "own_max_new_per_day": "Comfortable new per day",
             "own_max_pipeline_value": "Maximum pipeline value",
             "turn_weight": "Share of turns",
+            "tier_source": "Tier is",
         }
         help_texts = {
             "turn_weight": "Weight in the round-robin: 100 is one turn, 50 every other one.",
-            "tier": "Set by hand, it stays until you change it.",
+            "tier_source": "Set by hand it stays; by win rate it is looked at every night, with its evidence.",
         }
 
     def __init__(self, *args: Any, teams: Any, **kwargs: Any) -> None:
@@ -109,7 +110,7 @@ class RepForm(RecordForm):
             except forms.ValidationError as error:
                 self.add_error(f"hours_{day}", error)
         self.instance.working_hours = hours
-        if "tier" in self.changed_data:
+        if "tier" in self.changed_data and "tier_source" not in self.changed_data:
             self.instance.tier_source = Rep.TierSource.HAND
         return cleaned
 

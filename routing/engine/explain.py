@@ -363,10 +363,12 @@ def why_not(
     chosen: str = "",
     gap: float | None = None,
     missing: Sequence[str] = (),
+    penalties: Sequence[str] = (),
     near_up_to_pct: float = 90.0,
     high_match: float = 70.0,
 ) -> WhyNot:
-    """`gap`: the priority by which the chosen rep was ahead; `missing`: what this rep lacks, in words."""
+    """`gap`: the priority by which the chosen rep was ahead; `missing`: what this rep lacks, `penalties`: what
+    lowers the priority and is no odds of winning, both in words."""
     if code is Exit.AWAY:
         back = f"back on {moment.away_until:%d %b %H:%M}" if moment.away_until else "once marked as back"
         return WhyNot("is away", back)
@@ -381,7 +383,9 @@ def why_not(
         )
     if code is Exit.LOWER_PRIORITY:
         ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None else "")
-        return WhyNot(ahead, _join(list(missing)) or "a higher priority")
+        lowered = f", lowered by {_join(penalties)}" if penalties else ""
+        reasons = [*missing, *(_WITHOUT_PENALTY[name] for name in penalties)]
+        return WhyNot(ahead + lowered, _join(reasons) or "a higher priority")
     static = {
         Exit.IN: ("was chosen", "–"),
         Exit.NOT_THE_OWNER: ("does not own the account", "owning the account"),
@@ -395,6 +399,14 @@ def why_not(
     }
     reason, change = static[code]
     return WhyNot(reason, change)
+
+
+_WITHOUT_PENALTY = {
+    "near capacity": "a lower load",
+    "assigned today": "fewer new ones today",
+    "pipeline value": "a smaller pipeline",
+    "absence ahead": "no absence ahead",
+}
 
 
 def _closings(moment: RepMoment, near_up_to_pct: float) -> int:

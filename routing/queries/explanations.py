@@ -20,12 +20,13 @@ from routing.engine.explain import (
 from routing.engine.explain import parts as explain_parts
 from routing.engine.ladder import Exit, Inputs, Verdict, decide
 from routing.engine.roster import NEVER, OPEN_END
-from routing.engine.trace import effects_of, exit_code, rule_index
+from routing.engine.trace import PENALTY_NAMES, effects_of, exit_code, rule_index
 from routing.models import Decision
 from routing.queries.inputs import stored_inputs
 from routing.queries.names import load_names
 
 OTHERS_SHOWN = 5
+WORTH_SAYING = 0.02  # a penalty below this, in log-odds, is not worth a word
 
 
 @dataclass(frozen=True)
@@ -151,11 +152,13 @@ def _why_not(replayed: _Replayed, i: int) -> WhyNot:
     code = exit_code(int(verdict.exits[i]))
     rules = inputs.configuration.rules
     rule = rules[rule_index(int(verdict.exits[i]))] if code is Exit.RULE else None
-    gap, missing = None, []
+    gap, missing, penalties = None, [], []
     if verdict.rep_id is not None and verdict.scores is not None and verdict.penalties is not None:
         chosen = inputs.roster.index[verdict.rep_id]
         priority = verdict.scores.log_odds_ratio - verdict.penalties.sum(axis=1)
         gap = float(priority[chosen] - priority[i])
+        lowered = verdict.penalties[i] - verdict.penalties[chosen]
+        penalties = [name for name, value in zip(PENALTY_NAMES, lowered, strict=True) if value > WORTH_SAYING]
         missing = missing_phrases(
             effects_of(verdict.scores, chosen), effects_of(verdict.scores, i), inputs.facts
         )
@@ -166,6 +169,7 @@ def _why_not(replayed: _Replayed, i: int) -> WhyNot:
         chosen=names.rep(verdict.rep_id) if verdict.rep_id else "nobody",
         gap=gap,
         missing=missing,
+        penalties=penalties,
         near_up_to_pct=inputs.configuration.capacity.bounds.near_up_to,
         high_match=inputs.configuration.capacity.high_match_score,
     )

@@ -47,6 +47,9 @@ def prepare_organisation(*, at: datetime.datetime) -> None:
         name="Every minute",
         defaults={"func": "routing.jobs.every_minute", "schedule_type": Schedule.MINUTES, "minutes": 1},
     )
+    Schedule.objects.get_or_create(
+        name="Every night", defaults={"func": "routing.jobs.every_night", "schedule_type": Schedule.DAILY}
+    )
     if not ConfigurationVersion.objects.exists():
         if not Policy.objects.exists():
             Policy.objects.create(

@@ -106,7 +106,7 @@ def make_rep(
         deal_size_max=high,
         time_zone=place.time_zone,
         country=place.country,
-        tier=Rep.Tier.TOP if world.reps.favourite[i] > 1.2 else Rep.Tier.STANDARD,
+        tier_source=Rep.TierSource.WIN_RATE,
     )
     save_rep(rep=rep, by=admin)
     save_expertise(rep=rep, tags=declared_tags(world, i, cast), by=admin)

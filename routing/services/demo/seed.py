@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from crm.services.imports import import_files
 from django.db import transaction
 
 from crm.models import Account, Opportunity
 from crm.services.activities import log_activity
+from crm.services.imports import import_files
 from crm.services.opportunities import (
     create_opportunity,
     find_or_create_account,
     find_or_create_contact,
     load_dictionary,
 )
+from crm.services.tiers import rank_tiers
 from reps.models import User
 from routing.engine.worlds import (
     DAYS_PER_MONTH,
@@ -48,7 +49,7 @@ class DemoSize:
 
     reps: int = 60
     months: int = 12
-    deals: int = 5600
+    deals: int = 5200
     live: int = 90
     seed: int = 7
     affinity_sd: float = 0.6
@@ -66,7 +67,7 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
             "There are users already. The demo organisation is made in an empty database only."
         )
     settings = WorldSettings(
-        reps=size.reps, deals=size.deals, months=size.months, affinity_sd=size.affinity_sd, max_open=20
+        reps=size.reps, deals=size.deals, months=size.months, affinity_sd=size.affinity_sd, max_open=18
     )
     world, cast = make_world(settings, size.seed), Cast.from_seed(size.seed)
     start = (now - datetime.timedelta(days=size.months * DAYS_PER_MONTH)).replace(
@@ -84,6 +85,7 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     market.make_territories()
     market.make_rules()
     market.make_named_accounts([rep.pk for rep in made.reps if rep.seniority >= 3], 40)
+    rank_tiers(at=now)
     people.make_absences(made, rng, now)
     publish_configuration(by=made.ops, at=now, note="Territories, rules and policies")
     progress("the last hours")
