@@ -20,6 +20,16 @@ window.lists = (() => {
     clearTimeout(list.timer); // holding j runs through the list and loads only where it stops
     list.timer = setTimeout(() => item.isConnected && item.click(), 120);
   };
+  // Of two details on their way the later one counts, whichever answer comes first.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const list = event.target.matches("[data-item]") && event.target.closest("[data-list=follow]");
+    if (list) list.loading = event.target;
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const asked = event.detail.requestConfig?.elt;
+    const list = asked?.matches?.("[data-item]") && asked.closest("[data-list=follow]");
+    if (list && list.loading !== asked) event.detail.shouldSwap = false;
+  });
   const neighbour = (row) => {
     const item = row.matches("[data-item]") ? row : row.querySelector("[data-item]");
     const list = item?.closest("[data-list]");
