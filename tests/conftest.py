@@ -25,6 +25,7 @@ def empty_process_caches() -> None:
     inputs._roster.cache_clear()
     inputs._stored_roster.cache_clear()
     inputs.match_model.cache_clear()
+    inputs._recent_high_match.cache_clear()
     configuration_queries.compiled.cache_clear()
 
 

@@ -90,10 +90,15 @@ class Policy:
 
 @dataclass(frozen=True)
 class Capacity:
-    """Bounds of the bands and the penalties (log-odds) that lower priority but are no odds of winning."""
+    """Bounds of the bands and the penalties (log-odds) that lower priority but are no odds of winning.
+
+    A match is high from `high_match_score` on, or, where `high_match_top_share` is given, within that share of the last
+    90 days' best scores (what that is at the moment of a decision is one of its inputs).
+    """
 
     bounds: BandBounds = BandBounds()
     high_match_score: float = 70.0
+    high_match_top_share: float | None = None
     near_capacity_penalty: float = 0.3
     assigned_today_penalty: float = 0.1
     pipeline_penalty: float = 0.1
@@ -276,6 +281,7 @@ def _capacity(row: Mapping[str, Any]) -> Capacity:
     return Capacity(
         bounds=bounds,
         high_match_score=row["high_match_score"],
+        high_match_top_share=row.get("high_match_top_share"),
         near_capacity_penalty=row["near_capacity_penalty"],
         assigned_today_penalty=row["assigned_today_penalty"],
         pipeline_penalty=row["pipeline_penalty"],

@@ -45,7 +45,8 @@ RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
 
 @dataclass(frozen=True)
 class Inputs:
-    """Everything a decision depends on. `seed` drives exploration; `at` is the moment decided for."""
+    """Everything a decision depends on. `seed` drives exploration; `at` is the moment decided for; `recent_high_match`
+    is the score that the configured top share of recent best scores reaches, None where a fixed score is configured."""
 
     facts: OpportunityFacts
     roster: Roster
@@ -54,6 +55,13 @@ class Inputs:
     model: MatchModel
     at: datetime.datetime
     seed: int = 0
+    recent_high_match: float | None = None
+
+    @property
+    def high_match(self) -> float:
+        """The score from which on a match is high."""
+        fixed = self.configuration.capacity.high_match_score
+        return fixed if self.recent_high_match is None else self.recent_high_match
 
 
 @dataclass(frozen=True)
@@ -375,7 +383,7 @@ class _Ladder:
             rep = self.inputs.roster.index[self.ruled_rep]
             self._note("prediction", {"why": "rule_named_the_rep", "rep": self.ruled_rep}, before)
             return self._choose(rep, "rule")
-        high = self.inputs.configuration.capacity.high_match_score
+        high = self.inputs.high_match
         low_match = (self._bands == Band.NEAR) & (self.scores.score < high)
         pool = eligible & ~low_match
         self.exits[eligible & low_match] = Exit.NOT_HIGH_MATCH

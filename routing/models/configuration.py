@@ -139,6 +139,12 @@ class CapacitySettings(models.Model):
     high_match_score = models.FloatField(
         default=70, help_text="Reps near capacity get only matches this good."
     )
+    high_match_top_share = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.01), MaxValueValidator(0.99)],
+        help_text="Instead of a fixed score: the top share of the last 90 days' best scores, such as 0.3.",
+    )
     near_capacity_penalty = models.FloatField(default=0.3, help_text="In log-odds, as all penalties.")
     assigned_today_penalty = models.FloatField(default=0.1, help_text="For each beyond the comfortable day.")
     pipeline_penalty = models.FloatField(default=0.1, help_text="At twice the peers' average pipeline value.")
@@ -160,6 +166,11 @@ class CapacitySettings(models.Model):
             models.CheckConstraint(
                 condition=Q(high_match_score__gte=0, high_match_score__lte=100),
                 name="capacity_high_match_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(high_match_top_share__isnull=True)
+                | Q(high_match_top_share__gt=0, high_match_top_share__lt=1),
+                name="capacity_high_match_share",
             ),
         )
 

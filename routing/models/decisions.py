@@ -46,6 +46,7 @@ class Decision(models.Model):
     opportunity = models.ForeignKey(Opportunity, on_delete=models.PROTECT, related_name="decisions")
     made_at = models.DateTimeField()
     seed = models.BigIntegerField()
+    recent_high_match = models.FloatField(null=True, blank=True)
     configuration = models.ForeignKey(ConfigurationVersion, on_delete=models.PROTECT, related_name="+")
     model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
     roster = models.ForeignKey(RosterSnapshot, on_delete=models.PROTECT, related_name="+")

@@ -42,7 +42,7 @@ class OutboxMessage(models.Model):
 class Notification(models.Model):
     """A line for one user in the page. The outbox message's key makes a repeated delivery harmless."""
 
-    key = models.UUIDField(unique=True)
+    key = models.UUIDField()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
     opportunity = models.ForeignKey(Opportunity, on_delete=models.CASCADE, related_name="+")
     text = models.CharField(max_length=500)
@@ -51,6 +51,7 @@ class Notification(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-id")
+        constraints = (models.UniqueConstraint(fields=["key", "user"], name="notification_once"),)
         indexes = (
             models.Index(fields=["user"], condition=Q(read_at__isnull=True), name="notification_unread"),
         )

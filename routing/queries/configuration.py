@@ -18,6 +18,7 @@ CAPACITY_FIELDS = (
     "near_up_to_pct",
     "at_up_to_pct",
     "high_match_score",
+    "high_match_top_share",
     "near_capacity_penalty",
     "assigned_today_penalty",
     "pipeline_penalty",
@@ -94,7 +95,7 @@ def _policy(policy: Policy) -> dict[str, Any]:
     }
 
 
-def _capacity() -> dict[str, float]:
+def _capacity() -> dict[str, float | None]:
     settings, _ = CapacitySettings.objects.get_or_create(pk=1)
     return {name: getattr(settings, name) for name in CAPACITY_FIELDS}
 

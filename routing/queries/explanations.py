@@ -171,7 +171,7 @@ def _why_not(replayed: _Replayed, i: int) -> WhyNot:
         missing=missing,
         penalties=penalties,
         near_up_to_pct=inputs.configuration.capacity.bounds.near_up_to,
-        high_match=inputs.configuration.capacity.high_match_score,
+        high_match=inputs.high_match,
     )
 
 

@@ -16,6 +16,7 @@ from django.db.models import Q
 
 from crm.models import Opportunity
 from reps.models import Absence, Rep, Team
+from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs
 from routing.engine.model import MatchModel
@@ -25,6 +26,7 @@ from routing.queries.configuration import compiled
 
 WEEK = datetime.timedelta(days=7)
 DAY = datetime.timedelta(days=1)
+RECENT = datetime.timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -238,8 +240,30 @@ def load_inputs(opportunity: Opportunity, at: datetime.datetime) -> tuple[Inputs
         model=match_model(live.model_id),
         at=at,
         seed=seed_of(opportunity.pk, at),
+        recent_high_match=recent_high_match(compiled(live.configuration_id), at),
     )
     return inputs, live
+
+
+def recent_high_match(configuration: Configuration, at: datetime.datetime) -> float | None:
+    """The score that the configured share of the last 90 days' best scores reaches; None where none is configured or
+    nothing was scored. Looked up once an hour in each process, since it hardly moves."""
+    share = configuration.capacity.high_match_top_share
+    return None if share is None else _recent_high_match(share, at.replace(minute=0, second=0, microsecond=0))
+
+
+@lru_cache(maxsize=8)
+def _recent_high_match(share: float, hour: datetime.datetime) -> float | None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT percentile_cont(%s) WITHIN GROUP (ORDER BY score) FROM routing_decision
+            WHERE made_at > %s AND made_at <= %s AND via = 'prediction'
+            """,
+            [1 - share, hour - RECENT, hour],
+        )
+        score: float | None = cursor.fetchone()[0]
+        return score
 
 
 @lru_cache(maxsize=8)
@@ -259,4 +283,5 @@ def stored_inputs(decision: Decision) -> Inputs:
         model=match_model(decision.model_id),
         at=decision.made_at,
         seed=decision.seed,
+        recent_high_match=decision.recent_high_match,
     )

@@ -120,6 +120,8 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     decision = store_decision(situation, assignment)
     if assignment is not None and rep is not None:
         tell_assigned(decision, opportunity, rep, moment)
+        if rep.load + 1 > rep.max_open:
+            tell_over_capacity(opportunity, rep, moment)
     else:
         _enqueue(opportunity, decision, waiting_since, moment)
     return decision
@@ -154,7 +156,7 @@ def _check_claim(situation: Situation, rep: Rep, at: datetime.datetime) -> owner
     if state >= Band.AT:
         raise LimitGone(f"{rep.name} is {state.label}")
     asks_high_match = verdict.via == Decision.Via.PREDICTION
-    if state is Band.NEAR and asks_high_match and (verdict.score or 0) < capacity.high_match_score:
+    if state is Band.NEAR and asks_high_match and (verdict.score or 0) < situation.inputs.high_match:
         raise LimitGone(f"{rep.name} is near capacity by now")
     if limits.week + rep.pending >= rep.max_new_per_week:
         raise LimitGone(f"{rep.name} has reached the weekly cap")
@@ -194,6 +196,7 @@ def store_decision(situation: Situation, assignment: Assignment | None) -> Decis
         opportunity_id=inputs.facts.id,
         made_at=inputs.at,
         seed=inputs.seed,
+        recent_high_match=inputs.recent_high_match,
         configuration_id=live.configuration_id,
         model_id=live.model_id,
         roster_id=roster.digest,
@@ -250,6 +253,16 @@ def tell_assigned(decision: Decision, opportunity: Opportunity, rep: Rep, at: da
         "opportunity.assigned",
         {"opportunity_id": opportunity.pk, "rep_id": rep.pk, "text": f"{opportunity.name} is yours: {why}."},
         at=at,
+    )
+
+
+def tell_over_capacity(opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> None:
+    """A named account took its owner past the maximum, as it may: the team's managers should know."""
+    text = (
+        f"{rep.name} now has {rep.load + 1} of {rep.max_open}: {opportunity.name} belongs to a named account."
+    )
+    outbox.tell(
+        "rep.over_capacity", {"opportunity_id": opportunity.pk, "team_id": rep.team_id, "text": text}, at=at
     )
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from crm.models import Opportunity
 from reps.models import User
 from routing.models import Notification, OutboxMessage
 
@@ -75,19 +75,25 @@ def _deliver_next(at: datetime.datetime) -> bool | None:
 
 def _notify_rep(message: OutboxMessage) -> None:
     """A line in the page of the rep who got it. The message's key makes a repeat harmless."""
-    payload = message.payload
-    user = User.objects.filter(rep__pk=payload["rep_id"], is_active=True).first()
-    if user is None:
-        return
-    Notification.objects.get_or_create(
-        key=message.key,
-        defaults={
-            "user": user,
-            "opportunity": Opportunity.objects.get(pk=payload["opportunity_id"]),
-            "text": payload["text"][:500],
-            "created_at": message.created_at,
-        },
-    )
+    _notify(message, User.objects.filter(rep__pk=message.payload["rep_id"], is_active=True))
+
+
+def _notify_managers(message: OutboxMessage) -> None:
+    """A line for each manager of the team."""
+    _notify(message, User.objects.filter(managed_teams=message.payload["team_id"], is_active=True))
+
+
+def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
+    for user in users:
+        Notification.objects.get_or_create(
+            key=message.key,
+            user=user,
+            defaults={
+                "opportunity_id": message.payload["opportunity_id"],
+                "text": message.payload["text"][:500],
+                "created_at": message.created_at,
+            },
+        )
 
 
 def _drain(message: OutboxMessage) -> None:
@@ -96,5 +102,6 @@ def _drain(message: OutboxMessage) -> None:
 
 CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunity.assigned": _notify_rep,
+    "rep.over_capacity": _notify_managers,
     "capacity.freed": _drain,
 }

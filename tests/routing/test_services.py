@@ -12,6 +12,7 @@ from reps.models import Absence, Rep, Team, User
 from routing.engine.ladder import decide
 from routing.engine.trace import digest
 from routing.models import (
+    CapacitySettings,
     Decision,
     ModelVersion,
     Notification,
@@ -85,6 +86,18 @@ class TestRoute:
         clean()
 
     @pytest.mark.usefixtures("assign_at_once")
+    def test_managers_hear_of_a_named_account_past_the_maximum(
+        self, bo: Rep, ben: User, make_opportunity: Make
+    ) -> None:
+        Rep.objects.filter(pk=bo.pk).update(own_max_open=1)
+        account = Account.objects.create(name="Acme", owner=bo)
+        for number in range(2):
+            route(opportunity_id=make_opportunity(f"Deal {number}", account=account).pk, at=NOW)
+        outbox.deliver_due(at=NOW)
+        told = Notification.objects.get(user=ben)
+        assert told.text == "Bo now has 2 of 1: Deal 1 belongs to a named account."
+
+    @pytest.mark.usefixtures("assign_at_once")
     def test_away_rep_gets_nothing(self, ana: Rep, bo: Rep, make_opportunity: Make) -> None:
         Absence.objects.create(rep=ana, starts_at=NOW - datetime.timedelta(hours=1))
         decision = route(opportunity_id=make_opportunity(industry="Healthcare").pk, at=NOW)
@@ -137,6 +150,23 @@ class TestRoute:
         assert (decision.outcome, pending(opportunity).kind) == ("untouched", "held")
         assert sweep.drain_held(now=NOW) == 0
         clean()
+
+
+class TestHighMatch:
+    def test_may_be_a_share_of_recent_best_scores(
+        self, ana: Rep, bo: Rep, make_opportunity: Make, publish: Callable[[], int]
+    ) -> None:
+        Rep.objects.update(own_max_open=100, own_max_new_per_week=100)
+        for number in range(8):
+            route(opportunity_id=make_opportunity(f"Lead {number}", industry="Healthcare").pk, at=NOW)
+        scores = sorted(score or 0.0 for score in Decision.objects.values_list("score", flat=True))
+        CapacitySettings.objects.update(high_match_top_share=0.5)
+        publish()
+        later = NOW + datetime.timedelta(hours=2)
+        decision = route(opportunity_id=make_opportunity("Next").pk, at=later)
+        assert decision is not None
+        assert decision.recent_high_match == pytest.approx((scores[3] + scores[4]) / 2)
+        assert digest(decide(stored_inputs(decision))) == decision.result_digest
 
 
 class TestHistory:
