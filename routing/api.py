@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -23,6 +24,7 @@ from crm.services.stages import convert_lead
 from reps.api.records import KEY_PARAMETER, RecordViewSet, find_by_key
 from reps.models import Rep, User
 from reps.permissions import may
+from routing.forms.filters import OpportunityFilterSet
 from routing.models import Decision
 from routing.queries.answers import decision_answer, opportunity_answer
 from routing.queries.names import load_names
@@ -117,6 +119,8 @@ class OpportunityViewSet(RecordViewSet):
 
     serializer_class = OpportunityAnswer
     input_class = OpportunityChange
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = OpportunityFilterSet
     http_method_names = ("get", "post", "patch", "head", "options")
     permission_by_method: ClassVar[Mapping[str, str]] = {
         "GET": "see_records",
@@ -139,7 +143,7 @@ class OpportunityViewSet(RecordViewSet):
         return [opportunity_answer(o, newest.get(o.pk), names) for o in opportunities]
 
     def list(self, request: Request) -> Response:
-        page = self.paginate_queryset(self.get_queryset())
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self._answers(page or []))
 
     @extend_schema(parameters=[KEY_PARAMETER])

@@ -102,3 +102,12 @@ def test_admin_site_pages_open(ada: User, ana: Rep, client: Client) -> None:
         for page in ("changelist", "add"):
             code = client.get(reverse(f"admin:{options.app_label}_{options.model_name}_{page}")).status_code
             assert code in (200, 403), f"{options.label} {page}: {code}"
+
+
+def test_docs_show_the_matrix_as_it_is() -> None:
+    from pathlib import Path
+
+    text = (Path(__file__).resolve().parents[2] / "docs" / "permissions.md").read_text()
+    for permission, roles in MATRIX.items():
+        cells = " | ".join("yes" if role in roles else "" for role in User.Role.values)
+        assert f"| {permission.replace('_', ' ')} | {cells} |" in text

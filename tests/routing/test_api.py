@@ -200,6 +200,16 @@ class TestChanges:
         assert Activity.objects.count() == 1
         assert Opportunity.objects.get(pk=pk).first_touch_at is not None
 
+    def test_list_is_narrowed_by_query_parameters(self, pk: int, omar: User, api: Api) -> None:
+        client = api(omar)
+        client.post(URL, {"name": "Other", "external_id": "x"}, format="json")
+        for query in ("external_id=00Q5-1", "routing=suggested&external_id=00Q5-1"):
+            assert [row["id"] for row in client.get(f"{URL}?{query}").json()["results"]] == [pk]
+        assert client.get(f"{URL}?stage=won").json()["results"] == []
+        assert client.get(f"{URL}?updated_since=2020-01-01T00:00:00Z").json()["results"] != []
+        wrong = client.get(f"{URL}?stage=nonsense&owner=x")
+        assert (wrong.status_code, sorted(wrong.json()["fields"])) == (400, ["owner", "stage"])
+
     def test_decisions_are_listed(self, pk: int, omar: User, api: Api) -> None:
         found = api(omar).get(f"{URL}{pk}/decisions/").json()
         assert [decision["outcome"] for decision in found] == ["suggest"]
