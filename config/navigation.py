@@ -80,7 +80,7 @@ REP_TABS = (
 )
 TABS = (
     Item("Queue", "queue", "see_queue"),
-    Item("Opportunities", "opportunities", "see_records"),
+    Item("Pipeline", "opportunities", "see_records"),
     Item("Reps", "reps", "see_people"),
     Item("Rules", "rules", "see_configuration"),
     Item("Analytics", "analytics_routing", "see_analytics"),

@@ -59,8 +59,8 @@ class RepForm(RecordForm):
     class Meta:
         model = Rep
         fields = (
-            "name", "email", "user", "external_id", "team", "role_template", "seniority", "tier", "tier_source", "own_max_open",
-            "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight", "time_zone",
+            "name", "email", "user", "external_id", "team", "role_template", "seniority", "tier", "tier_source",
+            "own_max_open", "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight", "time_zone",
             "country",
         )  # fmt: skip
         labels = {

@@ -173,6 +173,7 @@ def rep_form(rep: Rep, **changes: object) -> dict[str, object]:
         "role_template": rep.role_template_id,
         "seniority": rep.seniority,
         "tier": rep.tier,
+        "tier_source": rep.tier_source,
         "turn_weight": rep.turn_weight,
         "time_zone": "UTC",
         "user": rep.user_id or "",
