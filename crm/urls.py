@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from crm.views import records, settings
+from crm.views import imports, records, settings
 
 urlpatterns: list[URLPattern] = [
     path("opportunities/", records.opportunity_list, name="opportunities"),
@@ -43,4 +43,18 @@ urlpatterns: list[URLPattern] = [
     path("vocabulary/words/<int:pk>/map/", settings.term_map, name="term_map"),
     path("vocabulary/spellings/new/", settings.alias_new, name="alias_new"),
     path("vocabulary/spellings/<int:pk>/delete/", settings.alias_delete, name="alias_delete"),
+    path("imports/", imports.import_list, name="imports"),
+    path("imports/new/", imports.import_new, name="import_new"),
+    path("imports/<int:pk>/", imports.import_page, name="import"),
+    path("imports/<int:pk>/columns/", imports.import_columns, name="import_columns"),
+    path("imports/<int:pk>/words/", imports.import_words, name="import_words"),
+    path("imports/<int:pk>/result/", imports.import_result, name="import_result"),
+    path("imports/<int:pk>/write/", imports.import_write, name="import_write"),
+    path("imports/<int:pk>/progress/", imports.import_progress, name="import_progress"),
+    path("imports/<int:pk>/done/", imports.import_done, name="import_done"),
+    path("imports/<int:pk>/cancel/", imports.import_cancel, name="import_cancel"),
+    path("imports/<int:pk>/discard/", imports.import_abandon, name="import_discard"),
+    path(
+        "imports/<int:pk>/files/<int:file_pk>/bad-rows.csv", imports.import_bad_rows, name="import_bad_rows"
+    ),
 ]

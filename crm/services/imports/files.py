@@ -119,16 +119,6 @@ def save_mapping(*, file: ImportFile, name: str) -> ImportMapping:
     return mapping
 
 
-def read_file(file: ImportFile, *, limit: int | None = None) -> reading.Table:
-    """The rows of a stored file. Raises reading.Unreadable."""
-    return reading.read_table(
-        bytes(file.content),
-        encoding=file.options.get("encoding", ""),
-        delimiter=file.options.get("delimiter", ""),
-        limit=limit,
-    )
-
-
 def options_of(file: ImportFile) -> Options:
     zone = zoneinfo.ZoneInfo(organisation().time_zone)
     return Options(zone, file.options.get("date_order", ""), file.options.get("decimal", ""))

@@ -141,11 +141,10 @@ class World:
         word = self.word("product", text)[0]
         found = found or self.products.find(word)
         if found is None:
-            return self.products.add(Product(name=word)), False
-        unconfirmed = (
-            self.words.vocabulary.terms.get(("product", found.name.casefold()), ("", True))[1] is False
-        )
-        return found, not unconfirmed and not (found.pk is None and not getattr(found, "from_file", False))
+            found = self.products.add(Product(name=word))
+        is_listed = found.pk is not None or hasattr(found, "from_file")
+        _, known = self.words.vocabulary.terms.get(("product", found.name.casefold()), ("", is_listed))
+        return found, known
 
 
 def load_world(run: ImportRun, at: datetime.datetime, named: Mapping[str, Iterable[str]]) -> World:

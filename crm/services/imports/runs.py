@@ -1,6 +1,7 @@
 """An import from the stored files to the written records: read, check whole, write in one transaction."""
 
 import datetime
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,11 +10,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from crm.engine.imports import fields, reading
-from crm.engine.imports.columns import Values, read_columns
+from crm.engine.imports.columns import CHOSEN, Values, read_columns
 from crm.models import CustomField, ImportFile, ImportRun
+from crm.queries.imports import column_of, read_file
 from crm.services.imports import records
 from crm.services.imports.activities import ActivityPlan, plan_activities, write_activities
-from crm.services.imports.files import ImportRefused, custom_columns, open_run, options_of, read_file
+from crm.services.imports.files import ImportRefused, custom_columns, open_run, options_of
 from crm.services.imports.opportunities import OpportunityPlan, lock_stored, plan_opportunities
 from crm.services.imports.plans import Tally, World, load_world, with_confirmed
 from crm.services.imports.proposals import propose_words
@@ -120,7 +122,11 @@ def import_files(
     run = open_run(files=files, by=by, options=options)
     if accept_aliases:
         accept_proposals(run)
-    write_run(run=run, accept_good=accept_good, at=at)
+    try:
+        write_run(run=run, accept_good=accept_good, at=at)
+    except ImportRefused:
+        check_run(run=run, at=at)  # so that the findings can be looked at
+        raise
     return run
 
 
@@ -322,6 +328,7 @@ def _report(plans: Plans) -> dict[str, Any]:
         },
         "unknown": [[kind, word, rows] for (kind, word), rows in sorted(world.unknown.items())],
         "aliases": [asdict(one) for one in propose_words(world)],
+        "unmapped": _unmapped_choices(plans.reads),
         "kept": [
             [plan_row, name, why] for plan in plans.opportunities for plan_row, name, why in plan.kept[:200]
         ],
@@ -341,8 +348,20 @@ def _file_report(read: Read) -> dict[str, Any]:
         "id": read.file.pk,
         "refusal": read.refusal,
         "questions": [asdict(one) for one in read.values.questions] if read.values is not None else [],
-        "first_bad": [[one.row, one.field, one.value, one.reason] for one in problems],
+        "first_bad": [[one.row, column_of(read.file, one.field), one.value, one.reason] for one in problems],
     }
+
+
+def _unmapped_choices(reads: Sequence[Read]) -> list[list[Any]]:
+    """Stages, urgencies and sizes that mean nothing here yet, with their rows; somebody says what they mean."""
+    found: Counter[tuple[str, str]] = Counter()
+    for read in reads:
+        catalogue = fields.FIELDS.get(read.tally.target, {})
+        for problem in read.values.problems if read.values is not None else ():
+            wanted = catalogue.get(problem.field)
+            if wanted and wanted.type in CHOSEN:
+                found[CHOSEN[wanted.type], problem.value] += 1
+    return [[kind, text, rows] for (kind, text), rows in found.most_common(100)]
 
 
 def _by_target(reads: Sequence[Read]) -> dict[str, dict[str, int]]:
