@@ -60,8 +60,8 @@ class RepForm(RecordForm):
         model = Rep
         fields = (
             "name", "email", "user", "external_id", "team", "role_template", "seniority", "tier", "tier_source",
-            "own_max_open", "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight", "time_zone",
-            "country",
+            "own_max_open", "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight",
+            "time_zone", "country",
         )  # fmt: skip
         labels = {
             "user": "Signs in as",

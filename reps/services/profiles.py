@@ -115,7 +115,8 @@ def delete_role_template(*, template: RoleTemplate, by: User) -> None:
     """Remove a template that nobody has. Raises ValidationError."""
     count = template.reps.count()
     if count:
-        raise ValidationError(f"{count} reps have this role template. Give them another one first.")
+        who = "A rep has" if count == 1 else f"{count} reps have"
+        raise ValidationError(f"{who} this role template. Give another one first.")
     template.delete()
 
 

@@ -298,7 +298,7 @@ def test_technical_depth_follows_the_mapping(ana: Rep, ben: User, as_user: SignI
 
 def test_role_template_in_use_is_not_deleted(ana: Rep, omar: User, as_user: SignIn) -> None:
     answer = as_user(omar).post(reverse("role_template_delete", args=[ana.role_template_id]), follow=True)
-    assert "1 reps have this role template" in answer.content.decode()
+    assert "A rep has this role template" in answer.content.decode()
     assert RoleTemplate.objects.filter(pk=ana.role_template_id).exists()
 
 
