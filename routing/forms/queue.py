@@ -11,7 +11,7 @@ from crm.models.words import Term
 from reps.models import Absence, Rep, Team, User
 from reps.queries import organisation, reps_visible_to
 from routing.models import OverrideReason, QueueItem
-from routing.queries.queue import ORDERS
+from routing.queries.queue import ORDERS, QueueSearch
 
 
 def whole_number(label: str) -> forms.IntegerField:
@@ -44,6 +44,19 @@ class QueueFilter(forms.Form):
     def __init__(self, *args: Any, teams: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["team"].queryset = teams  # type: ignore[attr-defined]
+
+    def search(self) -> tuple[QueueSearch, str]:
+        """What is asked for, and the order."""
+        self.is_valid()
+        chosen = self.cleaned_data
+        search = QueueSearch(
+            words=chosen.get("q", ""),
+            kind=chosen.get("kind", ""),
+            team=chosen.get("team"),
+            min_score=chosen.get("min_score"),
+            min_value=chosen.get("min_value"),
+        )
+        return search, chosen.get("order", "")
 
 
 class ReasonForm(forms.Form):

@@ -96,8 +96,13 @@ def _policy(policy: Policy) -> dict[str, Any]:
 
 
 def _capacity() -> dict[str, float | None]:
-    settings, _ = CapacitySettings.objects.get_or_create(pk=1)
+    settings = capacity_settings()
     return {name: getattr(settings, name) for name in CAPACITY_FIELDS}
+
+
+def capacity_settings() -> CapacitySettings:
+    """The one row, made with its defaults when it is first asked for."""
+    return CapacitySettings.objects.get_or_create(pk=1)[0]
 
 
 def _managers() -> dict[str, list[int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from crm.models import Opportunity
 from reps.models import Team, User
 from reps.queries.people import SEES_EVERYBODY
 from routing.engine.explain import Names, headline, ladder_lines
@@ -118,6 +119,11 @@ def queue_counts(user: User) -> dict[str, int]:
     return counts
 
 
+def count_undecided() -> int:
+    """Opportunities that were accepted a moment ago and have no decision yet."""
+    return Opportunity.objects.filter(routing=Opportunity.Routing.WAITING).count()
+
+
 def oldest_waiting(user: User) -> datetime.datetime | None:
     """Since when the oldest one waits."""
     return queue_visible_to(user).order_by("waiting_since").values_list("waiting_since", flat=True).first()
@@ -126,6 +132,11 @@ def oldest_waiting(user: User) -> datetime.datetime | None:
 def waiting_for(user: User) -> int:
     """The number beside the queue in the navigation."""
     return queue_visible_to(user).order_by().values("pk")[:1000].count()
+
+
+def pending_item(opportunity_id: int) -> QueueItem | None:
+    """What waits for a person on this opportunity."""
+    return QueueItem.objects.filter(opportunity=opportunity_id, state=QueueItem.State.PENDING).first()
 
 
 def newest_decision(opportunity_id: int) -> Decision | None:

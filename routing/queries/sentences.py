@@ -3,7 +3,7 @@
 from typing import Any
 
 from crm.engine.conditions import Field, describe
-from crm.models import CustomField
+from crm.models import Account, CustomField
 from routing.engine.configuration import condition_fields
 from routing.models import Policy, Rule
 from territories.models import Territory
@@ -52,3 +52,24 @@ def policy_sentence(policy: Policy) -> str:
     chain = [dict(Policy.Fallback.choices)[kind].lower() for kind in policy.fallback] or ["hold in queue"]
     score, otherwise = f"{policy.threshold:.0f}", ", then ".join(chain)
     return f"{condition_sentence(policy.condition)}: {how} {when} from a score of {score}, else {otherwise}"
+
+
+def named_account_counts() -> tuple[int, int]:
+    """Accounts with an owner, and how many of the owners have left."""
+    named = Account.objects.filter(owner__isnull=False)
+    return named.count(), named.filter(owner__left_at__isnull=False).count()
+
+
+def territories_in_sentences() -> list[tuple[Territory, str]]:
+    found = Territory.objects.select_related("parent")
+    records = found.prefetch_related("coverage__team", "coverage__rep", "children")
+    return [(territory, territory_sentence(territory)) for territory in records]
+
+
+def rules_in_sentences() -> list[tuple[Rule, str]]:
+    found = Rule.objects.select_related("rep", "team").prefetch_related("excluded")
+    return [(rule, rule_sentence(rule)) for rule in found]
+
+
+def policies_in_sentences() -> list[tuple[Policy, str]]:
+    return [(policy, policy_sentence(policy)) for policy in Policy.objects.all()]

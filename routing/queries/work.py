@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 
 from crm.models import Assignment, Opportunity
-from reps.models import Absence, Rep
+from reps.models import Absence, Rep, User
 from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
-from routing.models import Decision
+from routing.models import Decision, Notification
 from routing.queries.configuration import compiled
 from routing.queries.names import load_names
 
@@ -27,6 +27,16 @@ class WorkItem:
     @property
     def is_touched(self) -> bool:
         return self.opportunity.first_touch_at is not None
+
+
+def rep_of(user: User) -> Rep | None:
+    """The rep that a user is, with team and limits at hand."""
+    return Rep.objects.select_related("team", "role_template").filter(user=user).first()
+
+
+def unread_notifications(user: User) -> list[Notification]:
+    """The newest that the user has not marked as read."""
+    return list(Notification.objects.filter(user=user, read_at__isnull=True)[:20])
 
 
 def open_work(rep: Rep) -> QuerySet[Opportunity]:

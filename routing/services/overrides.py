@@ -7,10 +7,9 @@ from django.db import transaction
 
 from crm.models import Assignment, Opportunity
 from crm.services import ownership
-from reps.models import User
+from reps.models import Rep, User
 from routing.models import Decision, Override, OverrideReason, QueueItem
-from routing.services import outbox
-from routing.services.queue import free_capacity, withdraw_pending
+from routing.services.queue import free_capacity, tell_given, withdraw_pending
 
 
 @transaction.atomic
@@ -27,45 +26,54 @@ def reassign(
 
     Those which the rep owns already are passed over.
     """
-    moved = 0
     opportunities = [ownership.lock_opportunity(pk) for pk in sorted(set(opportunity_ids))]
-    suggested = QueueItem.objects.filter(opportunity__in=opportunities, state=QueueItem.State.PENDING)
-    concerned = [rep_id, *(o.owner_id for o in opportunities), *suggested.values_list("rep_id", flat=True)]
-    reps = ownership.lock_reps(
-        concerned
-    )  # all at once, in order: two bulk moves must not wait for each other
+    reps = _lock_concerned(opportunities, rep_id)
     if rep_id not in reps:
         raise ownership.OwnershipError("That rep is not here any more.")
-    for opportunity in opportunities:
-        if opportunity.owner_id == rep_id:
-            continue
-        before = opportunity.owner_id
-        withdraw_pending(opportunity=opportunity, by=by, at=at, note="Reassigned by hand")
-        ownership.assign(
-            opportunity=opportunity,
-            rep=reps[rep_id],
-            source=Assignment.Source.PERSON,
-            at=at,
-            by=by,
-            reason=reason.label if reason else "Reassigned by hand",
-        )
-        Override.objects.create(
-            opportunity=opportunity,
-            decision=Decision.objects.filter(opportunity=opportunity).order_by("-id").first(),
-            from_rep_id=before,
-            to_rep_id=rep_id,
-            reason=reason,
-            note=note[:300],
-            made_by=by,
-            made_at=at,
-        )
-        text = f"{opportunity.name} is yours: {by.name} gave it to you."
-        payload = {"opportunity_id": opportunity.pk, "rep_id": rep_id, "text": text}
-        outbox.tell("opportunity.assigned", payload, at=at)
-        moved += 1
-    if moved:
+    moving = [opportunity for opportunity in opportunities if opportunity.owner_id != rep_id]
+    for opportunity in moving:
+        _move(opportunity, reps[rep_id], by, at, reason, note)
+    if moving:
         free_capacity(at)
-    return moved
+    return len(moving)
+
+
+def _lock_concerned(opportunities: Sequence[Opportunity], rep_id: int) -> dict[int, Rep]:
+    """The target, the owners and those suggested, locked at once and in order, so that bulk moves cannot deadlock."""
+    suggested = QueueItem.objects.filter(opportunity__in=opportunities, state=QueueItem.State.PENDING)
+    owners = (opportunity.owner_id for opportunity in opportunities)
+    return ownership.lock_reps([rep_id, *owners, *suggested.values_list("rep_id", flat=True)])
+
+
+def _move(
+    opportunity: Opportunity,
+    rep: Rep,
+    by: User,
+    at: datetime.datetime,
+    reason: OverrideReason | None,
+    note: str,
+) -> None:
+    before = opportunity.owner_id
+    withdraw_pending(opportunity=opportunity, by=by, at=at, note="Reassigned by hand")
+    ownership.assign(
+        opportunity=opportunity,
+        rep=rep,
+        source=Assignment.Source.PERSON,
+        at=at,
+        by=by,
+        reason=reason.label if reason else "Reassigned by hand",
+    )
+    Override.objects.create(
+        opportunity=opportunity,
+        decision=Decision.objects.filter(opportunity=opportunity).order_by("-id").first(),
+        from_rep_id=before,
+        to_rep=rep,
+        reason=reason,
+        note=note[:300],
+        made_by=by,
+        made_at=at,
+    )
+    tell_given(opportunity, rep.pk, by, at)
 
 
 @transaction.atomic

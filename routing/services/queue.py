@@ -141,16 +141,16 @@ def _assign(item: QueueItem, rep_id: int, by: User, at: datetime.datetime, reaso
         by=by,
         reason=reason,
     )
-    outbox.tell(
-        "opportunity.assigned",
-        {
-            "opportunity_id": opportunity.pk,
-            "rep_id": rep_id,
-            "text": f"{opportunity.name} is yours: {by.name} gave it to you.",
-        },
-        at=at,
-    )
+    tell_given(opportunity, rep_id, by, at)
     return assignment
+
+
+def tell_given(opportunity: Opportunity, rep_id: int, by: User, at: datetime.datetime) -> None:
+    """Tells the rep that a person gave it to him."""
+    text = f"{opportunity.name} is yours: {by.name} gave it to you."
+    outbox.tell(
+        "opportunity.assigned", {"opportunity_id": opportunity.pk, "rep_id": rep_id, "text": text}, at=at
+    )
 
 
 def _resolve(

@@ -7,36 +7,32 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from crm.models import Account
 from reps.pages import say, show
 from reps.permissions import SignedIn, requires
 from routing.engine.configuration import ConfigurationError
-from routing.models import CapacitySettings, Policy, Rule
-from routing.queries.configuration import live_version, unpublished_changes
-from routing.queries.sentences import policy_sentence, rule_sentence, territory_sentence
+from routing.queries.configuration import capacity_settings, live_version, unpublished_changes
+from routing.queries.sentences import (
+    named_account_counts,
+    policies_in_sentences,
+    rules_in_sentences,
+    territories_in_sentences,
+)
 from routing.services.configuration import publish_configuration
-from territories.models import Territory
 
 
 @requires("see_configuration")
 def rules(request: SignedIn) -> HttpResponse:
     """The four steps of the ladder, in the specification's order."""
-    named = Account.objects.filter(owner__isnull=False)
-    territories = Territory.objects.select_related("parent").prefetch_related(
-        "coverage__team", "coverage__rep", "children"
-    )
+    named, left = named_account_counts()
     context: dict[str, Any] = {
         "version": live_version(),
         "changes": unpublished_changes(),
-        "named_accounts": named.count(),
-        "owners_left": named.filter(owner__left_at__isnull=False).count(),
-        "territories": [(t, territory_sentence(t)) for t in territories],
-        "rules": [
-            (r, rule_sentence(r))
-            for r in Rule.objects.select_related("rep", "team").prefetch_related("excluded")
-        ],
-        "policies": [(p, policy_sentence(p)) for p in Policy.objects.all()],
-        "capacity": CapacitySettings.objects.first(),
+        "named_accounts": named,
+        "owners_left": left,
+        "territories": territories_in_sentences(),
+        "rules": rules_in_sentences(),
+        "policies": policies_in_sentences(),
+        "capacity": capacity_settings(),
     }
     return show(request, "routing/rules.html", context)
 

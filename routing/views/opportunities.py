@@ -25,11 +25,10 @@ from routing.forms.queue import (
     OutcomeForm,
     known_words,
 )
-from routing.models import QueueItem
 from routing.queries.explanations import explain, reps_to_ask_about
 from routing.queries.history import history_of
-from routing.queries.loads import loads_after
-from routing.queries.queue import newest_decision
+from routing.queries.loads import loads_after, with_owners
+from routing.queries.queue import newest_decision, pending_item
 from routing.services import overrides
 from routing.services.intake import take_in
 from routing.services.outcomes import record_outcome
@@ -51,7 +50,7 @@ def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
         "explanation": explain(decision, also=also) if decision else None,
         "asked": also,
         "roster": reps_to_ask_about(decision) if decision else [],
-        "item": QueueItem.objects.filter(opportunity=pk, state=QueueItem.State.PENDING).first(),
+        "item": pending_item(pk),
         "activities": activities_of(opportunity)[:50],
         "history": history_of(opportunity),
         "give_form": GiveForm(user=request.user) if may(request.user, "reassign") else None,
@@ -102,69 +101,62 @@ def opportunity_reassign(request: SignedIn, pk: int) -> HttpResponse:
     form = GiveForm(request.POST, user=request.user)
     if not form.is_valid():
         say(request, "Choose a rep to give it to.", tone="bad")
-        return redirect("opportunity", pk)
-    values = form.cleaned_data
-    try:
-        moved = overrides.reassign(
-            opportunity_ids=[pk],
-            rep_id=values["rep"].pk,
-            by=request.user,
-            at=timezone.now(),
-            reason=values["reason"],
-            note=values["note"],
-        )
-    except OwnershipError as error:
-        say(request, str(error), tone="bad")
-        return redirect("opportunity", pk)
-    text = (
-        f"{opportunity.name} went to {values['rep'].name}."
-        if moved
-        else f"{values['rep'].name} has it already."
-    )
-    say(request, text)
+    else:
+        try:
+            moved = move(request, [pk], form.cleaned_data)
+            rep = form.cleaned_data["rep"].name
+            say(request, f"{opportunity.name} went to {rep}." if moved else f"{rep} has it already.")
+        except OwnershipError as error:
+            say(request, str(error), tone="bad")
     return redirect("opportunity", pk)
+
+
+def move(request: SignedIn, opportunity_ids: list[int], values: dict[str, Any]) -> int:
+    """Gives them to the rep whom a valid GiveForm names; returns how many moved. Raises OwnershipError."""
+    return overrides.reassign(
+        opportunity_ids=opportunity_ids,
+        rep_id=values["rep"].pk,
+        by=request.user,
+        at=timezone.now(),
+        reason=values["reason"],
+        note=values["note"],
+    )
 
 
 @requires("reassign")
 def reassign_many(request: SignedIn) -> HttpResponse:
     """Bulk: GET shows what was selected and the loads that would result, POST does it, all or nothing."""
-    found = opportunities_visible_to(request.user)
     data = request.POST if request.method == "POST" else request.GET
-    form = BulkForm(data, user=request.user, visible=found) if data.getlist("opportunity") else None
-    if form is None:
+    if not data.getlist("opportunity"):
         say(request, "Select at least one opportunity first.", tone="warn")
         return redirect("opportunities")
+    found = opportunities_visible_to(request.user)
+    form = BulkForm(data, user=request.user, visible=found)
     valid = form.is_valid()
     selected = list(form.cleaned_data.get("opportunity", []))
     if request.method == "POST" and valid:
-        values = form.cleaned_data
         try:
-            moved = overrides.reassign(
-                opportunity_ids=[o.pk for o in selected],
-                rep_id=values["rep"].pk,
-                by=request.user,
-                at=timezone.now(),
-                reason=values["reason"],
-                note=values["note"],
-            )
-            say(request, f"{moved} of {len(selected)} went to {values['rep'].name}.")
+            moved = move(request, [o.pk for o in selected], form.cleaned_data)
+            say(request, f"{moved} of {len(selected)} went to {form.cleaned_data['rep'].name}.")
             return redirect("opportunities")
         except OwnershipError as error:
             form.add_error(None, f"Nothing was moved: {error}")
-    shown = with_records(found.filter(pk__in=[o.pk for o in selected]))
+    return show_reassign(request, form, selected)
+
+
+def show_reassign(request: SignedIn, form: BulkForm, selected: list[Opportunity]) -> HttpResponse:
+    """The bulk form with what was selected; before anything was sent it does not complain."""
+    rep = form.cleaned_data.get("rep")
+    if request.method != "POST":
+        found = opportunities_visible_to(request.user)
+        form = BulkForm(initial={"opportunity": selected, "rep": rep}, user=request.user, visible=found)
     context = {
-        "form": form if request.method == "POST" else unbound(form, request),
-        "selected": shown,
-        "loads": loads_after(selected, form.cleaned_data.get("rep")),
+        "form": form,
+        "selected": with_owners(selected),
+        "loads": loads_after(selected, rep),
         "back": reverse("opportunities"),
     }
-    return show(request, "routing/reassign.html", context, regions=["loads-after"], status=200)
-
-
-def unbound(form: BulkForm, request: SignedIn) -> BulkForm:
-    """The form before anything was sent: what was selected, and no complaints."""
-    initial = {"opportunity": form.cleaned_data.get("opportunity", []), "rep": form.cleaned_data.get("rep")}
-    return BulkForm(initial=initial, user=request.user, visible=opportunities_visible_to(request.user))
+    return show(request, "routing/reassign.html", context, regions=["loads-after"])
 
 
 @require_POST

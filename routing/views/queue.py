@@ -10,7 +10,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
-from crm.models import Opportunity
 from crm.services.ownership import OwnershipError
 from reps.pages import say, show, tell
 from reps.permissions import SignedIn, may, requires
@@ -23,6 +22,7 @@ from routing.queries.explanations import explain
 from routing.queries.queue import (
     ORDERS,
     QueueSearch,
+    count_undecided,
     oldest_waiting,
     queue_counts,
     queue_matching,
@@ -40,16 +40,8 @@ REGIONS = ["queue-list", "queue-detail"]
 def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
     """The list, with one item beside it: the one in the address, or the first."""
     filters = QueueFilter(request.GET, teams=teams_visible_to(request.user))
-    filters.is_valid()
-    chosen = dict(filters.cleaned_data)
-    search = QueueSearch(
-        words=chosen.get("q", ""),
-        kind=chosen.get("kind", ""),
-        team=chosen.get("team"),
-        min_score=chosen.get("min_score"),
-        min_value=chosen.get("min_value"),
-    )
-    page = _page(request, search, chosen.get("order", ""))
+    search, order = filters.search()
+    page = _page(request, search, order)
     item = _opened(request, pk, page)
     context = {
         "filters": filters,
@@ -61,7 +53,7 @@ def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
         "is_filtered": search != QueueSearch(),
         "is_opened": pk is not None,
         "now_iso": timezone.now().isoformat(),
-        "waiting_to_route": Opportunity.objects.filter(routing=Opportunity.Routing.WAITING).count(),
+        "waiting_to_route": count_undecided(),
         **_detail(request, item),
     }
     return show(request, "routing/queue.html", context, regions=REGIONS)

@@ -15,18 +15,17 @@ from reps.permissions import SignedIn, requires
 from reps.queries import reps_visible_to
 from reps.services import absence
 from routing.forms.queue import AwayForm
-from routing.models import Notification
 from routing.queries.configuration import compiled, live_version
-from routing.queries.work import current_absence, work_items
+from routing.queries.work import current_absence, rep_of, unread_notifications, work_items
+from routing.services.notifications import mark_read
 from routing.services.queue import free_capacity
 
 
 @requires("see_records")
 def my_work(request: SignedIn) -> HttpResponse:
     """A rep's own list. Those who are no rep are told what this page is for."""
-    rep = Rep.objects.select_related("team", "role_template").filter(user=request.user).first()
-    unread = list(Notification.objects.filter(user=request.user, read_at__isnull=True)[:20])
-    context: dict[str, Any] = {"rep": rep, "unread": unread}
+    rep = rep_of(request.user)
+    context: dict[str, Any] = {"rep": rep, "unread": unread_notifications(request.user)}
     if rep is not None:
         now = timezone.now()
         bounds = compiled(live_version().pk).capacity.bounds
@@ -44,7 +43,7 @@ def my_work(request: SignedIn) -> HttpResponse:
 @requires("see_records")
 def notifications_read(request: SignedIn) -> HttpResponse:
     """Marks the user's notifications as read."""
-    Notification.objects.filter(user=request.user, read_at__isnull=True).update(read_at=timezone.now())
+    mark_read(user=request.user, at=timezone.now())
     return redirect("my_work")
 
 

@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from django.db import DatabaseError, transaction
@@ -150,6 +151,27 @@ class TestRoute:
         assert (decision.outcome, pending(opportunity).kind) == ("untouched", "held")
         assert sweep.drain_held(now=NOW) == 0
         clean()
+
+
+class TestQueries:
+    @pytest.mark.usefixtures("assign_at_once")
+    @pytest.mark.parametrize("count", [2, 60])
+    def test_do_not_grow_with_the_reps(
+        self,
+        count: int,
+        make_rep: Callable[..., Rep],
+        make_opportunity: Make,
+        django_assert_num_queries: Callable[..., AbstractContextManager[object]],
+    ) -> None:
+        for number in range(count):
+            make_rep(f"Rep {number}", skills={"industry": ["Healthcare"]})
+        route(opportunity_id=make_opportunity("first").pk, at=NOW)
+        opportunity = make_opportunity("second")
+        with django_assert_num_queries(ROUTE_QUERIES):
+            route(opportunity_id=opportunity.pk, at=NOW)
+
+
+ROUTE_QUERIES = 26
 
 
 class TestHighMatch:
