@@ -144,10 +144,14 @@ def verdict(run: ImportRun) -> dict[str, Any]:
         "refusals": refusals,
         "files": [{**file, "label": fields.LABELS[file["target"]]} for file in files],
         "is_ready": good > 0 and not refusals,
-        "added": [(number, name) for name, number in run.report.get("added", {}).items() if number],
+        "added": [_counted(number, name) for name, number in run.report.get("added", {}).items() if number],
         "kept_rows": run.report.get("kept", []),
         "notes": [(file["file"], note) for file in files for note in file["notes"]],
     }
+
+
+def _counted(number: int, names: str) -> str:
+    return f"{number:,} {names.removesuffix('s') if number == 1 else names}"
 
 
 def _question(question: Mapping[str, str]) -> str:

@@ -91,8 +91,9 @@ def read_columns(
         texts={},
     )
     read: dict[str, Texts] = {}
-    for column, name in columns.items():
-        if column not in table.frame:
+    for column in table.layout.header:
+        name = columns.get(column, "")
+        if not name:
             continue
         wanted = field_of(target, name, custom)
         read[name] = _read_column(found, table, column, name, wanted, options, vocabulary, custom)

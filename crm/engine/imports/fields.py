@@ -5,6 +5,7 @@ contains has the last word where a name misleads, such as a column `Competitors`
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -74,7 +75,7 @@ FIELDS: dict[str, dict[str, Field]] = {
         Field("value", "Estimated value", "money", 0, "",
               "amount deal_value close_value deal_amount estimated_value opportunity_amount revenue_expected "
               "expected_revenue contract_value deal_size"),
-        Field("currency", "Currency", "word", 3, "currency", "currency_code currency_iso_code deal_currency"),
+        Field("currency", "Currency", "word", 60, "currency", "currency_code currency_iso_code deal_currency"),
         Field("opened_at", "Opened", "moment", 0, "",
               "created created_at created_date create_date open_date date_opened engage_date start_date opened "
               "creation_date date_created createdate"),
@@ -166,6 +167,9 @@ YES_NO = {"yes", "no", "y", "n", "true", "false", "unknown", "0", "1", "none", "
 def plain(name: str) -> str:
     """A column's name for comparison: `Deal Stage`, `dealStage` and `deal_stage` are one."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    name = "".join(
+        letter for letter in unicodedata.normalize("NFKD", name) if not unicodedata.combining(letter)
+    )
     return re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
 
 
@@ -232,14 +236,16 @@ def custom_key(name: str, *, taken: set[str]) -> str:
 
 def propose_target(file_name: str, header: Sequence[str]) -> str:
     """The kind of record that explains the most columns; the file's name decides between equals. A table whose columns
-    name nothing that an import fills (a data dictionary) is left out."""
+    name nothing that an import fills is what its name says, or left out (a data dictionary)."""
     if {"field", "description"} <= {plain(name) for name in header}:
         return IGNORED
-    return max(FIELDS, key=lambda target: _fit(file_name, header, target)) if _fits(header) else IGNORED
+    if any(_known(header, target) for target in FIELDS):
+        return max(FIELDS, key=lambda target: _fit(file_name, header, target))
+    return next((target for target in FILE_WORDS if _is_named(file_name, target)), IGNORED)
 
 
-def _fits(header: Sequence[str]) -> bool:
-    return any(_known(header, target) for target in FIELDS)
+def _is_named(file_name: str, target: str) -> bool:
+    return any(word in file_name.casefold() for word in FILE_WORDS[target])
 
 
 def _known(header: Sequence[str], target: str) -> set[str]:
@@ -252,6 +258,5 @@ def _known(header: Sequence[str], target: str) -> set[str]:
 
 
 def _fit(file_name: str, header: Sequence[str], target: str) -> tuple[float, int]:
-    named = any(word in file_name.casefold() for word in FILE_WORDS[target])
     found = len(_known(header, target))
-    return (found + 1.5 * named if found else 0, -list(FILE_WORDS).index(target))
+    return (found + 1.5 * _is_named(file_name, target) if found else 0, -list(FILE_WORDS).index(target))

@@ -128,7 +128,8 @@ def detect_encoding(content: bytes) -> str:
     telling = b"\n".join(line for line in lines if not line.isascii())[:50_000] or content[:50_000]
     matches = list(from_bytes(telling, cp_isolation=["cp1252", "cp1250", "cp1251", "mac_roman"]))
     likely = [match.encoding for match in matches if match.chaos <= matches[0].chaos]
-    return "cp1252" if "cp1252" in likely or not likely else likely[0]
+    alike = not likely or telling.decode(likely[0], "replace") == telling.decode("cp1252", "replace")
+    return "cp1252" if alike or "cp1252" in likely else likely[0]
 
 
 def decode(content: bytes, encoding: str) -> str:

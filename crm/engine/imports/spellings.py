@@ -1,8 +1,8 @@
 """Which unknown word is probably a known one, misspelt (rapidfuzz). A proposal, never a replacement.
 
-Two words are alike when they differ by little (Indel similarity of 88 of 100 and more, ignoring case, spaces and
-punctuation) and not in what tells names apart: numbers and single letters (`GTX 500` and `GTX 600`, `Product A` and
-`Product B`).
+Two words are alike when they differ by little (Indel similarity of 88 of 100 and more, or one slip, ignoring case,
+spaces and punctuation) and not in what tells names apart: numbers and single letters (`GTX 500` and `GTX 600`,
+`Product A` and `Product B`).
 """
 
 import re
@@ -12,8 +12,11 @@ from functools import cache
 
 import pycountry
 from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
 ALIKE = 88
+MAYBE = 75  # alike all the same if one slip (two letters that changed places) makes the difference
+LONG = 6
 SHORTEST = 4  # shorter words are too easily alike
 MUCH_RARER = 3  # an unknown word may be a slip of another unknown one that is so many times as frequent
 COMMON_INDUSTRIES = (
@@ -56,10 +59,10 @@ def closest(word: str, known: Mapping[str, str]) -> tuple[str, int]:
         return known[key], 100
     if len(key) < SHORTEST:
         return "", 0
-    for match, likeness, _ in process.extract(
-        key, list(known), scorer=fuzz.ratio, score_cutoff=ALIKE, limit=5
-    ):
-        if marks(known[match]) == marks(word) and known[match].casefold() != word.casefold():
+    likely = process.extract(key, list(known), scorer=fuzz.ratio, score_cutoff=MAYBE, limit=5)
+    for match, likeness, _ in likely:
+        alike = likeness >= ALIKE or (len(key) >= LONG and OSA.distance(key, match, score_cutoff=1) <= 1)
+        if alike and marks(known[match]) == marks(word) and known[match].casefold() != word.casefold():
             return known[match], round(likeness)
     return "", 0
 

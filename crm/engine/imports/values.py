@@ -68,7 +68,7 @@ def _bare(text: str) -> str:
     if text.startswith("(") and text.endswith(")"):
         text = "-" + text[1:-1]
     sign = "-" if text.startswith("-") else ""
-    text = text.lstrip("+-") if sign or text.startswith("+") else text
+    text = text[1:] if text[:1] in ("+", "-") else text
     text = _CURRENCY.sub("", text)
     if text.endswith("-"):
         sign, text = "-", text[:-1]
@@ -112,11 +112,11 @@ def number(text: str, manner: Manner) -> Decimal | None:
     """A finite decimal; None where the cell says that there is none. Raises Wrong."""
     if text.casefold() in NO_NUMBER:
         return None
+    if text.casefold().lstrip("+-") in ("inf", "infinity"):
+        raise Wrong("is not a finite number")
     amount = _bare(text)
     grouping = "." if manner.decimal == "," else ","
     if not _AMOUNT.match(amount) or _badly_grouped(amount, grouping, manner.decimal):
-        if amount.casefold().lstrip("+-") in ("inf", "infinity"):
-            raise Wrong("is not a finite number")
         raise Wrong("is not a number")
     try:
         return Decimal(amount.replace(grouping, "").replace(",", "."))
@@ -402,14 +402,7 @@ def infer_type(texts: Iterable[str], *, zone: datetime.tzinfo) -> str:
     distinct = set(found)
     if not distinct:
         return "text"
-    if len(distinct) <= 2 and {text.casefold() for text in distinct} <= (YES | NO) - {
-        "1",
-        "0",
-        "t",
-        "f",
-        "y",
-        "n",
-    }:
+    if {text.casefold() for text in distinct} <= {"yes", "no", "true", "false"}:
         return "boolean"
     manner = Manner(zone, order=date_order(distinct), decimal=decimal_mark(distinct, delimiter=","))
     for kind in ("number", "date"):

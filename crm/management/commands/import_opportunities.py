@@ -20,6 +20,7 @@ from crm.queries.imports import bad_rows
 from crm.services.imports import ImportRefused, check_run, open_run, write_run
 from crm.services.imports.files import apply_mapping
 from crm.services.imports.runs import accept_proposals
+from crm.services.imports.starting import abandon
 from reps.models import User
 
 WIDTH = 30
@@ -84,6 +85,8 @@ class Command(BaseCommand):
             check_run(run=run, progress=progress)
         progress.end()
         self._keep_errors(run, options["errors"])
+        if options["dry_run"]:
+            abandon(run=run, at=timezone.now())
         self._tell(run, run.report, options, written)
 
     def _write(
@@ -173,7 +176,10 @@ def map_columns(run: ImportRun, options: dict[str, Any]) -> None:
 
 
 def _map(file: ImportFile, column: str, field: str, text: str) -> None:
-    known = fields.FIELDS.get(file.target, {})
+    if file.target == fields.IGNORED:  # whoever maps its columns wants it
+        file.target = fields.OPPORTUNITIES
+        file.columns = fields.propose_columns(file.options["header"], file.target, samples={})
+    known = fields.FIELDS[file.target]
     if field and field not in known and not field.startswith(fields.CUSTOM):
         raise CommandError(f"--map {text}: {file.target} have the fields {', '.join(known)}.", returncode=2)
     others = {name: to for name, to in file.columns.items() if name != column and (to != field or not field)}

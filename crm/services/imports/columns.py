@@ -109,6 +109,6 @@ def shown(value: Any) -> str:
         return f"{value:%Y-%m-%d}" if value.time() == datetime.time() else f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Decimal | int | float):
+    if isinstance(value, Decimal):
         return f"{value:,}"
     return "; ".join(value) if isinstance(value, tuple) else str(value)

@@ -181,7 +181,7 @@ class _Planner:
         self.columns["account"] = self._referred("account", accounts)
         self.given_owner = self._each(self.given("owner"), self._rep, "owner")
         self.columns["contact"] = self._contacts()
-        unlinked = int((_has(self.given("account")) & ~_has(self.columns["account"])).sum())
+        unlinked = int((self.values.good & _has(self.given("account")) & ~_has(self.columns["account"])).sum())
         if unlinked:
             self.tally.notes.append(
                 f"{unlinked:,} rows name an account that is not known here; they stay without one."
