@@ -161,7 +161,8 @@ class World:
     lead_shift: float
     lead_scale: float
     embeddings: dict[str, Floats]
-    fit_shift: float = 0.0
+    fit_mean: Floats
+    hidden_mean: Floats
     fit_scale: float = 0.0
     hidden_scale: float = 0.0
 
@@ -201,6 +202,8 @@ def make_world(settings: WorldSettings, seed: int) -> World:
         season_size=np.abs(rng.normal(0, settings.season_sd, CATEGORIES["industry"])),
         lead_shift=0.0,
         lead_scale=1.0,
+        fit_mean=np.zeros(settings.reps),
+        hidden_mean=np.zeros(settings.reps),
         embeddings={name: rng.normal(0, 1, (CATEGORIES[name], settings.hidden_rank)) for name in EMBEDDED},
     )
     return _standardised(draft, rng)
@@ -212,15 +215,18 @@ def _standardised(draft: World, rng: np.random.Generator) -> World:
     sample = draw_leads(draft, REFERENCE_PAIRS, rng)
     raw = _raw_lead_effect(draft, sample)
     rep = rng.integers(0, settings.reps, REFERENCE_PAIRS)
-    fit = _raw_fit(draft, sample)[np.arange(REFERENCE_PAIRS), rep]
-    match = np.einsum("ij,ij->i", sample.hidden, draft.reps.hidden[rep])
+    fits, matches = _raw_fit(draft, sample), sample.hidden @ draft.reps.hidden.T
+    fit_mean, hidden_mean = fits.mean(axis=0), matches.mean(axis=0)
+    pairs = (np.arange(REFERENCE_PAIRS), rep)
+    fit, match = (fits - fit_mean)[pairs], (matches - hidden_mean)[pairs]
     half = settings.affinity_sd / np.sqrt(2)
     return World(
         **{
             **{name: getattr(draft, name) for name in draft.__dataclass_fields__},
             "lead_shift": float(raw.mean()),
             "lead_scale": settings.lead_sd / max(float(raw.std()), 1e-9),
-            "fit_shift": float(fit.mean()),
+            "fit_mean": fit_mean,
+            "hidden_mean": hidden_mean,
             "fit_scale": half / max(float(fit.std()), 1e-9),
             "hidden_scale": half / max(float(match.std()), 1e-9),
         }
@@ -370,9 +376,10 @@ def _raw_fit(world: World, leads: Leads) -> Floats:
 
 
 def affinity(world: World, leads: Leads) -> Floats:
-    """m × n log-odds by which a pairing is better or worse than its parts."""
-    fit = (_raw_fit(world, leads) - world.fit_shift) * world.fit_scale
-    return np.asarray(fit + leads.hidden @ world.reps.hidden.T * world.hidden_scale)
+    """m × n log-odds by which a pairing is better or worse than its parts: a rep's average over all leads is nil."""
+    fit = (_raw_fit(world, leads) - world.fit_mean) * world.fit_scale
+    match = (leads.hidden @ world.reps.hidden.T - world.hidden_mean) * world.hidden_scale
+    return np.asarray(fit + match)
 
 
 def true_log_odds(
