@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Func, IntegerField, QuerySet, Sum
 
 from crm.engine.imports import fields, reading
 from crm.models import CustomField, ImportFile, ImportMapping, ImportRun
@@ -31,7 +31,9 @@ def files_of(run: ImportRun) -> list[ImportFile]:
 
 def size_of(run: ImportRun) -> int:
     """Bytes of all files that are imported."""
-    return sum(len(bytes(file.content)) for file in run.files.exclude(target=fields.IGNORED))
+    length = Func("content", function="octet_length", output_field=IntegerField())
+    size: int | None = run.files.exclude(target=fields.IGNORED).aggregate(size=Sum(length))["size"]
+    return size or 0
 
 
 def mappings() -> QuerySet[ImportMapping]:

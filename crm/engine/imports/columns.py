@@ -14,6 +14,7 @@ from crm.engine.imports.reading import Problem, Table
 from crm.engine.words import Vocabulary
 
 Texts = np.ndarray[Any, np.dtype[np.object_]]
+SHOWN = 200  # characters of a wrong value
 CHOSEN = {
     "stage": "stage",
     "urgency": "urgency",
@@ -63,12 +64,14 @@ class Values:
 
     def refuse(self, where: np.ndarray[Any, np.dtype[np.bool_]], name: str, reason: str) -> None:
         """Marks rows as bad, with the text of the field as it came."""
-        places = np.flatnonzero(where & self.good) if name == "" else np.flatnonzero(where)
+        for place in np.flatnonzero(where).tolist():
+            self.refuse_row(place, name, reason)
+
+    def refuse_row(self, place: int, name: str, reason: str) -> None:
         texts = self.texts.get(name)
-        for place in places:
-            shown = str(texts[place]) if texts is not None else ""
-            self.problems.append(Problem(int(self.rows[place]), name, shown, reason))
-        self.good[places] = False
+        shown = str(texts[place])[:SHOWN] if texts is not None else ""
+        self.problems.append(Problem(int(self.rows[place]), name, shown, reason))
+        self.good[place] = False
 
 
 def read_columns(
@@ -196,7 +199,7 @@ def _note_wrong(found: Values, name: str, codes: np.ndarray[Any, Any], wrong: Ma
     texts = found.texts[name]
     for place in np.flatnonzero(np.isin(codes, list(wrong))):
         found.problems.append(
-            Problem(int(found.rows[place]), name, str(texts[place])[:200], wrong[int(codes[place])])
+            Problem(int(found.rows[place]), name, str(texts[place])[:SHOWN], wrong[int(codes[place])])
         )
         found.good[place] = False
 

@@ -15,7 +15,7 @@ from charset_normalizer import from_bytes
 
 MAX_BYTES = 100 * 2**20
 MAX_ROWS = 1_000_000
-MAX_COLUMNS = 500
+MAX_COLUMNS = 250
 MAX_CELL = 1_000_000  # characters; one longer than this is a quote that nobody closed
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 OUR_COLUMNS = ("import_row", "import_field", "import_reason")  # what our own file of bad rows adds

@@ -17,6 +17,7 @@ from rapidfuzz.distance import OSA
 ALIKE = 88
 MAYBE = 75  # alike all the same if one slip (two letters that changed places) makes the difference
 LONG = 6
+AT_MOST = 500  # words of a kind that are looked at, the most frequent; more are no vocabulary
 SHORTEST = 4  # shorter words are too easily alike
 MUCH_RARER = 3  # an unknown word may be a slip of another unknown one that is so many times as frequent
 COMMON_INDUSTRIES = (
@@ -43,9 +44,10 @@ class Proposal:
 def propose(kind: str, unknown: Mapping[str, int], known: Collection[str]) -> list[Proposal]:
     """`unknown`: word → number of rows. The most frequent first."""
     by_key = {squeezed(word): word for word in sorted(known)}
+    ranked = sorted(unknown.items(), key=lambda item: (-item[1], item[0]))[:AT_MOST]
     found = []
-    for word, rows in sorted(unknown.items(), key=lambda item: (-item[1], item[0])):
-        frequent = {squeezed(other): other for other, count in unknown.items() if count >= MUCH_RARER * rows}
+    for word, rows in ranked:
+        frequent = {squeezed(other): other for other, count in ranked if count >= MUCH_RARER * rows}
         term, likeness = closest(word, {**frequent, **by_key})
         if term:
             found.append(Proposal(kind, word, as_written(term, word), rows, likeness))

@@ -104,10 +104,8 @@ class Command(BaseCommand):
     def _keep_errors(self, run: ImportRun, name: str | None) -> None:
         """The bad rows of all files; of several files, each after the other with its own header."""
         if name:
-            bad = [file for file in run.files.all() if file.errors]
-            Path(name).write_text(
-                "".join("".join(bad_rows(file)) for file in bad), encoding="utf-8", newline=""
-            )
+            bad = ["".join(bad_rows(file)).removeprefix("\ufeff") for file in run.files.all() if file.errors]
+            Path(name).write_text("".join(bad), encoding="utf-8-sig", newline="")
 
     def _tell(self, run: ImportRun, report: dict[str, Any], options: dict[str, Any], written: bool) -> None:
         bad = sum(counts["bad"] for counts in report["targets"].values())

@@ -5,6 +5,7 @@ lock, a stage that was closed here and an opportunity in the routing queue are k
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -82,11 +83,11 @@ class _Planner:
     def plan(self) -> OpportunityPlan:
         self.find_stored()
         self.take_values()
+        self.stages_and_dates()
         self.refer()
         self.fill_from_account()
         self.make_canonical()
         self.take_products_and_competitors()
-        self.stages_and_dates()
         self.complete()
         self.name_rows()
         self.owners()
@@ -106,11 +107,13 @@ class _Planner:
         for place, text in enumerate(self.external_ids):
             if text is not None and first.setdefault(text, place) != place:
                 again[place] = True
-        self._refuse_each(
-            again,
-            "external_id",
-            lambda place: f"is in row {self.values.rows[first[self.external_ids[place]]]} already",
-        )
+        for place in _places(again):
+            row = self.values.rows[first[self.external_ids[place]]]
+            self.values.refuse_row(place, "external_id", f"is in row {row} already")
+        elsewhere = self.world.opportunity_files
+        for text, place in first.items():
+            if elsewhere.setdefault(text, self.tally.file) != self.tally.file:
+                self.values.refuse_row(place, "external_id", f"is in {elsewhere[text]} already")
         known: dict[str, dict[str, Any]] = {}
         for chunk in chunks(sorted(first), 50_000):
             fields = ("id", "external_id", *STORED, *(f"{name}_id" for name in REFERENCES), "is_locked")
@@ -120,12 +123,6 @@ class _Planner:
             if text in known and self.values.good[place]:
                 self.stored[place] = known[text]
         self.is_stored = np.fromiter((record is not None for record in self.stored), bool, self.count)
-
-    def _refuse_each(self, where: Mask, name: str, reason: Callable[[int], str]) -> None:
-        for place in _places(where):
-            one = np.zeros(self.count, dtype=bool)
-            one[place] = True
-            self.values.refuse(one, name, reason(place))
 
     def take_values(self) -> None:
         """The file's values over those stored; an empty cell leaves what is there."""
@@ -168,20 +165,25 @@ class _Planner:
         asked[~self.values.good] = None
         codes, distinct = pd.factorize(asked)
         found = np.full(len(distinct) + 1, None, dtype=object)
+        reasons: dict[int, str] = {}
         for place, text in enumerate(distinct):
             try:
                 found[place] = look_up(text)
             except Ambiguous as reason:
-                self.values.refuse(codes == place, name, str(reason))
+                reasons[place] = str(reason)
+        for place in _places(np.isin(codes, list(reasons))) if reasons else ():
+            self.values.refuse_row(place, name, reasons[int(codes[place])])
         return found[codes]
 
     def refer(self) -> None:
         world = self.world
+        self.given_owner = self._each(self.given("owner"), self._rep, "owner")
         accounts = self._each(self.given("account"), world.account, "account")
         self.columns["account"] = self._referred("account", accounts)
-        self.given_owner = self._each(self.given("owner"), self._rep, "owner")
         self.columns["contact"] = self._contacts()
-        unlinked = int((self.values.good & _has(self.given("account")) & ~_has(self.columns["account"])).sum())
+        unlinked = int(
+            (self.values.good & _has(self.given("account")) & ~_has(self.columns["account"])).sum()
+        )
         if unlinked:
             self.tally.notes.append(
                 f"{unlinked:,} rows name an account that is not known here; they stay without one."
@@ -234,11 +236,14 @@ class _Planner:
         codes, distinct = pd.factorize(texts)
         counts = np.bincount(codes[self.values.good], minlength=len(distinct))
         words = np.empty(len(distinct), dtype=object)
+        is_unknown = np.zeros(len(distinct), dtype=bool)
         for place in sorted(range(len(distinct)), key=lambda place: -counts[place]):
             words[place], known = self.world.word(kind, distinct[place])
             if not known and remember and counts[place]:
                 self.world.note_unknown(kind, words[place], int(counts[place]))
-                self.flags[kind] |= codes == place
+                is_unknown[place] = True
+        if is_unknown.any():
+            self.flags[kind] |= is_unknown[codes]
         return words[codes]
 
     def _complete_languages(self) -> None:
@@ -253,13 +258,8 @@ class _Planner:
 
     def take_products_and_competitors(self) -> None:
         products = self._each(self.given("product"), self.world.product, "product")
-        for place, found in enumerate(products):
-            if found is not None and not found[1]:
-                self.flags["product"][place] = True
-        for word in pd.unique(
-            np.array([found[0].name for found in products if found and not found[1]], dtype=object)
-        ):
-            rows = sum(1 for found in products if found and found[0].name == word)
+        self.flags["product"] = _compare(products, lambda found: not found[1])
+        for word, rows in Counter(found[0].name for found in products[self.flags["product"]]).items():
             self.world.note_unknown("product", word, rows)
         records = np.empty(self.count, dtype=object)
         records[:] = [found[0] if found else None for found in products]
@@ -271,18 +271,18 @@ class _Planner:
     def _competitors(self) -> Texts:
         given = self.given("competitors")
         codes, distinct = pd.factorize(given)
+        counts = np.bincount(codes[self.values.good & (codes >= 0)], minlength=len(distinct))
         lists = np.empty(len(distinct) + 1, dtype=object)
+        is_unknown = np.zeros(len(distinct) + 1, dtype=bool)
         lists[-1] = []
         for place, texts in enumerate(distinct):
-            lists[place] = []
-            for text in texts:
-                word, known = self.world.word("competitor", text)
-                lists[place].append(word)
-                if not known:
-                    where = (codes == place) & self.values.good
-                    self.world.note_unknown("competitor", word, int(where.sum()))
-                    self.flags["competitor"] |= where
+            words = dict(self.world.word("competitor", text) for text in texts)
+            lists[place] = list(words)
+            for word in [word for word, known in words.items() if not known and counts[place]]:
+                self.world.note_unknown("competitor", word, int(counts[place]))
+                is_unknown[place] = True
         found = lists[codes]
+        self.flags["competitor"] = is_unknown[codes]
         for place in _places(self.is_stored):
             if given[place] is None:
                 found[place] = self.stored[place]["competitors"]

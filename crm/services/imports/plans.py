@@ -5,6 +5,7 @@ Checking and writing make the same plan, so what was shown is what happens.
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -69,7 +70,9 @@ class Records:
             return found
         named = self.by_name.get(folded(text), [])
         if len(named) > 1 and isinstance(named[0], Rep):
-            raise Ambiguous(f"names {len(named)} reps; use the email address or ID instead")
+            named = [rep for rep in named if rep.left_at is None] or named  # one who left does not confuse
+            if len(named) > 1:
+                raise Ambiguous(f"names {len(named)} reps; use the email address or ID instead")
         return named[0] if named else None
 
 
@@ -91,11 +94,12 @@ class World:
     accounts: Records = field(default_factory=Records)
     products: Records = field(default_factory=Records)
     contacts: Records = field(default_factory=Records)
+    opportunity_files: dict[str, str] = field(default_factory=dict)  # external id → the file that has it
     new_teams: list[Team] = field(default_factory=list)
     parents: dict[int, tuple[Account, Account]] = field(
         default_factory=dict
     )  # by the identity of the lower one
-    unknown: dict[tuple[str, str], int] = field(default_factory=dict)  # (kind, word) → rows
+    unknown: Counter[tuple[str, str]] = field(default_factory=Counter)  # (kind, word) → rows
     spellings: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, folded) → as first written
 
     def option(self, name: str) -> Any:
@@ -109,7 +113,7 @@ class World:
         return word, known
 
     def note_unknown(self, kind: str, word: str, rows: int = 1) -> None:
-        self.unknown[kind, word] = self.unknown.get((kind, word), 0) + rows
+        self.unknown[kind, word] += rows
 
     def rep(self, text: str) -> Rep | None:
         """The rep who is meant; a new one where that is allowed. Raises Ambiguous."""

@@ -26,9 +26,7 @@ def rows_of(values: Values) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def refuse(values: Values, place: int, name: str, reason: str) -> None:
-    where = np.zeros(len(values.good), dtype=bool)
-    where[place] = True
-    values.refuse(where, name, reason)
+    values.refuse_row(place, name, reason)
 
 
 class Seen:
@@ -163,7 +161,11 @@ def plan_products(values: Values, world: World, tally: Tally, options: dict[str,
         if repeats(values, place, row, seen, ("external_id", "name")):
             continue
         row["name"] = world.word("product", row["name"])[0]
-        known = match(world.products, row) or _only(world.products.by_name.get(folded(row["name"]), []))
+        same_name = _only(world.products.by_name.get(folded(row["name"]), []))
+        known = match(world.products, row) or same_name
+        if same_name is not None and same_name is not known:
+            refuse(values, place, "name", "is the name of another product")
+            continue
         product = settle(world.products, tally, known, Product, row)
         product.from_file = True
 
@@ -178,11 +180,16 @@ def plan_reps(values: Values, world: World, tally: Tally, options: dict[str, Any
     for place, row in rows_of(values):
         if repeats(values, place, row, seen, ("external_id", "email" if row.get("email") else "name")):
             continue
+        known = match(world.reps, row, by_email=True)
+        same_email = world.reps.by_email.get((row.get("email") or "").casefold())
+        if same_email is not None and same_email is not known:
+            refuse(values, place, "email", f"is the address of {same_email.name}")
+            continue
         manager, team = row.pop("manager", None), row.pop("team", None)
         managers |= {manager} if manager else set()
         if team:
             row["team"] = world.team(team)
-        settle(world.reps, tally, match(world.reps, row, by_email=True), _make_rep(world), row)
+        settle(world.reps, tally, known, _make_rep(world), row)
     if managers:
         named = ", ".join(sorted(managers)[:12])
         tally.notes.append(

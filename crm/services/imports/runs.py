@@ -31,6 +31,7 @@ PLANNERS = {
     fields.REPS: records.plan_reps,
     fields.CONTACTS: records.plan_contacts,
 }
+LISTED = 300  # unknown words that the page asks about, the most frequent
 SHOWN = 50  # bad rows that the page shows; the file of bad rows has all
 NAMES = {"accounts": ("account", "parent"), "contacts": ("contact_name", "contact_email")}
 
@@ -326,7 +327,8 @@ def _report(plans: Plans) -> dict[str, Any]:
             "products": len(world.products.new),
             "custom fields": len(plans.fields),
         },
-        "unknown": [[kind, word, rows] for (kind, word), rows in sorted(world.unknown.items())],
+        "unknown": sorted([kind, word, rows] for (kind, word), rows in world.unknown.most_common(LISTED)),
+        "unknown_count": len(world.unknown),
         "aliases": [asdict(one) for one in propose_words(world)],
         "unmapped": _unmapped_choices(plans.reads),
         "kept": [
