@@ -34,7 +34,6 @@ class TerritoryForm(forms.ModelForm):
 class CoverageInline(admin.TabularInline):
     model = Coverage
     extra = 1
-    autocomplete_fields = ("rep",)
 
 
 @admin.register(Territory)

@@ -2,8 +2,8 @@
 
     shrunken = (won + K · p) / (closed + K)        p: the organisation's win rate, K = 20 closed deals
 
-A rep is a top performer when the shrunken rate is among the organisation's top share and above p. Looks at twelve months
-of won and lost opportunities; reps whose tier is set by hand are ranked with the others and left as they are.
+A rep is a top performer when the shrunken rate is among the organisation's top share and above p. Looks at twelve
+months of won and lost opportunities; reps whose tier is set by hand are ranked with the others and left as they are.
 """
 
 import datetime
