@@ -107,9 +107,10 @@ class FileForm(forms.Form):
         super().__init__(data, prefix=f"file{file.pk}", initial=self._present())
         self._offer("encoding", ENCODINGS, file.options["encoding"])
         self._offer("delimiter", DELIMITERS, file.options["delimiter"])
-        target = self.asked_target
         for place, _ in enumerate(table.layout.header):
-            self.fields[f"column{place}"] = forms.ChoiceField(choices=self._choices(target), required=False)
+            self.fields[f"column{place}"] = forms.ChoiceField(
+                choices=self._choices(file.target), required=False
+            )
             self.fields[f"type{place}"] = forms.ChoiceField(
                 choices=[("", "Type: as its values tell"), *CustomField.Type.choices], required=False
             )
@@ -117,11 +118,6 @@ class FileForm(forms.Form):
     def _offer(self, name: str, choices: list[tuple[str, str]], present: str) -> None:
         known = present in dict(choices)
         self.fields[name].choices = choices if known else [*choices, (present, present)]  # type: ignore[attr-defined]
-
-    @property
-    def asked_target(self) -> str:
-        asked = self.data.get(self.add_prefix("target")) if self.is_bound else None
-        return asked if asked in ImportTarget.values else self.file.target
 
     def _present(self) -> dict[str, Any]:
         options = self.file.options
@@ -201,7 +197,7 @@ class FileForm(forms.Form):
         """The fields that say how the file is written."""
         names = ["encoding", "delimiter", "date_order", "decimal"]
         return [
-            self[name] for name in [*names, *(["kind"] if self.asked_target == fields.OPPORTUNITIES else [])]
+            self[name] for name in [*names, *(["kind"] if self.file.target == fields.OPPORTUNITIES else [])]
         ]
 
 

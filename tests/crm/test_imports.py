@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import connections, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -37,7 +39,16 @@ from crm.services.imports.starting import abandon, cancel, start
 from crm.services.ownership import assign, lock_opportunity
 from crm.services.stages import change_stage
 from reps.models import Job, Rep, Team, User
-from reps.services.jobs import STOPPED_AFTER, JobCancelled, create_job, finish_job, run_job, start_job
+from reps.services.jobs import (
+    STOPPED_AFTER,
+    Finish,
+    JobCancelled,
+    Report,
+    create_job,
+    finish_job,
+    run_job,
+    start_job,
+)
 from routing.queries.invariants import check_invariants
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
@@ -266,7 +277,7 @@ def test_unknown_owners_and_accounts_follow_the_options(omar: User) -> None:
     assert problems("id,owner\n1,Nobody\n", create_reps=False) == [(2, "owner", "is no rep here")]
     run = do("id,account\n1,Acme\n", omar, create_accounts=False)
     assert Opportunity.objects.get().account is None
-    assert "1 rows name an account" in run.report["files"][0]["notes"][0]
+    assert "1 row names an account" in run.report["files"][0]["notes"][0]
     do("id,account,owner\n2,Acme,Kim Lee\n", omar)
     assert Opportunity.objects.get(external_id="2").account.name == "Acme"
     assert Rep.objects.get().team.is_default
@@ -380,7 +391,7 @@ def test_rows_without_an_id_are_added_again_with_a_warning(omar: User) -> None:
 )  # fmt: skip
 def test_bad_rows_are_named(db: None, text: str, wanted: list[tuple[int, str, str]]) -> None:
     assert problems(text) == wanted
-    with pytest.raises(ImportRefused, match="1 rows are bad, and nothing was written"):
+    with pytest.raises(ImportRefused, match="1 row is bad, and nothing was written"):
         do(text)
     assert nothing_written()
 
@@ -682,7 +693,7 @@ def test_bad_rows_are_shown_downloaded_and_left_out(as_user: Callable[[User], Cl
     columns = upload(client, ("deals.csv", "id,amount\n1,5\n2,-5\n"))["Location"]
     result = client.post(columns, columns_form(client, columns) | {"check": "1"})["Location"]
     page = client.get(result).content.decode()
-    assert "1 of 2 rows are bad" in page
+    assert "1 of 2 rows is bad" in page
     assert "is negative" in page
     run = ImportRun.objects.get()
     answer = client.get(f"/imports/{run.pk}/files/{run.files.get().pk}/bad-rows.csv")
@@ -829,3 +840,56 @@ def test_the_command_says_wrong_use(folder: Path, db: None, options: list[str]) 
     assert refusal.value.returncode == 2
     with pytest.raises(CommandError):
         call_command("import_opportunities", str(folder / "missing.csv"))
+
+
+# --- beside the open transaction ----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_progress_is_seen_while_the_import_is_not_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reps.services.jobs.BEAT_SECONDS", 0.02)
+    job = create_job(kind="x", by=None)
+    seen: list[tuple[str, int, int]] = []
+
+    def work(report: Report, finish: Finish) -> None:
+        other = connections.create_connection("default")
+        with transaction.atomic():
+            Product.objects.create(name="Uncommitted")
+            report("Writing", 3, 7)
+            for _ in range(100):
+                with other.cursor() as cursor:
+                    cursor.execute("SELECT stage, done, total FROM reps_job WHERE id = %s", [job.pk])
+                    seen.append(cursor.fetchone())
+                if seen[-1][0]:
+                    break
+                time.sleep(0.02)
+            finish({})
+        other.close()
+
+    run_job(job_id=job.pk, work=work)
+    assert seen[-1] == ("Writing", 3, 7)
+    job.refresh_from_db()
+    assert job.state == "done"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_running_import_that_is_cancelled_stops_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reps.services.jobs.BEAT_SECONDS", 0.02)
+    job = create_job(kind="x", by=None)
+
+    def work(report: Report, finish: Finish) -> None:
+        with transaction.atomic():
+            Product.objects.create(name="Uncommitted")
+            other = connections.create_connection("default")
+            with other.cursor() as cursor:
+                cursor.execute("UPDATE reps_job SET state = 'cancelled' WHERE id = %s", [job.pk])
+            other.close()
+            for _ in range(200):
+                report("Writing", 0, 0)
+                time.sleep(0.02)
+            finish({})
+
+    run_job(job_id=job.pk, work=work)
+    job.refresh_from_db()
+    assert job.state == "cancelled"
+    assert not Product.objects.exists()

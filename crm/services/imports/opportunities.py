@@ -186,7 +186,8 @@ class _Planner:
         )
         if unlinked:
             self.tally.notes.append(
-                f"{unlinked:,} rows name an account that is not known here; they stay without one."
+                f"{unlinked:,} {'row names' if unlinked == 1 else 'rows name'} an account that is not known here, and "
+                "stays without one."
             )
 
     def _rep(self, text: str) -> Any:
@@ -305,7 +306,8 @@ class _Planner:
         count = int((expected & self.values.good).sum())
         if count:
             self.tally.notes.append(
-                f"{count:,} open rows have a close date; it is taken as an expectation and left out."
+                f"{count:,} open {'row has' if count == 1 else 'rows have'} a close date; it is taken as an expectation "
+                "and left out."
             )
         for name in DATES:
             future = _has(self.given(name)) & _compare(columns[name], lambda moment: moment > at + A_DAY)
