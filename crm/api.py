@@ -21,7 +21,7 @@ from crm.models.accounts import SizeBand
 from crm.queries.opportunities import opportunities_visible_to
 from crm.services.activities import log_activity
 from crm.services.records import save_account, save_contact
-from reps.api.records import ExternalId, RecordViewSet, StrictSerializer, find_by_key, with_values
+from reps.api.records import ExternalId, Moment, RecordViewSet, StrictSerializer, find_by_key, with_values
 from reps.models import Rep, User
 
 WRITES: Mapping[str, str] = {
@@ -155,7 +155,7 @@ class ActivityInput(StrictSerializer):
     opportunity = RecordKey(Opportunity.objects.all(), help_text="Our id, or ext: and yours.")
     kind = serializers.ChoiceField(Activity.Kind.choices)
     rep = RecordKey(Rep.objects.all(), help_text="Who did it; the owner where it is left out.")
-    happened_at = serializers.DateTimeField(required=False)
+    happened_at = Moment(required=False)
     note = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     external_id = ExternalId()
 
@@ -228,6 +228,8 @@ class CustomValues(serializers.DictField):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         values: dict[str, Any] = super().to_internal_value(data)
+        if any("\x00" in str(key) for key in values):
+            raise serializers.ValidationError("A key holds a character that cannot be stored.")
         fields = {field.key: field for field in CustomField.objects.filter(key__in=list(values))}
         errors: dict[str, list[str]] = {}
         clean: dict[str, Any] = {}
@@ -295,5 +297,5 @@ class OpportunityFields(StrictSerializer):
     value = serializers.DecimalField(16, 2, min_value=0, required=False, allow_null=True)
     currency = serializers.RegexField(r"^[A-Za-z]{3}$", required=False, allow_blank=True)
     satisfaction = serializers.DecimalField(5, 2, required=False, allow_null=True)
-    opened_at = serializers.DateTimeField(required=False)
+    opened_at = Moment(required=False)
     custom = CustomValues(required=False)

@@ -1,8 +1,10 @@
 """Opportunities in, decisions out: what a website form, a CRM or a list tool talks to."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -21,7 +23,7 @@ from crm.queries.opportunities import opportunities_visible_to
 from crm.services.opportunities import load_dictionary, update_opportunity
 from crm.services.ownership import OwnershipError
 from crm.services.stages import convert_lead
-from reps.api.records import KEY_PARAMETER, RecordViewSet, find_by_key
+from reps.api.records import KEY_PARAMETER, Moment, RecordViewSet, find_by_key
 from reps.models import Rep, User
 from reps.permissions import may
 from routing.forms.filters import OpportunityFilterSet
@@ -33,6 +35,7 @@ from routing.services.intake import KeyReused, take_in
 from routing.services.outcomes import record_outcome
 
 MOST_IN_BULK = 1000
+CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
@@ -63,7 +66,7 @@ class OpportunityChange(OpportunityFields):
 
     name = serializers.CharField(max_length=200, required=False)
     stage = serializers.ChoiceField(Opportunity.Stage.choices, required=False)
-    closed_at = serializers.DateTimeField(required=False)
+    closed_at = Moment(required=False)
     owner = RecordKey(Rep.objects.filter(left_at__isnull=True), help_text="A rep: assigns by hand.")
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True)
 
@@ -72,6 +75,11 @@ class OpportunityChange(OpportunityFields):
         for name in ("external_id", "company", "person", "opened_at"):
             fields.pop(name)
         return fields
+
+    def validate_closed_at(self, value: datetime.datetime) -> datetime.datetime:
+        if value > timezone.now() + CLOCKS_DIFFER:
+            raise serializers.ValidationError("This is in the future.")
+        return value
 
 
 class DecisionOutput(serializers.Serializer[Any]):
@@ -117,6 +125,7 @@ class BulkAnswer(serializers.Serializer[Any]):
 class OpportunityViewSet(RecordViewSet):
     """Leads and deals: `POST` stores, decides, assigns or suggests, and answers with the decision."""
 
+    lookup_value_regex = "(?:ext:(?:(?!/decisions/$).)+|[^/]+)"
     serializer_class = OpportunityAnswer
     input_class = OpportunityChange
     filter_backends = (DjangoFilterBackend,)
@@ -150,7 +159,11 @@ class OpportunityViewSet(RecordViewSet):
     def retrieve(self, request: Request, key: str) -> Response:
         return Response(self._answers([find_by_key(self.get_queryset(), key)])[0])
 
-    @extend_schema(request=OpportunityInput, responses={201: OpportunityAnswer}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        request=OpportunityInput,
+        responses={200: OpportunityAnswer, 201: OpportunityAnswer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def create(self, request: Request) -> Response:
         """Accepts, decides, answers. A repeat (`external_id` or Idempotency-Key) gives the first answer, with 200."""
         values = self._incoming(request.data)
@@ -192,13 +205,16 @@ class OpportunityViewSet(RecordViewSet):
         incoming = OpportunityInput(data=body, context={"request": self.request})
         if not incoming.is_valid():
             return {"row": row, "status": 400, "errors": incoming.errors}
-        accepted = take_in(
-            values=incoming.validated_data,
-            body=body,
-            by=self.user,
-            at=timezone.now(),
-            dictionary=dictionary,
-        )
+        try:
+            accepted = take_in(
+                values=incoming.validated_data,
+                body=body,
+                by=self.user,
+                at=timezone.now(),
+                dictionary=dictionary,
+            )
+        except ValidationError as error:
+            return {"row": row, "status": 400, "errors": error.message_dict}
         return {"row": row, "status": 201 if accepted.is_new else 200, "opportunity": accepted.answer}
 
     @extend_schema(request=OpportunityChange, responses={200: OpportunityAnswer}, parameters=[KEY_PARAMETER])

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 
 from crm.engine.words import Vocabulary, size_band
 from crm.models import Account, Contact, Opportunity, Product, StageChange, Term
@@ -22,6 +23,7 @@ from reps.models import User
 from reps.queries import organisation
 
 WORDS = {name: name for name in ("industry", "source", "country", "language", "currency")}
+MOST_VALUE = 10**12  # in the base currency; sums of many must fit their columns
 LISTED = {"competitor": "competitors", "product": "product"}
 FROM_ACCOUNT = ("industry", "employees", "size_band", "country", "region", "city", "postal_code")
 PLAIN = (
@@ -107,9 +109,11 @@ def fill(opportunity: Opportunity, values: Mapping[str, Any], words: Dictionary)
             )  # after the country, which it may follow from
         setattr(opportunity, name, _word(words, kind, getattr(opportunity, name), unknown))
     if "competitors" in values:
-        opportunity.competitors = [
-            _word(words, "competitor", text, unknown) for text in values["competitors"]
-        ]
+        named: dict[str, str] = {}
+        for text in values["competitors"]:
+            word = _word(words, "competitor", text, unknown)
+            named.setdefault(word.casefold(), word)
+        opportunity.competitors = list(named.values())
     if "product" in values:
         opportunity.product = _product(words, values["product"], unknown)
     _complete(opportunity, words)
@@ -162,6 +166,10 @@ def _complete(opportunity: Opportunity, words: Dictionary) -> None:
     opportunity.value_base = in_base_currency(
         words.rates, opportunity.value, opportunity.currency, opportunity.opened_at.date()
     )
+    if opportunity.value_base is not None and opportunity.value_base > MOST_VALUE:
+        raise ValidationError(
+            {"value": f"More than {MOST_VALUE:,} {words.base_currency} is no value of a deal."}
+        )
 
 
 def _money_flag(opportunity: Opportunity) -> set[str]:
@@ -170,15 +178,23 @@ def _money_flag(opportunity: Opportunity) -> set[str]:
 
 
 def _remember(unknown: list[tuple[str, str]]) -> None:
+    """In one order for all, so that intakes side by side that bring the same words cannot wait for each other."""
     Term.objects.bulk_create(
-        [Term(kind=kind, name=name, is_known=False) for kind, name in unknown], ignore_conflicts=True
+        [Term(kind=kind, name=name, is_known=False) for kind, name in sorted(set(unknown))],
+        ignore_conflicts=True,
     )
 
 
 @transaction.atomic
 def find_or_create_account(*, name: str, values: Mapping[str, Any]) -> Account:
-    """The account of exactly this domain or name (case ignored), else a new one."""
+    """The account of exactly this domain or name (case ignored), else a new one.
+
+    Leads of one new company that come in side by side wait for each other here, or each would add the company.
+    """
     domain = values.get("domain", "")
+    if domain:
+        _one_at_a_time("domain", domain)
+    _one_at_a_time("account", name)
     known = Account.objects.filter(domain__iexact=domain).order_by("pk").first() if domain else None
     if known is None:
         known = Account.objects.filter(name__iexact=name).order_by("pk").first()
@@ -197,6 +213,8 @@ def find_or_create_contact(*, account: Account | None, values: Mapping[str, Any]
     name = (values.get("name") or email).strip()
     if not name:
         return None
+    if email:
+        _one_at_a_time("contact", email)
     known = Contact.objects.filter(email__iexact=email).order_by("pk").first() if email else None
     if known is not None:
         return known
@@ -204,3 +222,9 @@ def find_or_create_contact(*, account: Account | None, values: Mapping[str, Any]
         key: values[key] for key in ("phone", "title", "preferred_language", "external_id") if values.get(key)
     }
     return Contact.objects.create(account=account, name=name, email=email, **rest)
+
+
+def _one_at_a_time(kind: str, name: str) -> None:
+    """Waits until no other transaction is looking for the same name, and holds it until this one ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", [kind, name.lower()])

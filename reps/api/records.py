@@ -4,15 +4,18 @@ A record is addressed by our id (`/accounts/17/`) or by the other system's (`/ac
 latter creates or updates. Unknown fields are refused by name, so that a typing error is not a silent loss.
 """
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, models
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
+from rest_framework.fields import empty, get_error_detail
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -24,7 +27,10 @@ from reps.models import User
 from reps.permissions import may
 
 EXTERNAL = "ext:"
+UNIQUE_VIOLATION = "23505"
 BIGGEST_ID = 2**63 - 1
+EARLIEST = datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
+LATEST = datetime.datetime(2200, 1, 1, tzinfo=datetime.UTC)
 KEY_PARAMETER = OpenApiParameter(
     "key", OpenApiTypes.STR, OpenApiParameter.PATH, description="Our id, or ext: and your id."
 )
@@ -32,6 +38,10 @@ KEY_PARAMETER = OpenApiParameter(
 
 def explain_error(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """Every error as {"error": sentence, "fields": {field: [sentences]}}; an unhandled one stays a 500."""
+    if isinstance(error, ValidationError):  # a service's
+        error = serializers.ValidationError(get_error_detail(error))
+    if isinstance(error, IntegrityError):
+        return _taken(error)
     response = exception_handler(error, dict(context))
     if response is None:
         return None
@@ -43,6 +53,16 @@ def explain_error(error: Exception, context: Mapping[str, Any]) -> Response | No
     else:
         response.data = {"error": f"Check: {', '.join(map(str, body))}.", "fields": body}
     return response
+
+
+def _taken(error: IntegrityError) -> Response | None:
+    """409 where a unique value is another record's; None for any other broken constraint, a mistake of ours."""
+    if getattr(error.__cause__, "sqlstate", "") != UNIQUE_VIOLATION:
+        return None
+    constraint = str(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
+    field = next((name for name in ("external_id", "email", "name") if name in constraint), "record")
+    text = f"Another record has this {field.replace('_', ' ')} already."
+    return Response({"error": text, "fields": {field: [text]}}, status=status.HTTP_409_CONFLICT)
 
 
 class HasPermission(BasePermission):
@@ -71,10 +91,20 @@ class ExternalId(serializers.CharField):
     """The other system's id. Empty means none."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=120, required=False, allow_null=True, **kwargs)
+        super().__init__(max_length=120, required=False, allow_null=True, allow_blank=True, **kwargs)
 
-    def to_internal_value(self, data: Any) -> str | None:  # type: ignore[override]
-        return super().to_internal_value(data) or None
+    def run_validation(self, data: Any = empty) -> str | None:
+        return super().run_validation(data) or None
+
+
+class Moment(serializers.DateTimeField):
+    """A date and time that every time zone and the database can show."""
+
+    def to_internal_value(self, data: Any) -> datetime.datetime:
+        moment = super().to_internal_value(data)
+        if not EARLIEST <= moment <= LATEST:
+            raise serializers.ValidationError("A date between 1900 and 2200 is expected.")
+        return moment
 
 
 Record = TypeVar("Record", bound=models.Model)
@@ -89,7 +119,9 @@ def with_values(record: Record, values: Mapping[str, Any]) -> Record:
 
 def find_by_key(records: QuerySet[Record], key: str) -> Record:
     """The record of our id, or of `ext:` and the other system's id. Raises Http404."""
-    if key.startswith(EXTERNAL):
+    if "\x00" in key:
+        found = None
+    elif key.startswith(EXTERNAL):
         found = records.filter(external_id=key.removeprefix(EXTERNAL)).first()
     elif key.isascii() and key.isdigit() and int(key) <= BIGGEST_ID:
         found = records.filter(pk=int(key)).first()
@@ -108,6 +140,12 @@ class ByNewest(CursorPagination):
     page_size_query_param = "page_size"
     max_page_size = 500
 
+    def get_page_size(self, request: Request) -> int | None:
+        asked = request.query_params.get("page_size")
+        if asked is not None and not (asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= 500):
+            raise serializers.ValidationError({"page_size": ["A number from 1 to 500 is expected."]})
+        return super().get_page_size(request)
+
 
 class RecordViewSet(GenericViewSet[Any]):
     """List, read, create, change and upsert of one kind of record.
@@ -116,7 +154,7 @@ class RecordViewSet(GenericViewSet[Any]):
     `save`; the access check is inside the look-up, so what a user may not see does not exist.
     """
 
-    lookup_value_regex = "[^/]+"
+    lookup_value_regex = "(?:ext:.+|[^/]+)"  # the other system's id may hold slashes
     lookup_field = "key"
     pagination_class = ByNewest
     permission_classes = (HasPermission,)
@@ -139,6 +177,9 @@ class RecordViewSet(GenericViewSet[Any]):
         if getattr(self, "swagger_fake_view", False):
             return self.serializer_class.Meta.model.objects.none()  # type: ignore[union-attr]
         return self.visible_to(self.user)
+
+    def get_object(self) -> Any:
+        return find_by_key(self.get_queryset(), self.kwargs["key"])
 
     def validated(self, data: Any, *, partial: bool = False, record: Any | None = None) -> Mapping[str, Any]:
         incoming = self.input_class(record, data=data, partial=partial, context={"request": self.request})
@@ -163,7 +204,14 @@ class RecordViewSet(GenericViewSet[Any]):
         known = self._known(request.data)
         if known is not None:
             return self.shown(known)
-        return self.shown(self.save(self.validated(request.data), None), status.HTTP_201_CREATED)
+        values = self.validated(request.data)
+        try:
+            return self.shown(self.save(values, None), status.HTTP_201_CREATED)
+        except IntegrityError:
+            known = self._known(request.data)  # the same request, side by side
+            if known is None:
+                raise
+            return self.shown(known)
 
     @extend_schema(parameters=[KEY_PARAMETER])
     def partial_update(self, request: Request, key: str) -> Response:
@@ -176,18 +224,23 @@ class RecordViewSet(GenericViewSet[Any]):
         if not key.startswith(EXTERNAL):
             raise serializers.ValidationError({"key": ["Use ext: and your id to create or update."]})
         external_id = key.removeprefix(EXTERNAL)
-        record = self.get_queryset().filter(external_id=external_id).first()
-        data = (
-            {**request.data, "external_id": external_id}
-            if isinstance(request.data, Mapping)
-            else request.data
-        )
+        if isinstance(request.data, Mapping):
+            data: Any = {**request.data, "external_id": external_id}
+        else:
+            data = request.data
+        try:
+            return self._upsert(data)
+        except IntegrityError:  # created side by side: now it is there to be changed
+            return self._upsert(data)
+
+    def _upsert(self, data: Any) -> Response:
+        record = self._known(data)
         values = self.validated(data, partial=record is not None, record=record)
         code = status.HTTP_201_CREATED if record is None else status.HTTP_200_OK
         return self.shown(self.save(values, record), code)
 
     def _known(self, data: Any) -> Any | None:
         external_id = data.get("external_id") if isinstance(data, Mapping) else None
-        if not isinstance(external_id, str) or not external_id:
+        if not isinstance(external_id, str) or not external_id.strip() or "\x00" in external_id:
             return None
-        return self.get_queryset().filter(external_id=external_id).first()
+        return self.get_queryset().filter(external_id=external_id.strip()).first()

@@ -18,6 +18,7 @@ def whole_number(label: str) -> forms.IntegerField:
     return forms.IntegerField(label=label, required=False, min_value=0, max_value=10**12)
 
 
+LONGEST_COMPETITOR = 120
 # Fields of a new lead for which known words are offered, and their kind.
 OFFERED_WORDS = {
     "source": "source",
@@ -224,6 +225,16 @@ class LeadForm(forms.Form):
                 self.add_error(name, "This holds a character that cannot be stored.")
         return values
 
+    def clean_competitors(self) -> list[str]:
+        names = [
+            name for text in self.cleaned_data["competitors"].split(",") if (name := " ".join(text.split()))
+        ]
+        if any(len(name) > LONGEST_COMPETITOR for name in names):
+            raise forms.ValidationError(
+                f"At most {LONGEST_COMPETITOR} letters for each; commas separate them."
+            )
+        return list(dict.fromkeys(names))
+
     def opportunity_values(self) -> dict[str, Any]:
         """The values as `take_in` takes them."""
         v = self.cleaned_data
@@ -235,7 +246,7 @@ class LeadForm(forms.Form):
             "currency": v["currency"] if v["value"] is not None else "",
             "complexity": v["complexity"],
             "lead_score": v["lead_score"],
-            "competitors": [text.strip() for text in v["competitors"].split(",") if text.strip()],
+            "competitors": v["competitors"],
             "company": {"name": v["company"], "domain": v["domain"], "country": v["country"], "region": v["region"],
                         "industry": v["industry"], "size_band": v["size_band"]},
             "person": {"name": v["contact_name"], "email": v["contact_email"], "phone": v["contact_phone"],

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -30,7 +31,7 @@ from routing.queries.history import history_of
 from routing.queries.loads import loads_after, with_owners
 from routing.queries.queue import newest_decision, pending_item
 from routing.services import overrides
-from routing.services.intake import take_in
+from routing.services.intake import Accepted, take_in
 from routing.services.outcomes import record_outcome
 
 
@@ -67,16 +68,25 @@ def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
 def opportunity_new(request: SignedIn) -> HttpResponse:
     """A lead by hand; it is decided at once, and its page says what was decided."""
     form = LeadForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        accepted = take_in(
-            values=form.opportunity_values(), body=form.cleaned_data, by=request.user, at=timezone.now()
-        )
+    accepted = _taken_in(request, form) if request.method == "POST" and form.is_valid() else None
+    if accepted is not None:
         say(request, f"{accepted.opportunity.name} is in. {outcome_words(accepted.answer)}")
         if opportunities_visible_to(request.user).filter(pk=accepted.opportunity.pk).exists():
             return redirect("opportunity", accepted.opportunity.pk)
         return redirect("opportunities")
     context = {"back": reverse("opportunities"), "save": "Add and route", "offered": known_words()}
     return show_form(request, "routing/opportunity_form.html", form, context)
+
+
+def _taken_in(request: SignedIn, form: LeadForm) -> Accepted | None:
+    """The new opportunity; None where the service does not accept it, which the form then says."""
+    try:
+        return take_in(
+            values=form.opportunity_values(), body=form.cleaned_data, by=request.user, at=timezone.now()
+        )
+    except ValidationError as error:
+        form.add_error(None, error)
+        return None
 
 
 def outcome_words(answer: dict[str, Any]) -> str:

@@ -1,0 +1,56 @@
+"""The OpenAPI schema says what really comes in and out: input serializers as request bodies, errors as answers."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+ERROR = {
+    "type": "object",
+    "description": "Every error in this form. `fields` names each field that is wrong, with what is wrong about it.",
+    "properties": {
+        "error": {"type": "string"},
+        "fields": {"type": "object", "additionalProperties": {}},
+    },
+    "required": ["error", "fields"],
+}
+ERRORS = {
+    "400": "Something sent is not accepted; `fields` says what.",
+    "401": "No token, or one that is not valid.",
+    "403": "The token's role does not include this.",
+    "404": "There is no such record that you may see.",
+    "409": "This conflicts with what is there.",
+    "415": "Send JSON.",
+}
+WRITING = {"post", "put", "patch"}
+
+
+class ApiSchema(AutoSchema):
+    """Requests are described by a view set's `input_class`, answers by its `serializer_class`."""
+
+    def get_request_serializer(self) -> Any:
+        return getattr(self.view, "input_class", None) or super().get_request_serializer()
+
+
+def with_errors(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """Adds to every operation the errors that it can answer. A postprocessing hook of drf-spectacular."""
+    result["components"].setdefault("schemas", {})["Error"] = ERROR
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            for code in _possible(path, method):
+                operation["responses"].setdefault(
+                    code,
+                    {
+                        "description": ERRORS[code],
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+                    },
+                )
+    return result
+
+
+def _possible(path: str, method: str) -> list[str]:
+    codes = ["400", "401", "403"]
+    if "{" in path or method == "get":  # a list's cursor can be no page
+        codes.append("404")
+    if method in WRITING:
+        codes += ["409", "415"]
+    return codes
