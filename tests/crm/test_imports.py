@@ -119,7 +119,7 @@ def test_linked_files_are_imported_whatever_the_order(omar: User) -> None:
         "won", "Northwind: GTX Pro", "GTX Pro", "technology", "US", "1000-4999",
     )  # fmt: skip
     assert (won.value, won.value_base, won.currency, won.owner.name) == (
-        1054, Decimal("1054.00"), "USD", "Moses Hill",
+        Decimal(1054), Decimal("1054.00"), "USD", "Moses Hill",
     )  # fmt: skip
     assert won.opened_at == datetime.datetime(2016, 10, 20, tzinfo=datetime.UTC)
     undated = Opportunity.objects.get(external_id="A4")
@@ -312,7 +312,7 @@ def test_rows_are_updated_by_their_id_and_empty_cells_leave_what_is_there(omar: 
         "read": 0, "created": 0, "updated": 1, "unchanged": 1, "bad": 0, "kept": 0,
     }  # fmt: skip
     row = Opportunity.objects.get(external_id="1")
-    assert (row.stage, row.value, row.source, row.closed_at.month) == ("won", 100, "Fair", 2)
+    assert (row.stage, row.value, row.source, row.closed_at.month) == ("won", Decimal(100), "Fair", 2)
     assert StageChange.objects.filter(opportunity=row).count() == 2
     assert Rep.objects.get().load == 0
     assert check_invariants().violations == []
@@ -334,7 +334,7 @@ def test_an_owner_whom_a_person_chose_is_kept_and_told(omar: User, ana: Rep) -> 
     opportunity = lock_opportunity(Opportunity.objects.get().pk)
     assign(opportunity=opportunity, rep=ana, source="person", at=LATER, by=omar)
     run = do("id,stage,owner,value\n1,Open,Bo Diaz,7\n", omar, at=LATER)
-    assert (Opportunity.objects.get().owner, Opportunity.objects.get().value) == (ana, 7)
+    assert (Opportunity.objects.get().owner, Opportunity.objects.get().value) == (ana, Decimal(7))
     assert run.report["kept"] == [[2, "owner", "owned here by Ana"]]
     assert check_invariants().violations == []
 

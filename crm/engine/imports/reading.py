@@ -200,6 +200,8 @@ def _header(text: str, delimiter: str) -> tuple[str, ...]:
     names = [" ".join(_CONTROL.sub("", cell).split()) for cell in first]
     while names and not names[-1]:
         names.pop()  # a delimiter at the end of every line
+    if not names:
+        raise Unreadable("The file has no header row.")
     if len(names) > MAX_COLUMNS:
         raise Unreadable(
             f"The file has {len(names):,} columns; at most {MAX_COLUMNS} can be read. Is this a CSV?"
@@ -227,13 +229,13 @@ def read_table(content: bytes, *, encoding: str = "", delimiter: str = "", limit
     """
     layout = read_layout(content, encoding=encoding, delimiter=delimiter)
     text, lead = _without_lead(decode(content, layout.encoding))
-    widths = _widths(text, layout.delimiter, lead, limit)
+    widths, is_clean = _widths(text, layout.delimiter, lead, limit)
     wanted = len(layout.header)
     header_at = next(place for place, width in enumerate(widths) if width)
     body = widths[header_at + 1 :]
     if not any(body):
         raise Unreadable("The file has a header but no rows.")
-    even = header_at == 0 and all(width == wanted for width in widths)
+    even = is_clean and header_at == 0 and all(width == wanted for width in widths)
     records = None if even else _repaired(text, layout, header_at, limit)
     frame = _parse(text if even else _written(records or []), layout, even=even, limit=limit)
     filled = [(header_at + 2 + place + lead, width) for place, width in enumerate(body) if width][
@@ -252,8 +254,8 @@ def read_table(content: bytes, *, encoding: str = "", delimiter: str = "", limit
     return Table(layout, frame, rows, problems)
 
 
-def _widths(text: str, delimiter: str, lead: int, limit: int | None) -> list[int]:
-    """The number of cells of every record; 0 for an empty line."""
+def _widths(text: str, delimiter: str, lead: int, limit: int | None) -> tuple[list[int], bool]:
+    """The number of cells of every record, 0 for an empty line; and whether quotation marks stand where they should."""
     widths: list[int] = []
     try:
         for record in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True):
@@ -263,15 +265,15 @@ def _widths(text: str, delimiter: str, lead: int, limit: int | None) -> list[int
                     f"The file has more than {MAX_ROWS:,} rows, the most that can be imported at once."
                 )
             if limit is not None and len(widths) > limit + 5:
-                return widths
+                return widths, True
     except csv.Error as error:
         if "unexpected end" in str(error) or "field larger" in str(error):
             raise Unreadable(
                 f"A quotation mark that opens in row {len(widths) + 1 + lead} is never closed. Close it, or write "
                 "quotation marks inside a cell twice."
             ) from None
-        return [len(record) if any(record) else 0 for record in _records(text, delimiter)]
-    return widths
+        return [len(record) if any(record) else 0 for record in _records(text, delimiter)], False
+    return widths, True
 
 
 def _repaired(text: str, layout: Layout, header_at: int, limit: int | None) -> list[list[str]]:
