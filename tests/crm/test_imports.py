@@ -469,6 +469,52 @@ def test_dates_that_can_be_read_in_two_ways_are_asked(omar: User) -> None:
     assert Opportunity.objects.get().opened_at.date() == datetime.date(2025, 3, 4)
 
 
+def test_the_same_id_in_two_files_is_told(db: None) -> None:
+    run = open_run(
+        files=given(("a_deals.csv", "id,stage\n1,Won\n"), ("b_deals.csv", "id,stage\n1,Lost\n")), by=None
+    )
+    check_run(run=run, at=NOW)
+    assert [file.errors for file in run.files.order_by("name")] == [
+        [],
+        [[2, "external_id", "1", "is in a_deals.csv already"]],
+    ]
+
+
+def test_names_and_addresses_of_others_are_refused(omar: User, ana: Rep) -> None:
+    Product.objects.create(name="GTX", external_id="P1")
+    Product.objects.create(name="MG", external_id="P2")
+    Rep.objects.filter(pk=ana.pk).update(email="ana@example.com")
+    Rep.objects.create(name="Bo", external_id="R2", team=ana.team, role_template=ana.role_template)
+    files = given(
+        ("products.csv", "product,product_id\nmg,P1\n"),
+        ("reps.csv", "name,rep_id,email,team\nBo,R2,Ana@example.com,East\n"),
+    )
+    run = open_run(files=files, by=omar)
+    check_run(run=run, at=NOW)
+    assert [file.errors[0][1:] for file in run.files.order_by("name")] == [
+        ["name", "mg", "is the name of another product"],
+        ["email", "Ana@example.com", "is the address of Ana"],
+    ]
+
+
+def test_a_name_that_two_reps_bear_is_asked_unless_one_has_left(
+    omar: User, make_rep: Callable[..., Rep]
+) -> None:
+    first, second = make_rep("Kim Lee"), make_rep("Kim Lee")
+    text = "id,stage,owner\n1,Won,kim lee\n"
+    assert problems(text) == [(2, "owner", "names 2 reps; use the email address or ID instead")]
+    Rep.objects.filter(pk=first.pk).update(left_at=NOW)
+    do(text, omar)
+    assert Opportunity.objects.get().owner == second
+
+
+def test_bad_rows_bring_nothing_with_them(omar: User) -> None:
+    text = "id,stage,account,owner,opened_at,closed_at\n1,Won,Acme,Kim Lee,2025-02-01,2025-01-01\n2,Won,,,,\n"
+    do(text, omar, accept_good=True)
+    assert not Account.objects.exists()
+    assert not Rep.objects.exists()
+
+
 def test_accounts_cannot_belong_to_themselves(db: None) -> None:
     text = "name,parent\nA,B\nB,C\nC,A\nD,D\n"
     run = open_run(files=given(("accounts.csv", text)), by=None)
