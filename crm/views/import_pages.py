@@ -56,7 +56,7 @@ class FileCard:
     file: ImportFile
     form: FileForm
     preview: Preview | None
-    is_asked: bool  # the last check could not tell how it is written
+    is_asked: bool  # its first rows do not tell how it is written
 
 
 class ColumnsPage:
@@ -72,9 +72,8 @@ class ColumnsPage:
         file.run = self.run
         table = read_file(file, limit=SAMPLED)
         form = FileForm(data, file=file, table=table, custom=custom)
-        found = self.run.report.get("files", [])
-        is_asked = any(one["id"] == file.pk and one["questions"] for one in found)
-        return FileCard(file, form, preview(file, table), is_asked)
+        shown = preview(file, table)
+        return FileCard(file, form, shown, is_asked=shown is not None and shown.is_unclear)
 
     def keeps(self) -> bool:
         """Saves every card; False where one of them is wrong, which then says so."""

@@ -88,6 +88,17 @@ def test_the_preview_follows_and_the_focus_stays(open_page: OpenPage, omar: User
     expect(page.get_by_text("Nothing of this file is imported.")).to_be_visible()
 
 
+def test_what_the_file_does_not_tell_is_asked(open_page: OpenPage, omar: User) -> None:
+    run = open_run(files=[("deals.csv", b"id,stage,created\n1,Won,03/04/2025\n")], by=omar)
+    page = open_page(omar)
+    page.goto(f"/imports/{run.pk}/")
+    expect(page.get_by_role("cell", name="03/04/2025 day or month first?")).to_be_visible()
+    page.get_by_label("Dates").select_option("mdy")
+    expect(page.get_by_role("cell", name="2025-03-04")).to_be_visible()
+    page.get_by_role("button", name="Check all rows").click()
+    heading(page, "The one row is good")
+
+
 def test_a_refused_file_says_why(open_page: OpenPage, omar: User) -> None:
     page = open_page(omar)
     page.goto("/imports/new/")

@@ -17,6 +17,7 @@ from crm.services.imports.plans import with_confirmed
 from crm.services.opportunities import load_dictionary
 
 PREVIEWED = 5
+UNCLEAR = {"date_order": "day or month first?", "decimal": "decimal mark or thousands?"}
 WRITTEN = ("encoding", "delimiter")
 
 
@@ -26,6 +27,7 @@ class Preview:
 
     labels: list[str]
     rows: list[list[tuple[str, str]]]
+    is_unclear: bool  # a column could be read in two ways
 
 
 @transaction.atomic
@@ -71,20 +73,24 @@ def preview(file: ImportFile, table: reading.Table) -> Preview | None:
         return None
     custom, new = custom_columns(file, table)
     vocabulary = with_confirmed(load_dictionary(), file.run.options).vocabulary
-    head = reading.Table(table.layout, table.frame.head(PREVIEWED), table.rows[:PREVIEWED], [])
     found = read_columns(
-        head,
+        table,
         file.columns,
         file.target,
         options=options_of(file),
         vocabulary=vocabulary,
         custom=custom,
     )
+    unclear = {file.columns[question.column]: UNCLEAR[question.kind] for question in found.questions}
     labels = {fields.CUSTOM + one.key: one.label for one in new}
     names = list(found.texts)
     return Preview(
         [labels.get(name) or _label(file.target, name) for name in names],
-        [[_cell(found, place, name) for name in names] for place in range(len(head.frame))],
+        [
+            [_cell(found, place, name, unclear) for name in names]
+            for place in range(len(table.frame))[:PREVIEWED]
+        ],
+        is_unclear=bool(unclear),
     )
 
 
@@ -93,9 +99,10 @@ def _label(target: str, name: str) -> str:
     return known.label if known else name.removeprefix(fields.CUSTOM)
 
 
-def _cell(found: Values, place: int, name: str) -> tuple[str, str]:
+def _cell(found: Values, place: int, name: str, unclear: Mapping[str, str]) -> tuple[str, str]:
     row = int(found.rows[place])
     wrong = next((one.reason for one in found.problems if one.row == row and one.field == name), "")
+    wrong = wrong or (unclear.get(name, "") if found.texts[name][place] else "")
     if wrong:
         return str(found.texts[name][place]), wrong
     return shown(found.frame[name].to_numpy()[place]), ""

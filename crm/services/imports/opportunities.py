@@ -306,8 +306,8 @@ class _Planner:
         count = int((expected & self.values.good).sum())
         if count:
             self.tally.notes.append(
-                f"{count:,} open {'row has' if count == 1 else 'rows have'} a close date; it is taken as an expectation "
-                "and left out."
+                f"{count:,} open {'row has' if count == 1 else 'rows have'} a close date; "
+                "it is taken as an expectation and left out."
             )
         for name in DATES:
             future = _has(self.given(name)) & _compare(columns[name], lambda moment: moment > at + A_DAY)

@@ -272,7 +272,8 @@ def _refuse_unready(plans: Plans, accept_good: bool) -> None:
         raise ImportRefused("There is nothing to import in these files.")
     if plans.bad and not accept_good:
         raise ImportRefused(
-            f"{plans.bad:,} {'row is' if plans.bad == 1 else 'rows are'} bad, and nothing was written. Correct them, or import the good rows only.",
+            f"{plans.bad:,} {'row is' if plans.bad == 1 else 'rows are'} bad, and nothing was written. "
+            "Correct them, or import the good rows only.",
             *first_problems(plans.reads),
         )
 
