@@ -119,7 +119,7 @@ def lead_table(world: World, leads: Leads) -> DealTable:
         rep_ids=tuple(range(world.settings.reps)),
         weight=np.ones(m),
         value=leads.value,
-        season=leads.day / 365.25 % 1,
+        season=np.full(len(leads), np.nan),  # twelve months: too short to tell a season from a trend
         lead=categories(leads),
     )
 
@@ -135,7 +135,7 @@ def table_of(world: World, leads: Leads, history: History) -> DealTable:
         rep_ids=tuple(range(world.settings.reps)),
         weight=recency(np.maximum(end - history.closed_day, 0)),
         value=leads.value,
-        season=leads.day / 365.25 % 1,
+        season=np.full(len(leads), np.nan),  # twelve months: too short to tell a season from a trend
         lead=categories(leads),
         pair=pair,
     )
