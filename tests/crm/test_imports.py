@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import connections, transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from crm import jobs
@@ -798,6 +799,14 @@ def test_only_ops_and_admins_import(
     for user in (ana.user, nia, ben):
         assert user is not None
         assert as_user(user).get("/imports/").status_code == 403
+
+
+def test_admins_look_at_runs_and_change_nothing(as_user: Callable[[User], Client], ada: User) -> None:
+    run = do("id,stage\n1,Won\n", ada)
+    address = reverse("admin:crm_importrun_change", args=[run.pk])
+    client = as_user(ada)
+    assert client.get(address).status_code == 200
+    assert client.post(address, {"state": "failed"}).status_code == 403
 
 
 def test_the_list_costs_the_same_queries(
