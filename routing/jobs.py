@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
+from reps.services.profiles import expire_depths
 from routing.services import outbox, sweep
 
 
@@ -22,12 +23,14 @@ def route_waiting() -> int:
 
 
 def every_night() -> int:
-    """Tiers that follow the win rate."""
+    """Certifications that expired, and tiers that follow the win rate."""
+    expire_depths(today=timezone.localdate())
     return rank_tiers(at=timezone.now())
 
 
 def every_minute() -> None:
-    """The sweep: intake left behind, held ones, undelivered messages."""
+    """The sweep: suggestions for people who have left, intake left behind, held ones, undelivered messages."""
+    sweep.decide_anew_for_those_who_left(at=timezone.now())
     route_waiting()
     drain()
     deliver_outbox()

@@ -36,6 +36,7 @@ def with_errors(result: dict[str, Any], generator: Any, request: Any, public: bo
     result["components"].setdefault("schemas", {})["Error"] = ERROR
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
+            _both_ways(method, operation["responses"])
             for code in _possible(path, method):
                 operation["responses"].setdefault(
                     code,
@@ -45,6 +46,14 @@ def with_errors(result: dict[str, Any], generator: Any, request: Any, public: bo
                     },
                 )
     return result
+
+
+def _both_ways(method: str, responses: dict[str, Any]) -> None:
+    """A repeated create answers 200 with what is there; an upsert that creates answers 201."""
+    if method == "post" and "201" in responses:
+        responses.setdefault("200", responses["201"] | {"description": "It was here already."})
+    if method == "put":
+        responses.setdefault("201", responses["200"] | {"description": "It is new."})
 
 
 def _possible(path: str, method: str) -> list[str]:

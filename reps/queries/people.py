@@ -1,6 +1,6 @@
 """Who is here, and whom a reader may see. Every look-up of a person or a team starts from these."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Prefetch, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
@@ -91,6 +91,11 @@ def with_profile(reps: QuerySet[Rep], *, now: datetime) -> QuerySet[Rep]:
         Prefetch("skills", Skill.objects.order_by("kind", "name"), to_attr="tags"),
         Prefetch("absences", not_over, to_attr="time_off"),
     )
+
+
+def valid_on(day: date) -> QuerySet[Skill]:
+    """Tags without those whose certification has expired."""
+    return Skill.objects.filter(Q(valid_until__isnull=True) | Q(valid_until__gte=day))
 
 
 def role_templates() -> QuerySet[RoleTemplate]:

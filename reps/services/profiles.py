@@ -84,6 +84,13 @@ def delete_certification_depth(*, mapping: CertificationDepth, by: User) -> None
     refresh_depths(names)
 
 
+@transaction.atomic
+def expire_depths(*, today: date) -> None:
+    """What a certification gave whose last day is over goes."""
+    expired = Skill.objects.filter(kind=Skill.Kind.CERTIFICATION, valid_until__lt=today)
+    refresh_depths({name.lower() for name in expired.values_list("name", flat=True)})
+
+
 def refresh_depths(names: Iterable[str]) -> None:
     holders = Skill.objects.annotate(lower=Lower("name")).filter(
         kind=Skill.Kind.CERTIFICATION, lower__in=list(names)

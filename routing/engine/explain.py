@@ -230,7 +230,9 @@ def ladder_lines(steps: Sequence[Mapping[str, Any]], names: Names) -> list[Line]
     return [
         Line(
             label=_STEP_LABELS[step["name"]],
-            sentence=_SENTENCES[step["name"]](step["found"], names),
+            sentence="nobody is left"
+            if step["before"] == 0 and step["name"] in ("eligibility", "prediction")
+            else _SENTENCES[step["name"]](step["found"], names),
             before=step["before"],
             after=step["after"],
             is_idle=step["before"] == step["after"],
@@ -366,9 +368,11 @@ def why_not(
     penalties: Sequence[str] = (),
     near_up_to_pct: float = 90.0,
     high_match: float = 70.0,
+    threshold: float = 50.0,
+    owner_is_away: bool = False,
 ) -> WhyNot:
-    """`gap`: the priority by which the chosen rep was ahead; `missing`: what this rep lacks, `penalties`: what
-    lowers the priority and is no odds of winning, both in words."""
+    """`chosen`: who was chosen, or came closest; `gap`: the priority by which that rep was ahead; `missing`: what this
+    rep lacks, `penalties`: what lowers the priority and is no odds of winning, both in words."""
     if code is Exit.AWAY:
         back = f"back on {moment.away_until:%d %b %H:%M}" if moment.away_until else "once marked as back"
         return WhyNot("is away", back)
@@ -382,12 +386,19 @@ def why_not(
             f"had {moment.week} of {moment.max_new_per_week} this week", "an assignment older than a week"
         )
     if code is Exit.LOWER_PRIORITY:
-        ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None else "")
+        ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None and gap > 0 else "")
         lowered = f", lowered by {_join(penalties)}" if penalties else ""
         reasons = [*missing, *(_WITHOUT_PENALTY[name] for name in penalties)]
         return WhyNot(ahead + lowered, _join(reasons) or "a higher priority")
+    if code is Exit.NOT_THE_OWNER and owner_is_away:
+        return WhyNot("is not in the team of the account’s owner, who is away", "being in that team")
     static = {
         Exit.IN: ("was chosen", "–"),
+        Exit.NOT_CONFIDENT: (
+            f"came closest, but scores below the threshold of {threshold:.0f}",
+            "a better fit",
+        ),
+        Exit.NOT_THE_TURN: (f"{chosen} was next in turn", "the next turn"),
         Exit.NOT_THE_OWNER: ("does not own the account", "owning the account"),
         Exit.NOT_THE_COVERING_REP: ("does not stand in for the owner", "being the covering rep"),
         Exit.OUTSIDE_TERRITORY: ("does not cover the territory", "covering the territory"),

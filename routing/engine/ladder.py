@@ -38,6 +38,8 @@ class Exit(IntEnum):
     NOT_HIGH_MATCH = 11
     LOWER_PRIORITY = 12
     NOT_THE_COVERING_REP = 13
+    NOT_CONFIDENT = 14
+    NOT_THE_TURN = 15
 
 
 RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
@@ -396,6 +398,7 @@ class _Ladder:
         self.exits[best] = Exit.IN
         found |= {"rep": int(self.inputs.roster.ids[best]), "score": float(self.scores.score[best])}
         if self.scores.score[best] < self.policy.threshold:
+            self.exits[best] = Exit.NOT_CONFIDENT
             self._note("prediction", found | {"why": "not_confident"}, before, after=0)
             return None
         self._note("prediction", found | {"why": "best"}, before, after=1)
@@ -449,7 +452,7 @@ class _Ladder:
                     "of": int(members.sum()),
                 }
                 self._note("fallback", found, int(eligible.sum()), after=1)
-                self.exits[members] = Exit.LOWER_PRIORITY
+                self.exits[members] = Exit.NOT_THE_TURN
                 return self._choose(turn.rep, "round_robin", turn=turn)
         return None
 

@@ -43,7 +43,18 @@ def working_content() -> dict[str, Any]:
 
 
 def _active_territories() -> list[Territory]:
-    return list(Territory.objects.filter(is_active=True).order_by("pk").prefetch_related("coverage"))
+    """Those that are switched on and lie inside such ones only: without its parent's condition, a child would reach
+    beyond its parent."""
+    territories = {t.pk: t for t in Territory.objects.order_by("pk").prefetch_related("coverage")}
+    return [t for t in territories.values() if all(above.is_active for above in _lineage(t, territories))]
+
+
+def _lineage(territory: Territory, territories: Mapping[int, Territory]) -> list[Territory]:
+    """The territory and those around it, each once (a circle is refused when it is published)."""
+    found = [territory]
+    while (parent := territories.get(found[-1].parent_id or 0)) is not None and parent not in found:
+        found.append(parent)
+    return found
 
 
 def _territory(territory: Territory) -> dict[str, Any]:

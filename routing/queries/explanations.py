@@ -4,6 +4,8 @@ import datetime
 import math
 from dataclasses import dataclass, field
 
+from django.utils import timezone
+
 from reps.models import Rep
 from routing.engine.explain import (
     Line,
@@ -153,8 +155,8 @@ def _why_not(replayed: _Replayed, i: int) -> WhyNot:
     rules = inputs.configuration.rules
     rule = rules[rule_index(int(verdict.exits[i]))] if code is Exit.RULE else None
     gap, missing, penalties = None, [], []
-    if verdict.rep_id is not None and verdict.scores is not None and verdict.penalties is not None:
-        chosen = inputs.roster.index[verdict.rep_id]
+    chosen = _leader(replayed)
+    if chosen is not None and verdict.scores is not None and verdict.penalties is not None:
         priority = verdict.scores.log_odds_ratio - verdict.penalties.sum(axis=1)
         gap = float(priority[chosen] - priority[i])
         lowered = verdict.penalties[i] - verdict.penalties[chosen]
@@ -166,13 +168,23 @@ def _why_not(replayed: _Replayed, i: int) -> WhyNot:
         code,
         _moment(inputs, i),
         rule_name=names.rule(rule.id) if rule else "",
-        chosen=names.rep(verdict.rep_id) if verdict.rep_id else "nobody",
+        chosen="nobody" if chosen is None else names.rep(inputs.roster.reps[chosen].id),
         gap=gap,
         missing=missing,
         penalties=penalties,
         near_up_to_pct=inputs.configuration.capacity.bounds.near_up_to,
         high_match=inputs.high_match,
+        threshold=verdict.policy.threshold,
+        owner_is_away=any(step.found.get("why") == "owner_away" for step in verdict.steps),
     )
+
+
+def _leader(replayed: _Replayed) -> int | None:
+    """The place of whom the others are compared with: who was chosen, else who came closest."""
+    verdict = replayed.verdict
+    if verdict.rep_id is not None:
+        return replayed.inputs.roster.index[verdict.rep_id]
+    return next((i for i, code in enumerate(verdict.exits) if code == Exit.NOT_CONFIDENT), None)
 
 
 def _moment(inputs: Inputs, i: int) -> RepMoment:
@@ -188,7 +200,7 @@ def _moment(inputs: Inputs, i: int) -> RepMoment:
         is_away=until != NEVER,
         away_until=None
         if until in (NEVER, OPEN_END)
-        else datetime.datetime.fromtimestamp(until, tz=datetime.UTC),
+        else timezone.localtime(datetime.datetime.fromtimestamp(until, tz=datetime.UTC)),
     )
 
 

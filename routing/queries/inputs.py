@@ -8,20 +8,22 @@ import datetime
 import zoneinfo
 from collections import defaultdict
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 
 import numpy as np
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Prefetch, Q, Sum
 
 from crm.models import Opportunity
 from reps.models import Absence, Rep, Team
+from reps.queries.people import valid_on
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs
 from routing.engine.model import MatchModel
 from routing.engine.roster import NEVER, OPEN_END, RepFacts, Roster, RosterState, works_now
-from routing.models import Decision, ModelVersion
+from routing.models import Decision, ModelVersion, QueueItem
 from routing.queries.configuration import compiled
 
 WEEK = datetime.timedelta(days=7)
@@ -47,8 +49,9 @@ class Live:
     working_times: tuple[WorkingTime, ...]
 
 
-def load_live() -> Live:
-    """Stamp, configuration and champion in one query; the roster from the process's cache while its stamp holds."""
+def load_live(at: datetime.datetime) -> Live:
+    """Stamp, configuration and champion in one query; the roster from the process's cache while its stamp holds, for a
+    day at most, since certifications expire."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -60,22 +63,23 @@ def load_live() -> Live:
         stamp, configuration_id, model_id = cursor.fetchone()
     if configuration_id is None or model_id is None:
         raise LookupError("Nothing is published yet: run the migrations, which prepare an organisation.")
-    roster, times = _roster(connection.settings_dict["NAME"], stamp or 0)
+    roster, times = _roster(connection.settings_dict["NAME"], stamp or 0, at.date())
     return Live(configuration_id, model_id, roster, times)
 
 
 @lru_cache(maxsize=2)
-def _roster(database: str, stamp: int) -> tuple[Roster, tuple[WorkingTime, ...]]:
-    return load_roster()
+def _roster(database: str, stamp: int, day: datetime.date) -> tuple[Roster, tuple[WorkingTime, ...]]:
+    return load_roster(day)
 
 
-def load_roster() -> tuple[Roster, tuple[WorkingTime, ...]]:
-    """The active reps with skills and limits, and when they work, in rising order of id; two queries."""
+def load_roster(day: datetime.date) -> tuple[Roster, tuple[WorkingTime, ...]]:
+    """The active reps with limits and the skills that hold on the day, and when they work, in rising order of id; two
+    queries."""
     reps = (
         Rep.objects.filter(left_at__isnull=True)
         .order_by("pk")
         .select_related("role_template")
-        .prefetch_related("skills")
+        .prefetch_related(Prefetch("skills", valid_on(day)))
     )
     rows = [
         (rep_facts(rep), WorkingTime(zoneinfo.ZoneInfo(rep.time_zone), rep.working_hours)) for rep in reps
@@ -113,7 +117,15 @@ def load_state(live: Live, at: datetime.datetime) -> RosterState:
     pipeline, finish = np.zeros(n), np.zeros(n)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, load, pending, pipeline_value::float8, turn_finish FROM reps_rep WHERE left_at IS NULL"
+            """
+            SELECT r.id, r.load, r.pending, (r.pipeline_value + coalesce(s.value, 0))::float8, r.turn_finish
+            FROM reps_rep r LEFT JOIN (
+                SELECT q.rep_id, sum(o.value_base) AS value
+                FROM routing_queueitem q JOIN crm_opportunity o ON o.id = q.opportunity_id
+                WHERE q.state = 'pending' AND q.kind = 'suggestion' GROUP BY q.rep_id
+            ) s ON s.rep_id = r.id
+            WHERE r.left_at IS NULL
+            """
         )
         for rep_id, load, pending, value, tag in cursor.fetchall():
             i = roster.index.get(rep_id)
@@ -151,6 +163,14 @@ def _recent(cursor, at: datetime.datetime) -> list[tuple[int, int, int]]:  # typ
     )
     rows: list[tuple[int, int, int]] = cursor.fetchall()
     return rows
+
+
+def suggested_value(rep_id: int) -> Decimal:
+    """What the pending suggestions of one rep are worth."""
+    pending = QueueItem.objects.filter(
+        rep=rep_id, state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION
+    )
+    return pending.aggregate(value=Sum("opportunity__value_base"))["value"] or Decimal(0)
 
 
 def week_count(rep_id: int, at: datetime.datetime) -> int:
@@ -231,7 +251,7 @@ def seed_of(opportunity_id: int, at: datetime.datetime) -> int:
 
 def load_inputs(opportunity: Opportunity, at: datetime.datetime) -> tuple[Inputs, Live]:
     """Everything to decide an opportunity with, now."""
-    live = load_live()
+    live = load_live(at)
     inputs = Inputs(
         facts=opportunity_facts(opportunity),
         roster=live.roster,

@@ -23,7 +23,7 @@ from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs, Verdict, decide
 from routing.engine.trace import digest, pack_columns, trace_json
 from routing.models import Decision, QueueItem, RosterSnapshot
-from routing.queries.inputs import Live, load_inputs, week_count
+from routing.queries.inputs import Live, load_inputs, suggested_value, week_count
 from routing.queries.names import load_names
 from routing.services import outbox
 
@@ -160,11 +160,10 @@ def _check_claim(situation: Situation, rep: Rep, at: datetime.datetime) -> owner
         raise LimitGone(f"{rep.name} is near capacity by now")
     if limits.week + rep.pending >= rep.max_new_per_week:
         raise LimitGone(f"{rep.name} has reached the weekly cap")
-    value = situation.inputs.facts.value or 0.0
-    if rep.max_pipeline_value is not None and float(rep.pipeline_value) + value > float(
-        rep.max_pipeline_value
-    ):
-        raise LimitGone(f"{rep.name} has reached the pipeline cap")
+    if rep.max_pipeline_value is not None:
+        committed = float(rep.pipeline_value + suggested_value(rep.pk))
+        if committed + (situation.inputs.facts.value or 0.0) > float(rep.max_pipeline_value):
+            raise LimitGone(f"{rep.name} has reached the pipeline cap")
     if verdict.turn is not None and rep.turn_finish != situation.inputs.state.turn_finish[verdict.turn.rep]:
         raise LimitGone(f"{rep.name} has had this turn")
     return limits

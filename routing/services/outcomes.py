@@ -15,7 +15,7 @@ from routing.services.queue import free_capacity, withdraw_pending
 def record_outcome(
     *, opportunity_id: int, stage: str, at: datetime.datetime, by: User | None, reason: str = ""
 ) -> Opportunity:
-    """Won, lost, disqualified or open again. One that opens without an owner is routed."""
+    """Won, lost, disqualified or open again. One that opens without an owner, or whose owner has left, is routed."""
     opportunity = ownership.lock_opportunity(opportunity_id)
     if opportunity.stage == stage:
         return opportunity
@@ -23,4 +23,6 @@ def record_outcome(
     changed = change_stage(opportunity_id=opportunity_id, to=stage, at=at, by=by, reason=reason)
     if stage != Opportunity.Stage.OPEN:
         free_capacity(at)
+    elif changed.owner is not None and not changed.owner.is_active:
+        ownership.unassign(opportunity=changed, at=at)
     return changed

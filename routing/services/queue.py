@@ -84,7 +84,8 @@ def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
     opportunity = ownership.lock_opportunity(opportunity_id)
     item = QueueItem.objects.select_related("assignment").get(pk=item_id)
     current = item.assignment
-    if item.resolved_by_id != by.pk or current is None or current.ended_at or opportunity.first_touch_at:
+    is_late = not opportunity.is_open or opportunity.first_touch_at is not None
+    if item.resolved_by_id != by.pk or current is None or current.ended_at or is_late:
         raise AlreadyDecided("This can no longer be undone: reassign it from its page instead.")
     ownership.lock_reps([opportunity.owner_id, item.rep_id])
     ownership.unassign(opportunity=opportunity, at=at)
@@ -199,6 +200,17 @@ def withdraw_pending(*, opportunity: Opportunity, by: User | None, at: datetime.
     item = QueueItem.objects.filter(opportunity=opportunity, state=QueueItem.State.PENDING).first()
     if item is not None:
         _resolve(item, QueueItem.State.WITHDRAWN, by, at, note=note)
+
+
+@transaction.atomic
+def wait_again(*, opportunity_id: int, at: datetime.datetime, note: str) -> None:
+    """Takes a pending suggestion back and lets the opportunity wait for another decision."""
+    opportunity = ownership.lock_opportunity(opportunity_id)
+    if opportunity.routing != Opportunity.Routing.SUGGESTED:
+        return
+    withdraw_pending(opportunity=opportunity, by=None, at=at, note=note)
+    opportunity.routing, opportunity.routing_since = Opportunity.Routing.WAITING, at
+    opportunity.save(update_fields=["routing", "routing_since"])
 
 
 def free_capacity(at: datetime.datetime) -> None:

@@ -8,6 +8,7 @@ from django.db import connection
 from crm.models import Opportunity
 from routing.models import QueueItem
 from routing.services.decisions import route
+from routing.services.queue import wait_again
 
 log = logging.getLogger(__name__)
 DRAIN_LOCK = 0x64726169
@@ -34,6 +35,19 @@ def drain_held(*, now: datetime.datetime | None = None, most: int = 1000) -> int
             return _route_each(ids, now)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [DRAIN_LOCK])
+
+
+def decide_anew_for_those_who_left(
+    *, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000
+) -> int:
+    """Withdraws suggestions that name somebody who has left, and decides again; returns how many were decided."""
+    orphaned = QueueItem.objects.filter(
+        state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION, rep__left_at__isnull=False
+    )
+    ids = list(orphaned.order_by("waiting_since", "pk").values_list("opportunity_id", flat=True)[:most])
+    for opportunity_id in ids:
+        wait_again(opportunity_id=opportunity_id, at=at, note="The rep has left")
+    return _route_each(ids, now)
 
 
 def _route_each(opportunity_ids: list[int], now: datetime.datetime | None) -> int:
