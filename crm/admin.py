@@ -1,23 +1,26 @@
-"""Admin pages of imports: to look at, not to change."""
+"""Admin pages of records: to look at. They are changed on their own pages and over the API, whose services keep what
+follows from a change (loads, assignments, history, values in the base currency)."""
 
 from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
 
-from crm.models import ImportFile, ImportMapping, ImportRun
-
-
-class ReadOnly:
-    """Nobody adds, changes or deletes here: imports are made and discarded on their own pages."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
+from crm.models import (
+    Account,
+    Activity,
+    Alias,
+    Assignment,
+    Contact,
+    CustomField,
+    ExchangeRate,
+    ImportFile,
+    ImportMapping,
+    ImportRun,
+    Opportunity,
+    Product,
+    RegionLanguage,
+    StageChange,
+    Term,
+)
+from reps.admin import ReadOnly, ReadOnlyAdmin
 
 
 class ImportFileInline(ReadOnly, admin.TabularInline):
@@ -27,13 +30,112 @@ class ImportFileInline(ReadOnly, admin.TabularInline):
 
 
 @admin.register(ImportRun)
-class ImportRunAdmin(ReadOnly, admin.ModelAdmin):
+class ImportRunAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "state", "started_by", "created_at", "finished_at")
     list_filter = ("state",)
     inlines = (ImportFileInline,)
 
 
 @admin.register(ImportMapping)
-class ImportMappingAdmin(ReadOnly, admin.ModelAdmin):
+class ImportMappingAdmin(ReadOnlyAdmin):
     list_display = ("name", "target", "updated_at")
     list_filter = ("target",)
+
+
+class AssignmentInline(ReadOnly, admin.TabularInline):
+    model = Assignment
+    fields = ("rep", "source", "assigned_by", "exempt", "reason", "assigned_at", "ended_at")
+
+
+class StageChangeInline(ReadOnly, admin.TabularInline):
+    model = StageChange
+    fields = ("from_stage", "to_stage", "reason", "changed_by", "changed_at")
+
+
+@admin.register(Opportunity)
+class OpportunityAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "stage", "routing", "owner", "opened_at")
+    list_select_related = ("owner",)
+    list_filter = ("kind", "stage", "routing")
+    search_fields = ("name", "external_id")
+    readonly_fields = (
+        "owner",
+        "value_base",
+        "accepted_at",
+        "assigned_at",
+        "first_touch_at",
+        "routing",
+        "routing_since",
+        "is_locked",
+        "locked_by",
+        "lock_reason",
+    )
+    inlines = (AssignmentInline, StageChangeInline)
+
+
+@admin.register(Assignment)
+class AssignmentAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "rep", "source", "exempt", "assigned_at", "ended_at")
+    list_select_related = ("opportunity", "rep")
+    list_filter = ("source", "exempt")
+
+
+@admin.register(StageChange)
+class StageChangeAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "from_stage", "to_stage", "changed_by", "changed_at")
+    list_select_related = ("opportunity", "changed_by")
+
+
+@admin.register(Activity)
+class ActivityAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "kind", "rep", "happened_at")
+    list_select_related = ("opportunity", "rep")
+    list_filter = ("kind",)
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnlyAdmin):
+    list_display = ("name", "industry", "country", "owner", "external_id")
+    list_select_related = ("owner",)
+    search_fields = ("name", "domain", "external_id")
+
+
+@admin.register(Contact)
+class ContactAdmin(ReadOnlyAdmin):
+    list_display = ("name", "account", "email", "preferred_language")
+    list_select_related = ("account",)
+    search_fields = ("name", "email", "external_id")
+
+
+@admin.register(Product)
+class ProductAdmin(ReadOnlyAdmin):
+    list_display = ("name", "family", "list_price", "is_active")
+
+
+@admin.register(CustomField)
+class CustomFieldAdmin(ReadOnlyAdmin):
+    list_display = ("label", "key", "type", "is_model_input")
+
+
+@admin.register(ExchangeRate)
+class ExchangeRateAdmin(ReadOnlyAdmin):
+    list_display = ("currency", "rate", "valid_from")
+
+
+@admin.register(RegionLanguage)
+class RegionLanguageAdmin(ReadOnlyAdmin):
+    list_display = ("country", "region", "language")
+
+
+@admin.register(Term)
+class TermAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "name", "is_known")
+    list_filter = ("kind", "is_known")
+    search_fields = ("name",)
+
+
+@admin.register(Alias)
+class AliasAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "spelling", "term")
+    list_filter = ("kind",)
+    search_fields = ("spelling", "term")

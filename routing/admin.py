@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from crm.engine.conditions import ConditionError, compile_condition
 from crm.models import CustomField
+from reps.admin import ReadOnlyAdmin
 from routing.engine.configuration import ConfigurationError, check_requirement, condition_fields
 from routing.models import (
     CapacitySettings,
@@ -23,19 +24,6 @@ from routing.models import (
     QueueItem,
     Rule,
 )
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """History: to look at."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        return False
 
 
 def check_condition(condition: Any) -> Any:

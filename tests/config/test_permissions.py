@@ -1,12 +1,13 @@
 """Every address of the site, for every role: who gets in is what the one matrix says."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from crm.models import Opportunity
 from reps.models import Rep, User
 from reps.permissions import MATRIX
 from tests.conftest import user_of
@@ -102,6 +103,35 @@ def test_admin_site_pages_open(ada: User, ana: Rep, client: Client) -> None:
         for page in ("changelist", "add"):
             code = client.get(reverse(f"admin:{options.app_label}_{options.model_name}_{page}")).status_code
             assert code in (200, 403), f"{options.label} {page}: {code}"
+
+
+def test_every_record_of_ours_is_in_the_admin_site() -> None:
+    from django.apps import apps
+    from django.contrib import admin
+
+    kept_by_triggers = {"reps.RosterStamp"}
+    within_another = {"reps.Skill", "reps.Absence", "crm.ImportFile", "territories.Coverage"}
+    blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt"}
+    ours = {
+        model._meta.label
+        for app in ("reps", "crm", "territories", "routing")
+        for model in apps.get_app_config(app).get_models()
+    }
+    shown = {model._meta.label for model in admin.site._registry}
+    assert ours - shown == kept_by_triggers | within_another | blobs
+
+
+def test_records_in_the_admin_site_open_and_cannot_be_changed(
+    ada: User, ana: Rep, make_opportunity: Callable[..., Opportunity], client: Client
+) -> None:
+    client.force_login(ada)
+    opportunity = make_opportunity()
+    for path in (f"reps/rep/{ana.pk}", f"reps/user/{ada.pk}", f"crm/opportunity/{opportunity.pk}"):
+        page = client.get(f"/admin/{path}/change/")
+        assert page.status_code == 200
+        assert "_save" not in page.content.decode()
+        assert client.post(f"/admin/{path}/change/", {"name": "X"}).status_code == 403
+        assert client.post(f"/admin/{path}/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_docs_show_the_matrix_as_it_is() -> None:

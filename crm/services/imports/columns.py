@@ -73,11 +73,12 @@ def preview(file: ImportFile, table: reading.Table) -> Preview | None:
         return None
     custom, new = custom_columns(file, table)
     vocabulary = with_confirmed(load_dictionary(), file.run.options).vocabulary
+    options = options_of(file)
     found = read_columns(
         table,
         file.columns,
         file.target,
-        options=options_of(file),
+        options=options,
         vocabulary=vocabulary,
         custom=custom,
     )
@@ -87,7 +88,7 @@ def preview(file: ImportFile, table: reading.Table) -> Preview | None:
     return Preview(
         [labels.get(name) or _label(file.target, name) for name in names],
         [
-            [_cell(found, place, name, unclear) for name in names]
+            [_cell(found, place, name, unclear, options.zone) for name in names]
             for place in range(len(table.frame))[:PREVIEWED]
         ],
         is_unclear=bool(unclear),
@@ -99,20 +100,23 @@ def _label(target: str, name: str) -> str:
     return known.label if known else name.removeprefix(fields.CUSTOM)
 
 
-def _cell(found: Values, place: int, name: str, unclear: Mapping[str, str]) -> tuple[str, str]:
+def _cell(
+    found: Values, place: int, name: str, unclear: Mapping[str, str], zone: datetime.tzinfo
+) -> tuple[str, str]:
     row = int(found.rows[place])
     wrong = next((one.reason for one in found.problems if one.row == row and one.field == name), "")
     wrong = wrong or (unclear.get(name, "") if found.texts[name][place] else "")
     if wrong:
         return str(found.texts[name][place]), wrong
-    return shown(found.frame[name].to_numpy()[place]), ""
+    return shown(found.frame[name].to_numpy()[place], zone), ""
 
 
-def shown(value: Any) -> str:
-    """A value as a person reads it."""
+def shown(value: Any, zone: datetime.tzinfo) -> str:
+    """A value as a person reads it, moments in the zone in which the file is read."""
     if value is None:
         return ""
     if isinstance(value, datetime.datetime):
+        value = value.astimezone(zone)
         return f"{value:%Y-%m-%d}" if value.time() == datetime.time() else f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
         return "yes" if value else "no"
