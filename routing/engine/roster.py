@@ -180,10 +180,10 @@ class RosterState:
     """What changes from one assignment to the next, for the reps of a roster, at one moment.
 
     `load` open opportunities owned · `pending` suggestions and batch proposals · `week`, `day` assignments of the last
-    seven days and 24 hours · `pipeline_value` owned and suggested, in the base currency ·
-    `away_until` epoch seconds, NEVER when present, OPEN_END without an end · `absence_in` seconds until the next
-    absence, NEVER when none is known · `turn_finish` the rep's tag of the round-robin. `covering` maps an absent rep to the one who stands in; `turn_clocks` a team
-    to its virtual time.
+    seven days and 24 hours · `pipeline_value` owned and suggested, in the base currency · `away_until` epoch seconds,
+    NEVER when present, OPEN_END without an end · `absence_in` seconds until the next absence, NEVER when none is known
+    · `turn_finish` the rep's tag of the round-robin. `covering` maps an absent rep to the one who stands in;
+    `turn_clocks` a team to its virtual time.
     """
 
     load: Ints

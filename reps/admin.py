@@ -1,0 +1,115 @@
+"""Admin pages of people: to look at. Everything here is changed on its own page, whose service keeps what follows
+from it (history, limits under a lock, the last admin); an edit past the service would break that."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from reps.models import (
+    Absence,
+    ApiToken,
+    CertificationDepth,
+    Job,
+    Organisation,
+    ProfileChange,
+    Rep,
+    RoleTemplate,
+    Skill,
+    Team,
+    User,
+)
+
+
+class ReadOnly:
+    """Nobody adds, changes or deletes here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
+    show_full_result_count = False
+
+
+class SkillInline(ReadOnly, admin.TabularInline):
+    model = Skill
+    fields = ("kind", "name", "proficiency", "evidence_won", "evidence_closed", "valid_until")
+
+
+class AbsenceInline(ReadOnly, admin.TabularInline):
+    model = Absence
+    fk_name = "rep"
+    fields = ("starts_at", "ends_at", "reason", "covering", "source", "created_by")
+
+
+@admin.register(User)
+class UserAdmin(ReadOnlyAdmin):
+    list_display = ("name", "email", "role", "is_active", "last_login")
+    list_filter = ("role", "is_active")
+    search_fields = ("name", "email")
+    exclude = ("password", "groups", "user_permissions")
+
+
+@admin.register(Team)
+class TeamAdmin(ReadOnlyAdmin):
+    list_display = ("name", "is_default", "external_id")
+    search_fields = ("name",)
+
+
+@admin.register(Rep)
+class RepAdmin(ReadOnlyAdmin):
+    list_display = ("name", "team", "role_template", "tier", "load", "pending", "left_at")
+    list_select_related = ("team", "role_template")
+    list_filter = ("team", "tier")
+    search_fields = ("name", "email", "external_id")
+    readonly_fields = ("load", "pending", "pipeline_value", "turn_finish", "turns_taken")
+    inlines = (SkillInline, AbsenceInline)
+
+
+@admin.register(RoleTemplate)
+class RoleTemplateAdmin(ReadOnlyAdmin):
+    list_display = (
+        "name",
+        "max_open",
+        "max_new_per_week",
+        "max_new_per_day",
+        "max_pipeline_value",
+        "is_default",
+    )
+
+
+@admin.register(CertificationDepth)
+class CertificationDepthAdmin(ReadOnlyAdmin):
+    list_display = ("certification", "depth")
+
+
+@admin.register(ProfileChange)
+class ProfileChangeAdmin(ReadOnlyAdmin):
+    list_display = ("rep", "changed_by", "changed_at")
+    list_select_related = ("rep", "changed_by")
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(ReadOnlyAdmin):
+    list_display = ("name", "base_currency", "default_language", "time_zone")
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "state", "stage", "done", "total", "requested_by", "created_at")
+    list_select_related = ("requested_by",)
+    list_filter = ("state", "kind")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "user", "created", "expiry")
+    list_select_related = ("user",)
+    exclude = ("digest",)
