@@ -5,11 +5,15 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import Q
 
+from reps.engine.capacity import BandBounds
+from reps.models.kept import KeptFieldsModel
 from reps.models.people import check_time_zone
 
 
-class Organisation(models.Model):
+class Organisation(KeptFieldsModel):
     """Facts that hold everywhere. One row; `reps.queries.organisation()` reads it."""
+
+    KEPT_BY_SERVICES = frozenset({"available_up_to_pct", "near_up_to_pct", "at_up_to_pct"})
 
     name = models.CharField(max_length=120, default="My organisation")
     base_currency = models.CharField(
@@ -25,6 +29,11 @@ class Organisation(models.Model):
         default=Decimal("0.20"),
         help_text="Share of the reps that the win rate makes top performers.",
     )
+    # The published bounds of the capacity bands, written here by routing with each publication, since the pages of
+    # people show bands and know nothing of routing.
+    available_up_to_pct = models.FloatField(default=70, editable=False)
+    near_up_to_pct = models.FloatField(default=90, editable=False)
+    at_up_to_pct = models.FloatField(default=100, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -37,3 +46,7 @@ class Organisation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def band_bounds(self) -> BandBounds:
+        return BandBounds(self.available_up_to_pct, self.near_up_to_pct, self.at_up_to_pct)

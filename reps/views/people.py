@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from reps.engine.capacity import band
+from reps.engine.capacity import BandBounds, band
 from reps.forms.people import TeamForm, UserFilter, UserForm
 from reps.models import Team
 from reps.pages import say, show, show_form
@@ -79,20 +79,22 @@ def user_active(request: SignedIn, pk: int, is_active: bool) -> HttpResponse:
 
 @requires("see_people")
 def team_list(request: SignedIn) -> HttpResponse:
-    rows = [(team, load_band(team)) for team in teams_with_figures(request.user)]
+    bounds = organisation().band_bounds
+    rows = [(team, load_band(team, bounds)) for team in teams_with_figures(request.user)]
     return show(request, "reps/teams.html", {"rows": rows})
 
 
-def load_band(team: Any) -> str:
+def load_band(team: Any, bounds: BandBounds) -> str:
     """The band of a team's load as a whole."""
-    return band(team.load, team.max_open).label if team.max_open else ""
+    return band(team.load, team.max_open, bounds).label if team.max_open else ""
 
 
 @requires("see_people")
 def team_page(request: SignedIn, pk: int) -> HttpResponse:
     team = get_object_or_404(teams_with_figures(request.user), pk=pk)
     reps = reps_visible_to(request.user).filter(team=team, left_at__isnull=True)
-    rows = [(rep, band(rep.load, rep.max_open).label) for rep in reps]
+    bounds = organisation().band_bounds
+    rows = [(rep, band(rep.load, rep.max_open, bounds).label) for rep in reps]
     return show(request, "reps/team.html", {"team": team, "rows": rows})
 
 

@@ -59,7 +59,8 @@ def rep_list(request: SignedIn) -> HttpResponse:
         page = page_of(with_profile(found, now=now), key="name", cursor=request.GET.get("at", ""))
     except BadCursor as error:
         raise Http404 from error
-    rows = [(rep, band(rep.load, rep.max_open).label) for rep in page.rows]
+    bounds = organisation().band_bounds
+    rows = [(rep, band(rep.load, rep.max_open, bounds).label) for rep in page.rows]
     context = {"filters": filters, "page": page, "rows": rows, "now": now, "words": page.words("rep", "reps")}
     return show(request, "reps/reps.html", context, regions=["reps"])
 
@@ -67,12 +68,13 @@ def rep_list(request: SignedIn) -> HttpResponse:
 @requires("see_people")
 def rep_page(request: SignedIn, pk: int) -> HttpResponse:
     rep = get_object_or_404(with_profile(reps_visible_to(request.user), now=timezone.now()), pk=pk)
+    ours = organisation()
     context = {
         "rep": rep,
-        "band": band(rep.load, rep.max_open).label,
+        "band": band(rep.load, rep.max_open, ours.band_bounds).label,
         "tags": tags_by_kind(rep),
         "changes": recent_changes(rep),
-        "currency": organisation().base_currency,
+        "currency": ours.base_currency,
         "now": timezone.now(),
         "may_edit": may_edit_profile(request, rep),
     }

@@ -5,7 +5,7 @@ import datetime
 from django.db import connection, transaction
 from django.db.models import Max
 
-from reps.models import User
+from reps.models import Organisation, User
 from routing.engine.configuration import Configuration
 from routing.models import ConfigurationVersion
 from routing.queries.configuration import content_hash, working_content
@@ -29,8 +29,13 @@ def publish_configuration(
     if live is not None and live.content_hash == digest:
         return live, False
     number = (ConfigurationVersion.objects.aggregate(n=Max("number"))["n"] or 0) + 1
-    Configuration.from_content(number, content)
+    bounds = Configuration.from_content(number, content).capacity.bounds
     version = ConfigurationVersion.objects.create(
         number=number, content=content, content_hash=digest, note=note, published_by=by, published_at=at
+    )
+    Organisation.objects.filter(pk=1).update(
+        available_up_to_pct=bounds.available_up_to,
+        near_up_to_pct=bounds.near_up_to,
+        at_up_to_pct=bounds.at_up_to,
     )
     return version, True

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from django import template
 from django.utils import timezone
 
-from reps.engine.capacity import BandBounds
 from reps.engine.capacity import band as band_of
 from reps.models import Rep
+from reps.queries import organisation
 from reps.templatetags.ui import NBSP
 
 register = template.Library()
@@ -43,8 +43,8 @@ def age_tone(since: datetime.datetime) -> str:
 
 @register.filter
 def band(rep: Rep) -> str:
-    """The band of the load that is shown, by the specification's bounds."""
-    return band_of(rep.load, rep.max_open, BandBounds()).label
+    """The band of the load that is shown, by the published bounds."""
+    return band_of(rep.load, rep.max_open, organisation().band_bounds).label
 
 
 @register.filter

@@ -172,10 +172,14 @@ def show_reassign(request: SignedIn, form: BulkForm, selected: list[Opportunity]
 @require_POST
 @requires("lock")
 def opportunity_lock(request: SignedIn, pk: int) -> HttpResponse:
+    """`to` says which: another's lock that came in between is not taken off by a second press of Lock."""
     opportunity = visible(request.user, pk)
-    if opportunity.is_locked:
+    to = request.POST.get("to") or request.GET.get("to")  # Undo names it in the address
+    if to == "unlocked":
         overrides.unlock(opportunity_id=pk, at=timezone.now())
         say(request, f"{opportunity.name} is unlocked.")
+    elif opportunity.is_locked:
+        say(request, f"{opportunity.name} is locked already.", tone="warn")
     else:
         form = LockForm(request.POST, prefix="lock")
         reason = form.cleaned_data["reason"] if form.is_valid() else ""
@@ -183,7 +187,7 @@ def opportunity_lock(request: SignedIn, pk: int) -> HttpResponse:
         say(
             request,
             f"{opportunity.name} is locked: automation will not move it.",
-            undo=reverse("opportunity_lock", args=[pk]),
+            undo=f"{reverse('opportunity_lock', args=[pk])}?to=unlocked",
         )
     return redirect("opportunity", pk)
 

@@ -29,6 +29,7 @@ from routing.queries.queue import (
     queue_rows,
     queue_visible_to,
     resolved_visible_to,
+    waiting_for,
     with_queue_records,
 )
 from routing.services import queue
@@ -215,7 +216,8 @@ def _go(request: SignedIn, address: str) -> HttpResponse:
 
 @requires("see_queue")
 def news(request: SignedIn) -> HttpResponse:
-    """How many have come since the list was shown: "3 new" above it, so that nothing moves under the pointer."""
+    """How many have come since the list was shown: "3 new" above it, so that nothing moves under the pointer; and the
+    numbers beside it, which also fall with what was just decided."""
     since = request.GET.get("since", "")
     try:
         moment = datetime.datetime.fromisoformat(since)
@@ -223,5 +225,12 @@ def news(request: SignedIn) -> HttpResponse:
         raise Http404 from error
     if moment.tzinfo is None:
         raise Http404
-    count = queue_visible_to(request.user).filter(created_at__gt=moment).count()
-    return show(request, "routing/queue_news.html", {"count": count, "since": since})
+    visible = queue_visible_to(request.user)
+    search, _ = QueueFilter(request.GET, teams=teams_visible_to(request.user)).search()
+    context = {
+        "count": visible.filter(created_at__gt=moment).count(),
+        "since": since,
+        "words": f"{queue_matching(visible, search).count():,} waiting",
+        "waiting": waiting_for(request.user),
+    }
+    return show(request, "routing/queue_news.html", context, regions=["queue-words"])

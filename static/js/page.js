@@ -5,7 +5,11 @@
     const opener = event.target.closest("[data-dialog]");
     if (opener) {
       const dialog = document.getElementById(opener.dataset.dialog);
-      if (dialog) { event.preventDefault(); dialog.showModal(); }
+      if (dialog) {
+        event.preventDefault();
+        dialog.showModal();
+        dialog.querySelector("form select, form input:not([type=hidden]), form textarea")?.focus();
+      }
       return;
     }
     const closer = event.target.closest("dialog [data-close]");

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from crm.models import Account, Activity, Opportunity
-from reps.models import Absence, Rep, Team, User
-from routing.models import ConfigurationVersion, Override, QueueItem, Rule
+from reps.models import Absence, Organisation, Rep, Team, User
+from routing.models import CapacitySettings, ConfigurationVersion, Override, QueueItem, Rule
 from routing.services.decisions import route
+from routing.services.overrides import reassign
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +117,7 @@ class TestQueue:
         assert as_user(omar).get(f"{reverse('queue')}?{query}").status_code in (200, 404)
 
 
-QUEUE_QUERIES = 23
+QUEUE_QUERIES = 24
 
 
 class TestOpportunity:
@@ -244,3 +246,55 @@ class TestRules:
         page = text(as_user(omar).post(reverse("publish"), follow=True))
         assert "Nothing was published. Rule “Broken”: industry is a text" in page
         assert ConfigurationVersion.objects.count() == 1
+
+
+class TestLock:
+    def test_a_second_press_of_lock_does_not_unlock(
+        self, omar: User, make_opportunity: Callable[..., Opportunity], client: Client
+    ) -> None:
+        """Two people on the page before the lock, or one who clicks twice."""
+        opportunity = make_opportunity()
+        client.force_login(omar)
+        address = reverse("opportunity_lock", args=[opportunity.pk])
+        for _ in range(2):
+            client.post(address, {"to": "locked", "lock-reason": "strategic"})
+            opportunity.refresh_from_db()
+            assert (opportunity.is_locked, opportunity.lock_reason) == (True, "strategic")
+        client.post(f"{address}?to=unlocked")
+        opportunity.refresh_from_db()
+        assert not opportunity.is_locked
+
+
+def test_bands_shown_are_by_the_published_bounds(
+    ana: Rep,
+    omar: User,
+    make_opportunity: Callable[..., Opportunity],
+    client: Client,
+    publish: Callable[[], int],
+) -> None:
+    client.force_login(omar)
+    opportunity = make_opportunity()
+    reassign(opportunity_ids=[opportunity.pk], rep_id=ana.pk, by=omar, at=timezone.now())
+    pages = [
+        reverse("reps"),
+        reverse("rep", args=[ana.pk]),
+        reverse("team", args=[ana.team_id]),
+        reverse("teams"),
+        reverse("opportunity", args=[opportunity.pk]),
+    ]
+    CapacitySettings.objects.update(available_up_to_pct=5, near_up_to_pct=50)
+    assert not any("near capacity" in client.get(page).content.decode() for page in pages)
+    publish()
+    assert all("near capacity" in client.get(page).content.decode() for page in pages)
+    organisation = Organisation.objects.get()
+    organisation.available_up_to_pct = 70
+    organisation.save()  # a form that was opened before
+    assert Organisation.objects.get().available_up_to_pct == 5
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(client: Client, db: None) -> None:
+    page = "http://testserver/opportunities/7/?rep=3"
+    for referer, back in ((page, "/opportunities/7/%3Frep%3D3"), ("https://evil.example/x", "/"), ("", "/")):
+        response = client.post("/opportunities/7/lock/", headers={"Referer": referer} if referer else {})
+        assert response.url == f"/login/?next={back}"  # type: ignore[attr-defined]
+    assert client.get("/opportunities/7/").url == "/login/?next=/opportunities/7/"  # type: ignore[attr-defined]

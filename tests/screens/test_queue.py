@@ -78,6 +78,7 @@ def test_without_connection_nothing_is_lost(
     page.keyboard.press("a")
     expect(page.get_by_role("alert")).to_contain_text("No connection. Nothing was changed")
     expect(row(page, "Northwind Health")).to_be_visible()
+    page.wait_for_timeout(500)  # the next lead's detail was asked for as well
     page.complaints.clear()  # type: ignore[attr-defined]
 
 
@@ -111,3 +112,32 @@ def test_queue_and_opportunity_are_accessible_and_fit(
         assert (address, found, page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0) == (
             address, [], True,
         )  # fmt: skip
+
+
+def test_numbers_fall_with_what_is_decided_and_the_last_one_leaves_an_empty_state(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben)
+    page.goto("/queue/")
+    expect(page.locator("#count-queue")).to_have_text("3")
+    for left, name in ((2, "Northwind Health"), (1, "Kestrel Logistics")):
+        expect(page.locator("#queue-detail h1")).to_contain_text(name)
+        page.keyboard.press("a")
+        expect(page.locator("#count-queue")).to_have_text(str(left))
+        expect(page.locator("#queue-words")).to_have_text(f"{left} waiting")
+    expect(page.locator("#queue-detail h1")).to_contain_text("Fabrikam Energy")
+    page.keyboard.press("a")
+    expect(page.locator("#queue-detail")).to_contain_text("Nothing selected")
+    expect(page.locator("#queue-list")).to_contain_text("No leads waiting")
+    expect(page.locator("#count-queue")).to_have_text("0")
+    expect(page).to_have_url(re.compile(r"/queue/$"))
+    expect(page.get_by_text("Fabrikam Energy went to")).to_be_visible()
+
+
+def test_a_dialog_opens_on_its_first_field(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben)
+    page.goto("/queue/")
+    page.keyboard.press("m")
+    expect(page.get_by_label("Give to", exact=True)).to_be_focused()
