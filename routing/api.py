@@ -177,7 +177,7 @@ class OpportunityViewSet(RecordViewSet):
                 idempotency_key=_checked(key),
             )
         except KeyReused as error:
-            raise Conflict(str(error)) from error
+            raise Conflict({"Idempotency-Key": [str(error)]}) from error
         code = status.HTTP_201_CREATED if accepted.is_new else status.HTTP_200_OK
         return Response(accepted.answer, status=code)
 
@@ -226,7 +226,7 @@ class OpportunityViewSet(RecordViewSet):
             with transaction.atomic():
                 self._change(opportunity, values, self.user)
         except OwnershipError as error:
-            raise Conflict(str(error)) from error
+            raise Conflict({"owner": [str(error)]}) from error
         fresh = Opportunity.objects.select_related("owner").get(pk=opportunity.pk)
         return Response(self._answers([fresh])[0])
 

@@ -5,11 +5,12 @@ latter creates or updates. Unknown fields are refused by name, so that a typing 
 """
 
 import datetime
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models
+from django.db import IntegrityError, InterfaceError, OperationalError, models
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
@@ -26,6 +27,7 @@ from rest_framework.viewsets import GenericViewSet
 from reps.models import User
 from reps.permissions import may
 
+logger = logging.getLogger(__name__)
 EXTERNAL = "ext:"
 UNIQUE_VIOLATION = "23505"
 BIGGEST_ID = 2**63 - 1
@@ -42,6 +44,10 @@ def explain_error(error: Exception, context: Mapping[str, Any]) -> Response | No
         error = serializers.ValidationError(get_error_detail(error))
     if isinstance(error, IntegrityError):
         return _taken(error)
+    if isinstance(error, OperationalError | InterfaceError):  # the database is away for a moment
+        logger.exception("the database did not answer")
+        text = "The service is restarting. Send it again in a moment."
+        return Response({"error": text, "fields": {}}, status=503, headers={"Retry-After": "5"})
     response = exception_handler(error, dict(context))
     if response is None:
         return None

@@ -20,6 +20,7 @@ ERRORS = {
     "404": "There is no such record that you may see.",
     "409": "This conflicts with what is there.",
     "415": "Send JSON.",
+    "503": "The database is away for a moment: send it again.",
 }
 WRITING = {"post", "put", "patch"}
 
@@ -57,7 +58,7 @@ def _both_ways(method: str, responses: dict[str, Any]) -> None:
 
 
 def _possible(path: str, method: str) -> list[str]:
-    codes = ["400", "401", "403"]
+    codes = ["400", "401", "403", "503"]
     if "{" in path or method == "get":  # a list's cursor can be no page
         codes.append("404")
     if method in WRITING:

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 from django.db.models import Expression, F, Q, QuerySet
 from django.db.models.functions import Coalesce
+from django.utils import timezone
+from django.utils.formats import date_format
 
 from crm.models import Opportunity
-from reps.models import Team, User
+from reps.models import Rep, Team, User
 from reps.queries.people import SEES_EVERYBODY
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.models import Decision, QueueItem
 from routing.queries.names import load_names
+from routing.queries.work import current_absence
 
 ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
     "": ("Longest waiting", F("waiting_since"), False),
@@ -132,6 +135,22 @@ def oldest_waiting(user: User) -> datetime.datetime | None:
 def waiting_for(user: User) -> int:
     """The number beside the queue in the navigation."""
     return queue_visible_to(user).order_by().values("pk")[:1000].count()
+
+
+def warnings_about(rep: Rep, at: datetime.datetime) -> list[str]:
+    """What a person should know before giving this rep something: it may be done all the same."""
+    if not rep.is_active:
+        return [f"{rep.name} has left. Give it to somebody else."]
+    found = []
+    absence = current_absence(rep, at)
+    if absence is not None and absence.starts_at <= at:
+        until = (
+            f"until {date_format(timezone.localtime(absence.ends_at), 'j M, H:i')}" if absence.ends_at else ""
+        )
+        found.append(f"{rep.name} is away {until or 'and has not said until when'}.")
+    if rep.load + 1 > rep.max_open:
+        found.append(f"{rep.name} has {rep.load} of {rep.max_open} open: this goes past the maximum.")
+    return found
 
 
 def pending_item(opportunity_id: int) -> QueueItem | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from crm.engine.conditions import Field, describe
 from crm.models import Account, CustomField
+from reps.models import Rep
 from routing.engine.configuration import condition_fields
 from routing.models import Policy, Rule
 from territories.models import Territory
@@ -20,6 +21,10 @@ def condition_sentence(condition: dict[str, Any]) -> str:
 
 
 def _requirement(rule: Rule) -> str:
+    if rule.required_field == "seniority" and rule.required_value.isdigit():
+        return f"seniority {dict(Rep.Seniority.choices).get(int(rule.required_value), rule.required_value)} or above"
+    if rule.required_field == "technical_depth":
+        return f"technical depth of {rule.required_value} or more"
     return f"{rule.required_field.replace('_', ' ')} {rule.required_value or 'as the opportunity’s'}"
 
 
@@ -37,7 +42,8 @@ def rule_sentence(rule: Rule) -> str:
 def territory_sentence(territory: Territory) -> str:
     """ "country is US and region is Texas → Enterprise East"."""
     covering = [str(cover.team or cover.rep) for cover in territory.coverage.all()]
-    inside = f", inside {territory.parent.name}" if territory.parent else ""
+    parent = territory.parent
+    inside = f", inside {parent.name}{'' if parent.is_active else ', which is off'}" if parent else ""
     if not covering:
         covering = [
             "only through the territories inside it" if territory.children.all() else "covered by nobody"

@@ -30,6 +30,7 @@ from routing.queries.queue import (
     queue_visible_to,
     resolved_visible_to,
     waiting_for,
+    warnings_about,
     with_queue_records,
 )
 from routing.services import queue
@@ -95,6 +96,7 @@ def _detail(request: SignedIn, item: QueueItem | None) -> dict[str, Any]:
         "reason_form": ReasonForm(prefix="reject"),
         "may_decide": may(request.user, "decide_queue") and item.state == QueueItem.State.PENDING,
         "told": queue.said_already(item) if item.state != QueueItem.State.PENDING else "",
+        "warnings": warnings_about(item.rep, timezone.now()) if item.rep else [],
         "currency": organisation().base_currency,
     }
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
 from crm.models import Account, Contact, CustomField, ExchangeRate, Opportunity
@@ -187,3 +187,16 @@ def test_the_form_of_a_new_lead_refuses_what_cannot_be_stored(omar: User, client
         assert response.status_code == 422
         assert said in response.content.decode()
     assert Opportunity.objects.count() == 0
+
+
+def test_a_database_that_is_away_is_said_as_such(
+    omar: User, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*arguments: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    client = api(omar)
+    monkeypatch.setattr("routing.api.OpportunityViewSet.get_queryset", away)
+    response = client.get(f"{URL}1/")
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response.json() == {"error": "The service is restarting. Send it again in a moment.", "fields": {}}

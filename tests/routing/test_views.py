@@ -117,7 +117,7 @@ class TestQueue:
         assert as_user(omar).get(f"{reverse('queue')}?{query}").status_code in (200, 404)
 
 
-QUEUE_QUERIES = 24
+QUEUE_QUERIES = 25
 
 
 class TestOpportunity:
@@ -298,3 +298,19 @@ def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(client: Clie
         response = client.post("/opportunities/7/lock/", headers={"Referer": referer} if referer else {})
         assert response.url == f"/login/?next={back}"  # type: ignore[attr-defined]
     assert client.get("/opportunities/7/").url == "/login/?next=/opportunities/7/"  # type: ignore[attr-defined]
+
+
+def test_the_queue_warns_of_a_rep_who_is_away_full_or_gone(
+    ana: Rep, omar: User, make_opportunity: Callable[..., Opportunity], client: Client
+) -> None:
+    client.force_login(omar)
+    route(opportunity_id=make_opportunity().pk)
+    page = reverse("queue")
+    assert "notice warn" not in client.get(page).content.decode()
+    Absence.objects.create(rep=ana, starts_at=timezone.now())
+    Rep.objects.filter(pk=ana.pk).update(own_max_open=1, load=1)
+    shown = client.get(page).content.decode()
+    assert "Ana is away and has not said until when." in shown
+    assert "Ana has 1 of 1 open: this goes past the maximum." in shown
+    Rep.objects.filter(pk=ana.pk).update(left_at=timezone.now())
+    assert "Ana has left. Give it to somebody else." in client.get(page).content.decode()

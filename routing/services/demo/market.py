@@ -54,7 +54,13 @@ def make_territories() -> None:
         name="North America", condition={"field": "country", "op": "in", "value": ["US", "CA"]}
     )
     overseas = Territory.objects.create(
-        name="Overseas", condition={"field": "country", "op": "not_in", "value": ["US", "CA"]}
+        name="Overseas",
+        condition={
+            "all": [
+                {"field": "country", "op": "is_not_empty"},
+                {"field": "country", "op": "not_in", "value": ["US", "CA"]},
+            ]
+        },
     )
     for name, team in teams.items():
         regions = [r for r in range(len(REGIONS)) if TEAM_OF_REGION[r] == name]
