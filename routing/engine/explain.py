@@ -132,7 +132,7 @@ def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     why = (
         "nobody is a clear match"
         if prediction.get("why") == "not_confident"
-        else "no match is open to more work"
+        else "those who can take it are near capacity"
     )
     return f"next in turn in {names.team(_find(steps, 'fallback').get('team'))}: {why}"
 
