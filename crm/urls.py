@@ -6,6 +6,7 @@ from crm.views import imports, records, settings
 
 urlpatterns: list[URLPattern] = [
     path("opportunities/", records.opportunity_list, name="opportunities"),
+    path("opportunities/<int:pk>/edit/", records.opportunity_edit, name="opportunity_edit"),
     path("accounts/", records.account_list, name="accounts"),
     path("accounts/new/", records.account_form, name="account_new"),
     path("accounts/suggestions/", records.account_suggestions, name="account_suggestions"),

@@ -2,7 +2,17 @@
 
 from django.db.models import Count, Model, Q, QuerySet
 
-from crm.models import Account, Alias, Contact, CustomField, ExchangeRate, Opportunity, RegionLanguage, Term
+from crm.models import (
+    Account,
+    Alias,
+    Contact,
+    CustomField,
+    ExchangeRate,
+    Opportunity,
+    Product,
+    RegionLanguage,
+    Term,
+)
 from crm.models.words import WordKind
 
 
@@ -23,6 +33,14 @@ def known_names(kinds: list[str]) -> dict[str, list[str]]:
     ):
         found[kind].append(name)
     return found
+
+
+def words_offered() -> dict[str, list[str]]:
+    """Words offered while somebody describes an opportunity, by kind."""
+    products = Product.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
+    return known_names([WordKind.SOURCE, WordKind.INDUSTRY, WordKind.LANGUAGE]) | {
+        WordKind.PRODUCT: list(products)
+    }
 
 
 def terms_matching(*, kind: str, words: str) -> QuerySet[Term]:

@@ -21,6 +21,7 @@ from crm.queries.vocabulary import (
 from crm.services import ownership
 from reps.models import User
 from reps.queries import organisation
+from reps.services.edits import EditConflict
 
 WORDS = {name: name for name in ("industry", "source", "country", "language", "currency")}
 MOST_VALUE = 10**12  # in the base currency; sums of many must fit their columns
@@ -82,9 +83,16 @@ def create_opportunity(
 
 
 @transaction.atomic
-def update_opportunity(*, opportunity_id: int, values: Mapping[str, Any]) -> Opportunity:
-    """Changes the given fields; the owner's pipeline follows the value. Stage and owner have services of their own."""
+def update_opportunity(
+    *, opportunity_id: int, values: Mapping[str, Any], seen: datetime.datetime | None = None
+) -> Opportunity:
+    """Changes the given fields; the owner's pipeline follows the value. Stage and owner have services of their own.
+
+    Raises EditConflict when it was saved after `seen`, ValidationError for a value that is none.
+    """
     opportunity = ownership.lock_opportunity(opportunity_id)
+    if seen is not None and opportunity.updated_at != seen:
+        raise EditConflict(opportunity)
     before = opportunity.value_base
     fill(opportunity, values, load_dictionary())
     ownership.lock_reps([opportunity.owner_id])

@@ -1,10 +1,13 @@
 """Pages of accounts, contacts and products, and the list of opportunities."""
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from crm.forms.opportunities import OpportunityForm
 from crm.forms.records import (
     AccountFilter,
     AccountForm,
@@ -14,7 +17,7 @@ from crm.forms.records import (
     ProductFilter,
     ProductForm,
 )
-from crm.models import Account, Contact, Product
+from crm.models import Account, Contact, Opportunity, Product
 from crm.queries.opportunities import opportunities_visible_to, with_records
 from crm.queries.records import (
     BY_NAME,
@@ -33,7 +36,10 @@ from crm.queries.records import (
     products_matching,
     with_open_counts,
 )
+from crm.queries.words import words_offered
+from crm.services.opportunities import update_opportunity
 from crm.services.records import delete_account, delete_contact, save_account, save_contact, save_product
+from crm.services.stages import convert_lead
 from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, requires
 from reps.queries.pages import BadCursor, page_of
@@ -98,6 +104,28 @@ def account_page(request: SignedIn, pk: int) -> HttpResponse:
         "currency": organisation().base_currency,
     }
     return show(request, "crm/account.html", context)
+
+
+@requires("edit_opportunities")
+def opportunity_edit(request: SignedIn, pk: int) -> HttpResponse:
+    """Facts corrected by hand. What is decided stays decided; what still waits is decided on the new ones."""
+    opportunity = get_object_or_404(with_records(opportunities_visible_to(request.user)), pk=pk)
+    form = OpportunityForm(request.POST or None, instance=opportunity, user=request.user)
+    if request.method == "POST" and form.saves(lambda: _correct(pk, form)):
+        say(request, f"{opportunity} is saved.")
+        return redirect("opportunity", pk=pk)
+    stored = with_records(opportunities_visible_to(request.user)).get(pk=pk)
+    context = {"opportunity": stored, "offered": words_offered()}
+    return show_form(request, "crm/opportunity_edit.html", form, context)
+
+
+@transaction.atomic
+def _correct(pk: int, form: OpportunityForm) -> None:
+    values = form.values()
+    kind = values.pop("kind")
+    update_opportunity(opportunity_id=pk, values=values, seen=form.seen)
+    if kind == Opportunity.Kind.DEAL:
+        convert_lead(opportunity_id=pk, at=timezone.now())
 
 
 @requires("edit_accounts")

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from crm.forms.opportunities import custom_form_field, named_competitors, plain_value
 from crm.models import Activity, CustomField, Opportunity, Product
 from crm.models.accounts import SizeBand
 from crm.models.words import Term
@@ -18,7 +19,6 @@ def whole_number(label: str) -> forms.IntegerField:
     return forms.IntegerField(label=label, required=False, min_value=0, max_value=10**12)
 
 
-LONGEST_COMPETITOR = 120
 # Fields of a new lead for which known words are offered, and their kind.
 OFFERED_WORDS = {
     "source": "source",
@@ -226,14 +226,7 @@ class LeadForm(forms.Form):
         return values
 
     def clean_competitors(self) -> list[str]:
-        names = [
-            name for text in self.cleaned_data["competitors"].split(",") if (name := " ".join(text.split()))
-        ]
-        if any(len(name) > LONGEST_COMPETITOR for name in names):
-            raise forms.ValidationError(
-                f"At most {LONGEST_COMPETITOR} letters for each; commas separate them."
-            )
-        return list(dict.fromkeys(names))
+        return named_competitors(self.cleaned_data["competitors"])
 
     def opportunity_values(self) -> dict[str, Any]:
         """The values as `take_in` takes them."""
@@ -254,27 +247,6 @@ class LeadForm(forms.Form):
             "custom": {name.removeprefix("custom_"): plain_value(value) for name, value in v.items()
                        if name.startswith("custom_") and value not in (None, "")},
         }  # fmt: skip
-
-
-def plain_value(value: Any) -> Any:
-    """As JSON keeps it."""
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    return float(value) if not isinstance(value, str | bool | int) else value
-
-
-def custom_form_field(field: CustomField) -> forms.Field:
-    """The form field of an organisation's own field."""
-    shared: dict[str, Any] = {"label": field.label, "required": False}
-    if field.type == CustomField.Type.NUMBER:
-        return forms.FloatField(**shared)
-    if field.type == CustomField.Type.BOOLEAN:
-        return forms.NullBooleanField(**shared)
-    if field.type == CustomField.Type.DATE:
-        return forms.DateField(widget=forms.DateInput(attrs={"type": "date"}), **shared)
-    if field.type == CustomField.Type.CHOICE:
-        return forms.ChoiceField(choices=[("", "Not known"), *((c, c) for c in field.choices)], **shared)
-    return forms.CharField(max_length=500, **shared)
 
 
 def known_words() -> dict[str, list[str]]:

@@ -23,6 +23,7 @@ from crm.models import (
     Term,
 )
 from reps.models import Organisation, Rep, Skill, User
+from routing.services.overrides import reassign
 
 SignIn = Callable[[User], Client]
 REGION = {"HX-Request": "true"}  # without the frame, whose navigation counts for itself
@@ -458,3 +459,67 @@ def test_a_place_gets_its_language(ada: User, as_user: SignIn) -> None:
     ]
     twice = client.post(reverse("region_language_new"), fields)
     assert twice.status_code == 422
+
+
+class TestEditingAnOpportunity:
+    def values(self, **changed: str) -> dict[str, str]:
+        plain = {
+            "name": "Northwind",
+            "kind": "lead",
+            "industry": "Healthcare",
+            "value": "500",
+            "currency": "USD",
+        }
+        return plain | changed
+
+    def test_facts_are_corrected_and_the_pipeline_follows(
+        self, ana: Rep, omar: User, make_opportunity: Callable[..., Opportunity], as_user: SignIn
+    ) -> None:
+        CustomField.objects.create(key="seats", label="Seats", type="number")
+        opportunity = make_opportunity(value=100)
+        reassign(opportunity_ids=[opportunity.pk], rep_id=ana.pk, by=omar, at=timezone.now())
+        client, address = as_user(omar), reverse("opportunity_edit", args=[opportunity.pk])
+        assert 'value="100"' in client.get(address).content.decode()
+        sent = self.values(
+            kind="deal", product="Analytics", competitors="Acme, Zeta, Acme", custom_seats="12"
+        )
+        assert client.post(address, sent).status_code == 302
+        opportunity.refresh_from_db()
+        ana.refresh_from_db()
+        assert (opportunity.kind, opportunity.value, ana.pipeline_value) == (
+            "deal",
+            Decimal(500),
+            Decimal(500),
+        )
+        assert opportunity.converted_at is not None
+        assert (opportunity.competitors, opportunity.custom) == (["Acme", "Zeta"], {"seats": 12.0})
+        assert opportunity.product is not None
+        assert (opportunity.product.name, opportunity.owner) == ("Analytics", ana)
+
+    def test_what_cannot_be_is_said_beside_its_field(
+        self, omar: User, make_opportunity: Callable[..., Opportunity], as_user: SignIn
+    ) -> None:
+        opportunity = make_opportunity()
+        client, address = as_user(omar), reverse("opportunity_edit", args=[opportunity.pk])
+        for odd, said in (
+            ({"name": ""}, "required"),
+            ({"currency": ""}, "Say in which currency"),
+            ({"value": "-1"}, "Not saved yet"),
+            ({"value": "99999999999999"}, "no value of a deal"),
+            ({"competitors": "x" * 121}, "At most 120 letters"),
+            ({"account": "Nobody Inc"}, "There is no account"),
+        ):
+            response = client.post(address, self.values(**odd))
+            assert response.status_code == 422, odd
+            assert said in response.content.decode(), odd
+
+    def test_the_second_editor_is_told(
+        self, omar: User, make_opportunity: Callable[..., Opportunity], as_user: SignIn
+    ) -> None:
+        opportunity = make_opportunity()
+        client, address = as_user(omar), reverse("opportunity_edit", args=[opportunity.pk])
+        seen = opportunity.updated_at.isoformat()
+        assert client.post(address, self.values(seen_at=seen)).status_code == 302
+        late = client.post(address, self.values(seen_at=seen, industry="Media"))
+        assert late.status_code == 422
+        assert "Somebody else saved" in late.content.decode()
