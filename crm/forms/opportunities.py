@@ -39,12 +39,15 @@ class OpportunityForm(RecordForm):
             "name", "kind", "account", "country", "region", "city", "postal_code", "industry", "employees", "size_band",
             "language", "source", "value", "currency", "urgency", "complexity", "lead_score",
         )  # fmt: skip
+        labels = {"employees": "Employees", "size_band": "Company size"}
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["account"].user = user  # type: ignore[attr-defined]
         self.initial["product"] = self.instance.product.name if self.instance.product else ""
         self.initial["competitors"] = ", ".join(self.instance.competitors)
+        for name in ("size_band", "urgency"):
+            self.fields[name].choices = [("", "Not known"), *self.fields[name].choices[1:]]  # type: ignore[attr-defined]
         for name in ("source", "industry", "language", "product"):
             self.fields[name].widget.attrs["list"] = f"words-{name}"
         if self.instance.kind == Opportunity.Kind.DEAL:

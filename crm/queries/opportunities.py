@@ -2,7 +2,7 @@
 
 from django.db.models import Q, QuerySet
 
-from crm.models import Activity, Opportunity
+from crm.models import Activity, CustomField, Opportunity
 from reps.models import User
 
 
@@ -21,6 +21,17 @@ def with_records(opportunities: QuerySet[Opportunity]) -> QuerySet[Opportunity]:
     return opportunities.select_related(
         "owner__team", "owner__role_template", "account__owner", "contact", "product", "locked_by"
     )
+
+
+def own_fields_of(opportunity: Opportunity) -> list[tuple[str, str]]:
+    """The organisation's own fields that are filled, by label; a field that is gone by its key."""
+    labels = dict(CustomField.objects.values_list("key", "label"))
+    words = {True: "yes", False: "no"}
+    filled = {key: value for key, value in (opportunity.custom or {}).items() if value not in (None, "")}
+    return [
+        (labels.get(key, key), words[value] if isinstance(value, bool) else str(value))
+        for key, value in filled.items()
+    ]
 
 
 def activities_of(opportunity: Opportunity) -> QuerySet[Activity]:

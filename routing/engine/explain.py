@@ -386,7 +386,7 @@ def why_not(
             f"had {moment.week} of {moment.max_new_per_week} this week", "an assignment older than a week"
         )
     if code is Exit.LOWER_PRIORITY:
-        ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None and gap > 0 else "")
+        ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None and gap >= SMALL else "")
         lowered = f", lowered by {_join(penalties)}" if penalties else ""
         reasons = [*missing, *(_WITHOUT_PENALTY[name] for name in penalties)]
         return WhyNot(ahead + lowered, _join(reasons) or "a higher priority")

@@ -10,7 +10,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm.models import Opportunity
-from crm.queries.opportunities import activities_of, opportunities_visible_to, with_records
+from crm.queries.opportunities import (
+    activities_of,
+    opportunities_visible_to,
+    own_fields_of,
+    with_records,
+)
 from crm.services.activities import log_activity
 from crm.services.ownership import OwnershipError
 from reps.models import User
@@ -53,6 +58,7 @@ def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
         "roster": reps_to_ask_about(decision) if decision else [],
         "item": pending_item(pk),
         "activities": activities_of(opportunity)[:50],
+        "own_fields": own_fields_of(opportunity),
         "history": history_of(opportunity),
         "give_form": GiveForm(user=request.user) if may(request.user, "reassign") else None,
         "activity_form": ActivityForm(),

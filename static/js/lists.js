@@ -1,6 +1,7 @@
 // Lists and keys. A [data-list] holds [data-item] links; j and k move, Enter opens as any link does.
 // [data-list="follow"] loads the detail beside it while moving. Any [data-key="x"] is pressed by x.
 window.lists = (() => {
+  const NARROW = matchMedia("(max-width: 900px)");
   const visible = (element) => element.getClientRects().length > 0;
   const items = (list) => [...list.querySelectorAll("[data-item]")].filter(visible);
   const list_here = () => document.activeElement?.closest?.("[data-list]") ?? [...document.querySelectorAll("[data-list]")].find(visible);
@@ -23,7 +24,13 @@ window.lists = (() => {
   // Of two details on their way the later one counts, whichever answer comes first.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const list = event.target.matches("[data-item]") && event.target.closest("[data-list=follow]");
-    if (list) list.loading = event.target;
+    if (!list) return;
+    if (NARROW.matches) { // no room beside the list: the detail is a page of its own
+      event.preventDefault();
+      location.assign(event.target.href);
+      return;
+    }
+    list.loading = event.target;
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
     const asked = event.detail.requestConfig?.elt;

@@ -200,3 +200,9 @@ def test_a_database_that_is_away_is_said_as_such(
     response = client.get(f"{URL}1/")
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert response.json() == {"error": "The service is restarting. Send it again in a moment.", "fields": {}}
+
+
+def test_the_documentation_opens_for_everybody(client: Any, db: None) -> None:
+    page = client.get("/api/v1/docs/")
+    assert page.status_code == 200
+    assert "favicon" in page.content.decode()

@@ -141,3 +141,20 @@ def test_a_dialog_opens_on_its_first_field(
     page.goto("/queue/")
     page.keyboard.press("m")
     expect(page.get_by_label("Give to", exact=True)).to_be_focused()
+
+
+def test_on_a_phone_a_lead_is_a_page_of_its_own_and_deciding_shows_the_next(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben, width=PHONE)
+    page.goto("/queue/")
+    row(page, "Northwind Health").get_by_role("link").click()
+    expect(page).to_have_url(re.compile(rf"/queue/{suggestions[0].pk}/$"))
+    expect(page.locator("#queue-list")).to_be_hidden()
+    page.get_by_role("button", name="Approve", exact=False).filter(has_text="Approve").last.click()
+    expect(page.get_by_text("Northwind Health went to Ana.")).to_be_visible()
+    expect(page.locator("#queue-detail h1")).to_contain_text("Kestrel Logistics")
+    page.get_by_role("link", name="All that wait").click()
+    expect(row(page, "Kestrel Logistics")).to_be_visible()
+    page.go_back()
+    expect(page.locator("#queue-detail h1")).to_be_visible()
