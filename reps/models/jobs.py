@@ -43,7 +43,3 @@ class Job(models.Model):
     @property
     def is_over(self) -> bool:
         return self.state in (self.State.DONE, self.State.FAILED, self.State.CANCELLED)
-
-    @property
-    def done_pct(self) -> int:
-        return 100 * self.done // self.total if self.total else 0

@@ -33,7 +33,6 @@ class Names:
     teams: Mapping[int, str] = field(default_factory=dict)
     territories: Mapping[int, str] = field(default_factory=dict)
     rules: Mapping[int, str] = field(default_factory=dict)
-    currency: str = "USD"
 
     def rep(self, rep_id: int | None) -> str:
         return self.reps.get(rep_id or 0, "somebody who has left")

@@ -12,21 +12,6 @@ from typing import Any
 
 from crm.engine.conditions import normalise
 
-DEAL_SIZE_BANDS = (
-    (10_000, "under 10K"),
-    (50_000, "10K to 50K"),
-    (100_000, "50K to 100K"),
-    (250_000, "100K to 250K"),
-)
-LARGEST_BAND = "250K and more"
-
-
-def deal_size_band(value: float | None) -> str | None:
-    """The bracket of a value in the base currency, None where the value is unknown."""
-    if value is None:
-        return None
-    return next((name for bound, name in DEAL_SIZE_BANDS if value < bound), LARGEST_BAND)
-
 
 @dataclass(frozen=True)
 class OpportunityFacts:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from crm.models import Opportunity
-from routing.engine.explain import Names, headline, ladder_lines, parts
+from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
-from routing.engine.trace import unpack_columns
 from routing.models import Decision
 from routing.queries.configuration import compiled
-from routing.queries.inputs import stored_inputs
 from routing.queries.names import load_names
 
 
@@ -62,16 +60,3 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
 
 def _why_nobody(steps: Sequence[dict[str, Any]], names: Names) -> str:
     return ladder_lines(steps, names)[-1].sentence
-
-
-def chosen_parts(decision: Decision) -> list[Any]:
-    """The five parts of the chosen rep's score; empty where nobody was scored or chosen."""
-    if decision.rep_id is None:
-        return []
-    columns = unpack_columns(bytes(decision.columns))
-    row = columns.parts[stored_inputs(decision).roster.index[decision.rep_id]]
-    if row[0] != row[0]:
-        return []
-    facts = OpportunityFacts.from_json(decision.facts)
-    has_history = decision.model.kind != "rules"
-    return parts(facts, [float(value) for value in row], decision.trace.get("effects", {}), has_history)

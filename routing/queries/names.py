@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reps.models import Rep, Team
-from reps.queries import organisation
 from routing.engine.explain import Names
 from routing.models import Decision
 from routing.queries.configuration import compiled
 
 
 def load_names(decisions: Iterable[Decision], more_reps: Iterable[int] = ()) -> Names:
-    """Names for the sentences of these decisions; three queries, whatever their number."""
+    """Names for the sentences of these decisions; two queries, whatever their number."""
     found = list(decisions)
     rep_ids = {d.rep_id for d in found if d.rep_id} | set(more_reps)
     team_ids: set[int] = {d.team_id for d in found if d.team_id}
@@ -27,7 +26,6 @@ def load_names(decisions: Iterable[Decision], more_reps: Iterable[int] = ()) -> 
         teams=dict(Team.objects.filter(pk__in=team_ids).values_list("pk", "name")),
         territories=territories,
         rules=rules,
-        currency=organisation().base_currency,
     )
 
 

@@ -28,24 +28,22 @@ ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
 
 
 def queue_visible_to(user: User) -> QuerySet[QueueItem]:
-    """Pending items: all for ops, analysts and admins; a manager's own teams', and those of no team."""
-    items = QueueItem.objects.filter(state=QueueItem.State.PENDING)
+    """The pending items of those that the user may see."""
+    return resolved_visible_to(user).filter(state=QueueItem.State.PENDING)
+
+
+def resolved_visible_to(user: User) -> QuerySet[QueueItem]:
+    """Items of whatever state: all for ops, analysts and admins; a manager's own teams', and those of no team.
+
+    Undo and the answer to the second person look here, since what they ask about is pending no more.
+    """
+    items = QueueItem.objects.all()
     if user.role in SEES_EVERYBODY:
         return items
     if user.role == User.Role.MANAGER:
         teams = user.managed_teams.all()
         return items.filter(Q(team__in=teams) | Q(team__isnull=True) | Q(rep__team__in=teams))
     return items.none()
-
-
-def resolved_visible_to(user: User) -> QuerySet[QueueItem]:
-    """Items of whatever state that the user could act on; for undo and for answers to the second person."""
-    if user.role in SEES_EVERYBODY:
-        return QueueItem.objects.all()
-    if user.role == User.Role.MANAGER:
-        teams = user.managed_teams.all()
-        return QueueItem.objects.filter(Q(team__in=teams) | Q(team__isnull=True) | Q(rep__team__in=teams))
-    return QueueItem.objects.none()
 
 
 @dataclass(frozen=True)
