@@ -27,6 +27,21 @@
     document.querySelector(".busy")?.classList.toggle("on", running > 0);
   };
 
+  // --- an answer that comes after its form was replaced ----------------------------------------------
+  // htmx speaks through the element that asked. Once that is out of the page (the next lead's detail came first),
+  // nobody would hear what was done, nor be offered Undo: what it says is said again where it is heard.
+  const SPOKEN = ["htmx:afterRequest", "htmx:responseError", "htmx:sendError", "htmx:timeout", "toast", "opportunity-assigned"];
+  const say_again = (event) => {
+    document.body.dispatchEvent(new CustomEvent(event.type, { detail: event.detail, bubbles: true }));
+  };
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt, xhr } = event.detail;
+    xhr.addEventListener("readystatechange", () => {
+      if (xhr.readyState !== XMLHttpRequest.DONE || elt.isConnected) return;
+      for (const name of SPOKEN) elt.getRootNode().addEventListener(name, say_again, { once: true });
+    });
+  });
+
   // --- rows that leave at once, and return when the server refuses --------------------------------
   const leaver = (element) => {
     const selector = element.closest("[data-leaves]")?.dataset.leaves;

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from crm.models import Opportunity
 from reps.models import Rep, User
@@ -54,6 +54,29 @@ def test_approve_by_key_takes_the_row_at_once_and_z_brings_it_back(
     expect(row(page, "Northwind Health")).to_be_visible()
     waiting = QueueItem.objects.filter(state="pending", opportunity=suggestions[0].opportunity)
     assert waiting.count() == 1
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["done", "refused"])
+def test_an_answer_slower_than_the_next_detail_is_still_heard(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem], refused: bool
+) -> None:
+    page = open_page(ben)
+    page.goto("/queue/")
+    held: list[Route] = []
+    page.route("**/approve/", lambda call: held.append(call))
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    expect(page.locator("#queue-detail h1")).to_contain_text("Kestrel Logistics")
+    if refused:
+        held[0].fulfill(status=409, content_type="text/plain", body="Ana is full.")
+        expect(page.get_by_role("alert")).to_contain_text("Ana is full.")
+        expect(row(page, "Northwind Health")).to_be_visible()
+        page.complaints.clear()  # type: ignore[attr-defined]  # the 409 was meant
+    else:
+        held[0].continue_()
+        expect(page.get_by_text("Northwind Health went to Ana.")).to_be_visible()
+        expect(page.get_by_text("2 waiting")).to_be_visible()
+    expect(page.locator(".busy.on")).to_have_count(0)
 
 
 def test_a_refusal_brings_the_row_back_with_the_reason(
