@@ -15,7 +15,8 @@ from routing.engine.configuration import Configuration
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs, decide
-from routing.engine.model import DIMENSIONS, PRIOR_EFFECTS, MatchModel
+from routing.engine.columns import DIMENSIONS
+from routing.engine.model import PRIOR_EFFECTS, MatchModel
 from routing.engine.roster import RepFacts, Roster, RosterState
 from routing.engine.trace import pack_columns, trace_json
 from routing.engine.worlds import COMPETITORS, INDUSTRIES, LANGUAGES, PRODUCTS, REGIONS, SOURCES

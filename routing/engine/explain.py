@@ -9,18 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from routing.engine.columns import CAPACITY, DEAL, DIMENSION_LABELS, DIMENSIONS, HISTORY, SKILLS
+from routing.engine.columns import TERRITORY as TERRITORY_PART
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Exit
-from routing.engine.model import (
-    CAPACITY,
-    DEAL,
-    DIMENSION_LABELS,
-    DIMENSIONS,
-    EFFECT_DIMENSION,
-    HISTORY,
-    SKILLS,
-)
-from routing.engine.model import TERRITORY as TERRITORY_PART
+from routing.engine.model import EFFECT_DIMENSION
 
 SMALL = 0.005  # an effect below this, in log-odds, is not worth a word
 

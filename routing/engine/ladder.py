@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from reps.engine.capacity import Band, bands, load_pct
+from routing.engine.columns import columns, speaks
 from routing.engine.configuration import SKILL_REQUIREMENTS, Configuration, Policy, Rule, Territory
 from routing.engine.facts import OpportunityFacts
-from routing.engine.model import REFERENCE_AT_LEAST, ROUNDING, MatchModel, Scores, columns, score, speaks
+from routing.engine.model import REFERENCE_AT_LEAST, ROUNDING, MatchModel, Scores, score
 from routing.engine.roster import Floats, Mask, Roster, RosterState
 from routing.engine.turns import Turn, next_turn
 
@@ -298,14 +299,16 @@ class _Ladder:
         """Scores against the average of those left after territory and rules, whatever their load and absence."""
         enough = int(candidates.sum()) >= REFERENCE_AT_LEAST
         reference = candidates if enough else np.ones_like(candidates)
+        facts, roster, model = self.inputs.facts, self.inputs.roster, self.inputs.model
         found = columns(
-            self.inputs.facts,
-            self.inputs.roster,
-            self.inputs.state,
-            self.covers,
-            self.inputs.configuration.default_language,
+            facts,
+            roster,
+            covers=self.covers,
+            load_share=load_pct(self.inputs.state.load, roster.max_open) / 100,
+            default_language=self.inputs.configuration.default_language,
+            only=model.pair,
         )
-        self.scores = score(self.inputs.model, found, reference)
+        self.scores = score(model, found, reference, facts=facts, roster=roster, at=self.inputs.at)
         self.penalties = self._penalties()
 
     def _penalties(self) -> Floats:

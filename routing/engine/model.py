@@ -1,177 +1,225 @@
 """The match model: one additive log-odds of winning, and the match score that people see.
 
-    log-odds(opportunity, rep) = base(opportunity) + Σ effect · column        (five parts, DIMENSIONS)
+    log-odds(opportunity, rep) = base(opportunity) + Σ effect · column + rep + Σ rep × level   (five parts, DIMENSIONS)
     OR    = exp(log-odds(rep) − average log-odds of the reference reps)
-    score = 100 · OR² / (1 + OR²)                                             (0 to 100; equal odds give 50)
+    score = 100 · OR² / (1 + OR²)                                         (0 to 100; equal odds give 50)
+    win probability = logistic(intercept + slope · log-odds)              (calibrated; only where deals were learned)
 
-The columns here are those of the declared skills. Their effects are the prior means of the hierarchical logistic model
-(S. Greenland, "Bayesian perspectives for epidemiological research II", Int. J. Epidemiol. 2007), so that this *is*
-the model that knows no deals yet, and the rules-based fallback. An artifact is plain data; nothing here learns.
+There is one scorer. Without deals the effects are the prior means of the declared skills, base, rep and rep × level
+are nil, and that *is* the rules-based fallback; with deals they are what `routing.engine.learning` fitted under the
+same priors (S. Greenland, "Bayesian perspectives for epidemiological research II", Int. J. Epidemiol. 2007). An
+artifact is plain data; nothing here learns.
 """
 
+import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from reps.engine.capacity import load_pct
+from routing.engine.columns import COLUMNS, DIMENSIONS, HISTORY, log_value
 from routing.engine.facts import OpportunityFacts
-from routing.engine.roster import Floats, Mask, Roster, RosterState
+from routing.engine.levels import CROSSED, Levels
+from routing.engine.roster import Floats, Mask, Roster
+from routing.engine.season import seasonal_log_odds
 
-DIMENSIONS = ("skills", "territory", "capacity", "history", "deal")
-DIMENSION_LABELS = {
-    "skills": "Skills and expertise",
-    "territory": "Territory alignment",
-    "capacity": "Capacity and workload",
-    "history": "Historical win rate",
-    "deal": "Deal characteristics",
-}
-SKILLS, TERRITORY, CAPACITY, HISTORY, DEAL = range(5)
-
-COMPLEX_FROM = 3  # an opportunity of this complexity or more asks for technical depth
-TIRED_FROM = 0.8  # share of the maximum above which load costs odds of winning
 ROUNDING = 9  # decimals that decide: scores and priorities are rounded to 1e-9, then ties go by rep id
 REFERENCE_AT_LEAST = 5  # with fewer reps left after territory and rules, the organisation is the reference
 
 PRIOR_EFFECTS: dict[str, float] = {
-    "industry_tag": 0.2,
-    "product_tag": 0.2,
-    "speaks_language": 0.15,
-    "competitor_displaced": 0.15,
-    "certification_fits": 0.15,
-    "technical_depth_fits": 0.15,
-    "covers_territory": 0.15,
-    "deal_size_fits": 0.15,
-    "load_above_80": -0.3,
+    name: column.prior.mean for name, column in COLUMNS.items() if column.prior.mean
+}
+REP = "rep"
+EFFECT_DIMENSION: dict[str, int] = {
+    **{name: column.dimension for name, column in COLUMNS.items()},
+    REP: HISTORY,
+    **{f"rep_{name}": HISTORY for name in CROSSED},
 }
 EFFECT_LABELS: dict[str, str] = {
-    "industry_tag": "industry expertise",
-    "product_tag": "product expertise",
-    "speaks_language": "language",
-    "competitor_displaced": "competitor experience",
-    "certification_fits": "certification",
-    "technical_depth_fits": "technical depth",
-    "covers_territory": "covers the territory",
-    "deal_size_fits": "deal size range",
-    "load_above_80": "load above 80 %",
-}
-EFFECT_DIMENSION: dict[str, int] = {
-    "industry_tag": SKILLS,
-    "product_tag": SKILLS,
-    "speaks_language": SKILLS,
-    "competitor_displaced": SKILLS,
-    "certification_fits": SKILLS,
-    "technical_depth_fits": SKILLS,
-    "covers_territory": TERRITORY,
-    "deal_size_fits": DEAL,
-    "load_above_80": CAPACITY,
+    **{name: column.label for name, column in COLUMNS.items()},
+    REP: "overall record",
+    **{f"rep_{name}": f"record by {name}" for name in CROSSED},
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What deals have taught.
+
+    `lead` log-odds by lead column · `rep` by rep id · `cross` category → level → rep id · `season` level → (sine,
+    cosine) · `forecast_ratio` how much of a predicted gain outlasts the choosing (learning.forecast) · `tallies`
+    category ("rep" for all) → level → rep id → (won, closed) in the `months` that were learned from.
+    """
+
+    levels: Levels
+    lead: Mapping[str, float]
+    rep: Mapping[int, float]
+    cross: Mapping[str, Mapping[str, Mapping[int, float]]]
+    season: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    intercept: float = 0.0
+    slope: float = 1.0
+    forecast_ratio: float = 1.0
+    tallies: Mapping[str, Mapping[str, Mapping[int, tuple[int, int]]]] = field(default_factory=dict)
+    months: int = 12
+
+    def base(self, facts: OpportunityFacts, at: datetime.datetime) -> float:
+        """Log-odds from the lead alone, at an average rep's zero."""
+        levels = self.levels.of(facts)
+        total = self.lead.get("intercept", 0.0)
+        total += sum(self.lead.get(f"{name}={level}", 0.0) for name, level in levels.items() if level)
+        if levels.get("source") and levels.get("product"):
+            total += self.lead.get(f"source_product={levels['source']}|{levels['product']}", 0.0)
+        size = log_value(facts)
+        if size is not None:
+            total += (
+                self.lead.get("log_value", 0.0) * size + self.lead.get("log_value_squared", 0.0) * size**2
+            )
+        if self.season:
+            season = seasonal_log_odds(self.season, levels.get("industry", ""), at.date())
+            total += self.lead.get("season", 1.0) * season
+        return total
+
+
+@dataclass(frozen=True, eq=False)
 class MatchModel:
-    """A registered model. `effects` by column name; `base_log_odds` None where no win probability can be told."""
+    """A registered model: `pair` effects by column name; `learned` None where no deal is in it."""
 
     number: int
-    effects: Mapping[str, float]
-    base_log_odds: float | None = None
+    pair: Mapping[str, float]
+    learned: Learned | None = None
 
     @classmethod
     def from_artifact(cls, number: int, artifact: Mapping[str, Any]) -> "MatchModel":
         """Raises ValueError for an artifact of another format or with an unknown effect."""
-        if artifact.get("format") != 1:
-            raise ValueError(f"model {number}: unknown artifact format {artifact.get('format')!r}")
-        unknown = set(artifact["effects"]) - set(EFFECT_DIMENSION)
-        if unknown:
-            raise ValueError(f"model {number}: unknown effects {', '.join(sorted(unknown))}")
-        return cls(number, dict(artifact["effects"]), artifact.get("base_log_odds"))
+        if artifact.get("format") == 1:
+            return cls(number, _known(number, artifact["effects"]))
+        if artifact.get("format") == 2:
+            return cls(number, _known(number, artifact["pair"]), _learned(artifact))
+        raise ValueError(f"model {number}: unknown artifact format {artifact.get('format')!r}")
 
     @staticmethod
-    def prior_artifact() -> dict[str, Any]:
-        """The model without deals: declared skills only."""
-        return {"format": 1, "effects": dict(PRIOR_EFFECTS), "base_log_odds": None}
+    def prior_artifact(effects: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """The model without deals: declared skills only, as far as they are believed."""
+        return {"format": 1, "effects": dict(PRIOR_EFFECTS if effects is None else effects)}
+
+
+def _known(number: int, effects: Mapping[str, float]) -> dict[str, float]:
+    unknown = set(effects) - set(COLUMNS)
+    if unknown:
+        raise ValueError(f"model {number}: unknown effects {', '.join(sorted(unknown))}")
+    return dict(effects)
+
+
+def _learned(artifact: Mapping[str, Any]) -> Learned:
+    return Learned(
+        levels=Levels.from_json(artifact["levels"]),
+        lead=artifact["lead"],
+        rep={int(rep): value for rep, value in artifact["rep"].items()},
+        cross={
+            name: {level: {int(rep): v for rep, v in by.items()} for level, by in levels.items()}
+            for name, levels in artifact["cross"].items()
+        },
+        season={level: (pair[0], pair[1]) for level, pair in artifact.get("season", {}).items()},
+        intercept=artifact["calibration"]["intercept"],
+        slope=artifact["calibration"]["slope"],
+        forecast_ratio=artifact.get("forecast", {}).get("ratio", 1.0),
+        tallies={
+            name: {
+                level: {int(rep): (pair[0], pair[1]) for rep, pair in by.items()}
+                for level, by in levels.items()
+            }
+            for name, levels in artifact.get("tallies", {}).items()
+        },
+        months=artifact.get("months", 12),
+    )
 
 
 @dataclass(frozen=True)
 class Scores:
     """For n reps: `parts` n × 5 log-odds against the reference (they sum to `log_odds_ratio`), `score` 0 to 100;
-    `effects` by column name (n), each against the reference, sums to the parts."""
+    `effects` by column name (n), each against the reference, sums to the parts; `has` the columns themselves (n).
+    `win_probability` (n) and `win_probability_low` (n: what outlasts the choosing) None where no deal was learned."""
 
     parts: Floats
     log_odds_ratio: Floats
     score: Floats
     win_probability: Floats | None
+    win_probability_low: Floats | None
     effects: Mapping[str, Floats]
+    has: Mapping[str, Floats]
 
 
-def columns(
-    facts: OpportunityFacts, roster: Roster, state: RosterState, covers: Floats, default_language: str
-) -> dict[str, Floats]:
-    """The pair columns, one array of length n by effect name; a column that is 0 for everybody may be absent.
-
-    `covers` is how far each rep covers the matched territory: 1 personally, .5 through the team, 0 not.
-    """
-    found: dict[str, Floats] = {"covers_territory": covers}
-    if facts.industry:
-        found["industry_tag"] = roster.skill("industry", facts.industry)
-    if facts.product:
-        found["product_tag"] = roster.skill("product", facts.product)
-    if facts.language:
-        found["speaks_language"] = speaks(roster, facts.language, default_language)
-    if facts.competitors:
-        found["competitor_displaced"] = np.maximum.reduce(
-            [roster.skill("competitor", name) for name in facts.competitors]
-        )
-    if facts.complexity is not None and facts.complexity >= COMPLEX_FROM:
-        found["technical_depth_fits"] = (roster.technical_depth >= facts.complexity).astype(float)
-    found["certification_fits"] = certification_fits(roster, facts)
-    if facts.value is not None:
-        found["deal_size_fits"] = deal_size_fits(roster, facts.value)
-    found["load_above_80"] = np.maximum(load_pct(state.load, roster.max_open) / 100 - TIRED_FROM, 0)
-    return found
-
-
-def speaks(roster: Roster, language: str, default_language: str) -> Floats:
-    """How well each rep speaks it; reps who declare no language speak the organisation's, solidly."""
-    declared = roster.skill("language", language)
-    if language.strip().casefold() != default_language.strip().casefold():
-        return declared
-    return np.where(roster.states_language, declared, 1.0)
-
-
-def certification_fits(roster: Roster, facts: OpportunityFacts) -> Floats:
-    """1 where a certification's name holds the opportunity's product or industry ("Analytics Certified")."""
-    wanted = [text.casefold() for text in (facts.product, facts.industry) if text]
-    fitting = [
-        roster.skill("certification", name)
-        for name in sorted(roster.names_of("certification"))
-        if any(text in name for text in wanted)
-    ]
-    return (np.maximum.reduce(fitting) > 0).astype(float) if fitting else np.zeros(len(roster))
-
-
-def deal_size_fits(roster: Roster, value: float) -> Floats:
-    """1 where a declared deal size range holds the value."""
-    low, high, declared = roster.deal_size
-    return (declared & (low <= value) & (value <= high)).astype(float)
-
-
-def score(model: MatchModel, found: Mapping[str, Floats], reference: Mask) -> Scores:
-    """Scores of all n reps from their columns. `reference` (n) marks the reps whose average is 50."""
-    absolute = np.zeros(len(reference))
-    parts = np.zeros((len(reference), len(DIMENSIONS)))
+def score(
+    model: MatchModel,
+    found: Mapping[str, Floats],
+    reference: Mask,
+    *,
+    facts: OpportunityFacts,
+    roster: Roster,
+    at: datetime.datetime,
+) -> Scores:
+    """Scores of all n reps from their pair columns (`columns.columns`) and what was learned of each. `reference` (n)
+    marks the reps whose average is 50."""
+    own = {name: effect * found[name] for name, effect in model.pair.items() if name in found}
+    if model.learned is not None:
+        own |= history_effects(model.learned, facts, roster)
+    n = len(reference)
+    absolute, parts = np.zeros(n), np.zeros((n, len(DIMENSIONS)))
     effects: dict[str, Floats] = {}
-    for name, effect in model.effects.items():
-        if name not in found:
-            continue
-        column = effect * found[name]
+    for name, column in own.items():
         absolute += column
         effects[name] = column - (column[reference].mean() if reference.any() else 0.0)
         parts[:, EFFECT_DIMENSION[name]] += effects[name]
     ratio = np.round(parts.sum(axis=1), ROUNDING)
-    probability = None if model.base_log_odds is None else logistic(model.base_log_odds + absolute)
-    return Scores(parts, ratio, np.round(100 * logistic(2 * ratio), ROUNDING), probability, effects)
+    probability, low = _probabilities(model.learned, absolute, reference, facts, at)
+    return Scores(parts, ratio, match_score(ratio), probability, low, effects, found)
+
+
+def match_score(log_odds_ratio: Floats) -> Floats:
+    """0 to 100 from log-odds against the average: equal odds 50, 1.5 times 69, twice 80."""
+    return np.asarray(np.round(100 * logistic(2 * log_odds_ratio), ROUNDING))
+
+
+def _probabilities(
+    learned: Learned | None, pairs: Floats, reference: Mask, facts: OpportunityFacts, at: datetime.datetime
+) -> tuple[Floats | None, Floats | None]:
+    """Calibrated probabilities, and what is left of their distance from the average once they were chosen by it."""
+    if learned is None:
+        return None, None
+    probability = logistic(learned.intercept + learned.slope * (learned.base(facts, at) + pairs))
+    average = float(probability[reference].mean()) if reference.any() else float(probability.mean())
+    gain = probability - average
+    return probability, np.where(gain > 0, average + learned.forecast_ratio * gain, probability)
+
+
+def history_effects(learned: Learned, facts: OpportunityFacts, roster: Roster) -> dict[str, Floats]:
+    """What was learned of each rep, and of each rep with the lead's levels: n-vectors by effect name."""
+    aligned = _aligned(learned, roster)
+    found = {REP: aligned[(REP, "")]}
+    levels = learned.levels.of(facts)
+    for name in learned.cross:
+        column = aligned.get((name, levels.get(name, "")))
+        if column is not None:
+            found[f"rep_{name}"] = column
+    return found
+
+
+def _aligned(learned: Learned, roster: Roster) -> Mapping[tuple[str, str], Floats]:
+    """The effects by rep as arrays in the roster's order, made once for each pair of model and roster."""
+    kept = roster.alignments.get(id(learned))
+    if kept is None or kept[0] is not learned:
+        arrays = {(REP, ""): _in_order(learned.rep, roster)}
+        for name, levels in learned.cross.items():
+            arrays |= {(name, level): _in_order(by, roster) for level, by in levels.items()}
+        kept = (learned, arrays)
+        roster.alignments[id(learned)] = kept
+    found: Mapping[tuple[str, str], Floats] = kept[1]
+    return found
+
+
+def _in_order(by_rep: Mapping[int, float], roster: Roster) -> Floats:
+    return np.array([by_rep.get(rep.id, 0.0) for rep in roster.reps])
 
 
 def logistic(x: Floats) -> Floats:

@@ -150,6 +150,11 @@ class Roster:
         """Whether the rep declares any language; one who declares none speaks the organisation's."""
         return np.array([bool(rep.skills.get("language")) for rep in self.reps], dtype=bool)
 
+    @cached_property
+    def alignments(self) -> dict[int, tuple[Any, Any]]:
+        """What models keep of this roster: id of the model's part → (that part, its effects in this order)."""
+        return {}
+
     def attribute(self, name: str, value: str) -> Mask:
         """Reps whose tier or selling style is the value."""
         return np.array([getattr(rep, name) == value for rep in self.reps], dtype=bool)

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from routing.engine.columns import DIMENSIONS
 from routing.engine.ladder import RULE_STRIDE, Exit, Verdict
-from routing.engine.model import DIMENSIONS, Scores, logistic
+from routing.engine.model import Scores, logistic
 from routing.engine.roster import Floats, Roster
 
 PENALTY_NAMES = ("near capacity", "assigned today", "pipeline value", "absence ahead")

@@ -69,6 +69,7 @@ class WorldSettings:
     tired_from: float = 0.8
     slowness: float = 0.15
     typical_touch_hours: float = 4.0
+    rep_touch_sd: float = 0.4
     touch_spread: float = 0.8
     declared_share: float = 0.6
     declared_precision: float = 0.7
@@ -262,7 +263,7 @@ def _make_reps(settings: WorldSettings, rng: np.random.Generator) -> WorldReps:
         tagged_competitors=_declared(rng, expert["competitors"], settings),
         hidden=rng.normal(0, 1, (n, settings.hidden_rank)),
         favourite=favourite,
-        touch_hours=settings.typical_touch_hours * rng.lognormal(0, 0.4, n),
+        touch_hours=settings.typical_touch_hours * rng.lognormal(0, settings.rep_touch_sd, n),
         has_history=rng.random(n) >= settings.no_history_share,
     )
 

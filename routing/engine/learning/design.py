@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from routing.engine.columns import COLUMNS, LOG_VALUE_SPREAD, TYPICAL_LOG_VALUE, Prior
 from routing.engine.learning.table import Category, DealTable, Floats, Ints
+from routing.engine.levels import CROSSED
 
 LEAD_SD = {
     "industry": 0.5,
@@ -28,34 +30,15 @@ LEAD_SD = {
 CUSTOM_SD = 0.3  # custom fields that the user marks as inputs
 VALUE_SD = 0.4  # log value, its square
 SOURCE_PRODUCT_SD = 0.2
-SEASON_SD = 0.12
 INTERCEPT_SD = 5.0
 WIDE_SD = 10.0  # of columns whose prior is carried by imaginary data
-CROSSED = ("industry", "product", "source", "size", "competitor")
 
-
-@dataclass(frozen=True)
-class PairPrior:
-    """Prior of a pair effect: mean and sd in log-odds."""
-
-    mean: float
-    sd: float
-
-
-PAIR_PRIORS: dict[str, PairPrior] = {
-    "industry_tag": PairPrior(0.2, 0.3),
-    "product_tag": PairPrior(0.2, 0.3),
-    "covers_territory": PairPrior(0.15, 0.3),
-    "speaks_language": PairPrior(0.15, 0.3),
-    "competitor_displaced": PairPrior(0.15, 0.3),
-    "deal_size_fits": PairPrior(0.15, 0.3),
-    "technical_depth_fits": PairPrior(0.15, 0.3),
-    "certification_fits": PairPrior(0.15, 0.3),
-    "load_above_80": PairPrior(-0.3, 0.5),
-    "seniority": PairPrior(0.0, 0.2),
-    "seniority_complexity": PairPrior(0.0, 0.15),
-    "seniority_value": PairPrior(0.0, 0.15),
-}
+PairPrior = Prior
+PAIR_PRIORS: dict[str, Prior] = {name: column.prior for name, column in COLUMNS.items()}
+SEASON = "season"
+SEASON_PRIOR = Prior(
+    1.0, 0.3
+)  # the season learned from all history is believed, and may be stretched a little
 
 
 @dataclass(frozen=True)
@@ -116,19 +99,26 @@ def lead_columns(table: DealTable, scale: float) -> tuple[list[str], list[sparse
         names += [f"{name}={level}" for level in category.levels]
         blocks.append(one_hot(category))
         sds.append(np.full(len(category.levels), LEAD_SD.get(name, CUSTOM_SD) * scale))
-    log_value = np.nan_to_num((np.log(np.maximum(table.value, 1.0)) - 9.5) / 2)
-    season = np.nan_to_num(2 * np.pi * table.season)
-    known = ~np.isnan(table.season)
-    numeric = np.column_stack([log_value, log_value**2, np.sin(season) * known, np.cos(season) * known])
-    names += ["log_value", "log_value_squared", "season_sine", "season_cosine"]
-    blocks.append(sparse.csr_matrix(numeric))
-    sds.append(np.array([VALUE_SD, VALUE_SD, SEASON_SD, SEASON_SD]) * scale)
+    size = log_value(table.value)
+    names += ["log_value", "log_value_squared"]
+    blocks.append(sparse.csr_matrix(np.column_stack([size, size**2])))
+    sds.append(np.array([VALUE_SD, VALUE_SD]) * scale)
+    if not np.isnan(table.season).all():
+        names.append(SEASON)
+        blocks.append(sparse.csr_matrix(np.nan_to_num(table.season)[:, None]))
+        sds.append(np.array([WIDE_SD]))
     if {"source", "product"} <= set(table.lead):
         crossed = cross(table.lead["source"], table.lead["product"])
         names += [f"source_product={level}" for level in crossed.levels]
         blocks.append(one_hot(crossed))
         sds.append(np.full(len(crossed.levels), SOURCE_PRODUCT_SD * scale))
     return names, blocks, sds
+
+
+def log_value(value: Floats) -> Floats:
+    """As columns.log_value; 0 (a typical deal) where the value is unknown or not positive."""
+    known = np.nan_to_num(value) > 0
+    return np.where(known, (np.log(np.where(known, value, 1.0)) - TYPICAL_LOG_VALUE) / LOG_VALUE_SPREAD, 0.0)
 
 
 def make_design(table: DealTable, scales: Scales, *, with_reps: bool = True) -> Design:
@@ -191,7 +181,7 @@ IMAGINARY_X = 0.1  # small, so that an imaginary deal is nearly a normal prior
 
 
 def imaginary_deals(
-    layout: Layout, sd: Floats, priors: Mapping[str, PairPrior]
+    layout: Layout, sd: Floats, priors: Mapping[str, Prior]
 ) -> tuple[sparse.csr_matrix, Floats, Floats]:
     """Prior means as data (Greenland 2007): two rows for each pair effect, x = .1 in its column alone.
 
@@ -203,7 +193,7 @@ def imaginary_deals(
     labels: list[float] = []
     weights: list[float] = []
     for column, name in enumerate(layout.shared):
-        prior = priors.get(name)
+        prior = SEASON_PRIOR if name == SEASON else priors.get(name)
         if prior is None:
             continue
         p = 1 / (1 + np.exp(-IMAGINARY_X * prior.mean))

@@ -17,11 +17,11 @@ import numpy as np
 from scipy import linalg, sparse
 from sklearn.linear_model import LogisticRegression
 
+from routing.engine.columns import Prior
 from routing.engine.learning.design import (
     PAIR_PRIORS,
     Design,
     Layout,
-    PairPrior,
     Scales,
     imaginary_deals,
     make_design,
@@ -54,7 +54,7 @@ def fit(
     table: DealTable,
     *,
     seed: int = 0,
-    priors: dict[str, PairPrior] | None = None,
+    priors: dict[str, Prior] | None = None,
     adapt: bool = True,
 ) -> Fit:
     """Fits the whole model. `adapt` False keeps the scales of the rep and cross effects fixed. Raises CannotTrain."""
@@ -86,7 +86,7 @@ def check_trainable(table: DealTable) -> None:
         raise CannotTrain("All deals belong to one rep: there is nobody to compare with.")
 
 
-def _with_adapted_scales(table: DealTable, lead_scale: float, priors: dict[str, PairPrior]) -> Fit:
+def _with_adapted_scales(table: DealTable, lead_scale: float, priors: dict[str, Prior]) -> Fit:
     scales = Scales(lead_scale, REP_SD, CROSS_SD)
     theta: Floats | None = None
     for _ in range(ROUNDS):
@@ -130,9 +130,7 @@ def _fixed_point(beta: Floats, sd: Floats, scale: float, start: float) -> float:
     return float(np.clip(np.sqrt(squared), 0.01, 1.5))
 
 
-def _solve(
-    design: Design, table: DealTable, priors: dict[str, PairPrior], start: Floats | None = None
-) -> Floats:
+def _solve(design: Design, table: DealTable, priors: dict[str, Prior], start: Floats | None = None) -> Floats:
     """θ of the ridge logistic regression on the deals and the imaginary ones."""
     extra, labels, weights = imaginary_deals(design.layout, design.sd, priors)
     matrix = sparse.vstack([design.matrix, extra], format="csr") if len(labels) else design.matrix
@@ -152,7 +150,7 @@ def ridge(matrix: sparse.csr_matrix, y: Floats, weight: Floats, start: Floats | 
     return np.asarray(model.coef_[0], dtype=float)
 
 
-def posterior_sd(design: Design, table: DealTable, theta: Floats, priors: dict[str, PairPrior]) -> Floats:
+def posterior_sd(design: Design, table: DealTable, theta: Floats, priors: dict[str, Prior]) -> Floats:
     """Posterior sd of each β (Laplace). The Hessian is a block arrow: shared columns × independent reps."""
     layout, shared = design.layout, len(design.layout.shared)
     p = logistic(design.matrix @ theta)

@@ -36,8 +36,8 @@ class Category:
 @dataclass(frozen=True)
 class DealTable:
     """`won` 0 or 1 · `rep` code into `rep_ids`, −1 unknown · `weight` recency · `value` NaN where unknown ·
-    `season` the fraction of the year at which the deal opened, NaN where undated
-    and in histories below two years, where a season cannot be told from a trend · `lead` categorical columns by name ·
+    `season` the season's log-odds on the day it opened (learning.seasonal), NaN where undated and in histories below
+    two years, where a season cannot be told from a trend · `lead` categorical columns by name ·
     `pair` columns by effect name."""
 
     won: Floats

@@ -37,7 +37,7 @@ def table(m: int = 300, reps: int = 6, *, seed: int = 0, rep_sd: float = 0.0) ->
         rep_ids=tuple(range(100, 100 + reps)),
         weight=np.ones(m),
         value=rng.lognormal(9, 1, m),
-        season=rng.random(m),
+        season=np.full(m, np.nan),
         lead={
             "industry": Category(industry, ("Energy", "Health", "Retail")),
             "source": Category(rng.integers(0, 2, m), ("Event", "Web")),
