@@ -50,8 +50,8 @@ def difference(losses: Floats, others: Floats) -> Difference:
     return Difference(found.value, found.standard_error, found.low, found.high)
 
 
-def auc(won: Floats, log_odds: Floats) -> Estimate | Unavailable:
-    """Area under the ROC curve; ties count one half."""
+def discrimination(won: Floats, log_odds: Floats) -> Estimate | Unavailable:
+    """AUC, the area under the ROC curve; ties count one half."""
     above, below = log_odds[won > 0.5], log_odds[won <= 0.5]
     if len(above) < 2 or len(below) < 2:
         return Unavailable(
@@ -92,10 +92,10 @@ def reliability(p: Floats, won: Floats, bins: int = BINS) -> tuple[Bin, ...]:
     return tuple(found)
 
 
-def expected_calibration_error(bins: tuple[Bin, ...]) -> float:
-    """Mean distance of predicted and observed over the bins' deals. Noise alone makes it more than 0."""
-    total = sum(one.count for one in bins)
-    return sum(one.count * abs(one.predicted - one.observed) for one in bins) / max(total, 1)
+def expected_calibration_error(p: Floats, won: Floats, bins: int = BINS) -> float:
+    """Mean distance of predicted and observed over the deals of the bins. Noise alone makes it more than 0."""
+    found = reliability(p, won, bins)
+    return sum(one.count * abs(one.predicted - one.observed) for one in found) / max(len(p), 1)
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from sklearn.metrics import log_loss, roc_auc_score
 
 from routing.engine.estimate import Estimate
 from routing.engine.learning.quality import (
-    Bin,
     CalibrationLine,
-    auc,
     calibration_line,
     concordance,
     difference,
+    discrimination,
     expected_calibration_error,
     log_losses,
     reliability,
@@ -58,7 +57,7 @@ def test_difference_is_paired() -> None:
 
 def test_auc_of_a_worked_example() -> None:
     # .8 beats all of .7, .4, .2; .6 beats two; .4 beats one and ties one: (3 + 2 + 1.5) / 9
-    found = auc(np.array([1.0, 1, 1, 0, 0, 0]), np.array([0.8, 0.6, 0.4, 0.7, 0.4, 0.2]))
+    found = discrimination(np.array([1.0, 1, 1, 0, 0, 0]), np.array([0.8, 0.6, 0.4, 0.7, 0.4, 0.2]))
     assert isinstance(found, Estimate)
     assert found.value == pytest.approx(6.5 / 9)
     # DeLong: shares 1, 2/3, 1/2 and 1/3, 5/6, 1 have variances .0648148 and .1203704, each over 3
@@ -71,7 +70,7 @@ def test_auc_is_that_of_scikit_learn_and_its_error_that_of_repeated_samples() ->
     for seed in range(200):
         odds = np.round(np.random.default_rng(seed).normal(-0.5, 1, 300), 1)
         won = outcomes(odds, seed + 1000)
-        one = auc(won, odds)
+        one = discrimination(won, odds)
         assert isinstance(one, Estimate)
         assert one.value == pytest.approx(roc_auc_score(won, odds))
         found.append(one)
@@ -80,7 +79,7 @@ def test_auc_is_that_of_scikit_learn_and_its_error_that_of_repeated_samples() ->
 
 
 def test_auc_of_one_outcome_is_unavailable() -> None:
-    assert auc(np.array([1.0, 0.0, 0.0]), np.zeros(3)) == Unavailable(
+    assert discrimination(np.array([1.0, 0.0, 0.0]), np.zeros(3)) == Unavailable(
         "1 won and 2 lost deals; at least two of each are needed"
     )
 
@@ -92,7 +91,7 @@ def test_reliability_of_a_worked_example() -> None:
     assert (low.predicted, low.observed, low.count) == pytest.approx((0.1, 0.1, 10))
     assert (low.low, low.high) == pytest.approx((0.017876, 0.404150), abs=1e-6)  # Wilson, 1 of 10
     assert (high.predicted, high.observed, high.count) == pytest.approx((0.7, 0.6, 10))
-    assert expected_calibration_error((low, high)) == pytest.approx(0.05)
+    assert expected_calibration_error(p, won, bins=2) == pytest.approx(0.05)
 
 
 def test_bins_hold_about_as_many_and_equal_predictions_stay_together() -> None:
@@ -110,9 +109,11 @@ def test_bins_hold_about_as_many_and_equal_predictions_stay_together() -> None:
 
 
 def test_calibration_error_weighs_bins_by_their_deals() -> None:
-    bins = (Bin(0.2, 0.3, 30, 0, 1), Bin(0.5, 0.5, 60, 0, 1), Bin(0.9, 0.6, 10, 0, 1))
-    assert expected_calibration_error(bins) == pytest.approx(0.3 * 0.1 + 0.1 * 0.3)
-    assert expected_calibration_error(()) == 0.0
+    # 30 at .2 of which 9 are won, 60 at .5 of which 30, 10 at .9 of which 6
+    p = np.repeat([0.2, 0.5, 0.9], [30, 60, 10])
+    won = np.repeat([1.0, 0.0, 1.0, 0.0, 1.0, 0.0], [9, 21, 30, 30, 6, 4])
+    assert expected_calibration_error(p, won) == pytest.approx(0.3 * 0.1 + 0.1 * 0.3)
+    assert expected_calibration_error(p[:0], won[:0]) == 0.0
 
 
 def test_calibration_line_of_four_cells() -> None:
