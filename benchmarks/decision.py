@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from routing.engine.columns import DIMENSIONS
 from routing.engine.configuration import Configuration
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs, decide
-from routing.engine.columns import DIMENSIONS
 from routing.engine.model import PRIOR_EFFECTS, MatchModel
 from routing.engine.roster import RepFacts, Roster, RosterState
 from routing.engine.trace import pack_columns, trace_json
@@ -55,10 +55,10 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
 def one(inputs: Inputs) -> str:
     """One decision with all that is stored and said of it."""
     verdict = decide(inputs)
-    trace = trace_json(verdict, inputs.roster)
+    trace = trace_json(verdict, inputs)
     pack_columns(verdict)
     ladder_lines(trace["steps"], Names())
-    return headline(inputs.facts, verdict.via, trace.get("effects", {}), trace["steps"], Names())
+    return headline(inputs.facts, verdict.via, trace, Names())
 
 
 def _timed(work: Callable[[], object]) -> float:

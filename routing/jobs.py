@@ -1,10 +1,12 @@
 """What the worker does. Every one may run twice or be killed in the middle: the services are idempotent."""
 
+import contextlib
+
 from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
 from reps.services.profiles import expire_depths
-from routing.services import outbox, sweep
+from routing.services import outbox, sweep, training
 
 
 def deliver_outbox() -> int:
@@ -28,8 +30,21 @@ def every_night() -> int:
     return rank_tiers(at=timezone.now())
 
 
+def train_model(job_id: int) -> None:
+    """Does a training that was asked for."""
+    training.run_training(job_id=job_id)
+
+
+def every_week() -> None:
+    """Asks for the weekly training, unless one is under way."""
+    with contextlib.suppress(training.TrainingUnderWay):
+        training.request_training(by=None)
+
+
 def every_minute() -> None:
-    """The sweep: suggestions for people who have left, intake left behind, held ones, undelivered messages."""
+    """The sweep: suggestions for people who have left, intake left behind, held ones, undelivered messages, and a
+    training whose worker died."""
+    training.restart_stopped_training(at=timezone.now())
     sweep.decide_anew_for_those_who_left(at=timezone.now())
     route_waiting()
     drain()

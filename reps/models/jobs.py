@@ -35,6 +35,11 @@ class Job(models.Model):
             models.CheckConstraint(
                 condition=Q(total=0) | Q(done__lte=F("total")), name="job_done_within_total"
             ),
+            models.UniqueConstraint(
+                fields=["kind"],
+                condition=Q(kind="training", state__in=("queued", "running")),
+                name="job_one_training_at_a_time",
+            ),
         )
 
     def __str__(self) -> str:

@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from crm.engine.conditions import BUILT_IN, ConditionError, Field, Predicate, compile_condition
 from reps.engine.capacity import BandBounds
+from routing.engine.roster import Floats, Roster
 
 # What a condition's fields say about how specific a territory is: an account list beats a postal range beats ...
 SPECIFICITY = {"account_id": 32, "postal_code": 16, "city": 12, "region": 8, "country": 4}
@@ -86,6 +89,8 @@ class Policy:
     language: str = "required"
     needs_working_now: bool = False
     first_touch_target_minutes: int | None = None
+    exploration_share: float = 0.0
+    exploration_within: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,23 @@ class Configuration:
             manager_ids={int(team): tuple(ids) for team, ids in content.get("managers", {}).items()},
             by_id=territories,
         )
+
+
+def coverage_today(
+    configuration: Configuration, territory: Territory, roster: Roster, day: datetime.date
+) -> tuple[int | None, Floats, int | None]:
+    """Whose coverage counts (the nearest of the lineage that has any on the day), how far each rep covers it (1
+    personally, .5 through the team, 0 not), and the one team where there is one."""
+    for territory_id in territory.lineage:
+        current = [c for c in configuration.by_id[territory_id].coverage if c.holds_on(day)]
+        if not current:
+            continue
+        teams = {c.team_id for c in current if c.team_id is not None}
+        reps = {c.rep_id for c in current if c.rep_id is not None}
+        inside = np.where(np.isin(roster.team_ids, list(teams)), 0.5, 0.0)
+        inside = np.where(np.isin(roster.ids, list(reps)), 1.0, inside)
+        return territory_id, inside, next(iter(teams)) if len(teams) == 1 else None
+    return None, np.zeros(len(roster)), None
 
 
 def condition_fields(custom: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
@@ -268,6 +290,8 @@ def _policy(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Policy:
         language=row.get("language", "required"),
         needs_working_now=bool(row.get("needs_working_now", False)),
         first_touch_target_minutes=row.get("first_touch_target_minutes"),
+        exploration_share=float(row.get("exploration_share", 0)),
+        exploration_within=float(row.get("exploration_within", 5)),
     )
 
 

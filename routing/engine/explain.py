@@ -11,11 +11,11 @@ from typing import Any
 
 from routing.engine.columns import CAPACITY, DEAL, DIMENSION_LABELS, DIMENSIONS, HISTORY, SKILLS
 from routing.engine.columns import TERRITORY as TERRITORY_PART
+from routing.engine.evidence import Known
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Exit
 from routing.engine.model import EFFECT_DIMENSION
-
-SMALL = 0.005  # an effect below this, in log-odds, is not worth a word
+from routing.engine.phrases import SMALL, at_length, by_weight, helps, hinders, join, unexplained_record
 
 
 @dataclass(frozen=True)
@@ -77,24 +77,15 @@ class Line:
 # --- why this rep -------------------------------------------------------------------------------------------------
 
 
-def headline(
-    facts: OpportunityFacts,
-    via: str,
-    effects: Mapping[str, float],
-    steps: Sequence[Mapping[str, Any]],
-    names: Names,
-) -> str:
-    """The one sentence of the queue: "knows Healthcare and speaks German"."""
+def headline(facts: OpportunityFacts, via: str, trace: Mapping[str, Any], names: Names) -> str:
+    """The one sentence of the queue: "won 9 of 14 Healthcare deals and speaks German"."""
     if via in _HEADLINES:
-        return _HEADLINES[via](steps, names)
-    good = [
-        phrase
-        for phrase in (_effect_phrase(name, value, facts) for name, value in _by_weight(effects))
-        if phrase
-    ]
-    if good:
-        return _join(good[:3])
-    return "no one stands out for this one; reps are hard to tell apart here"
+        return _HEADLINES[via](trace["steps"], names)
+    known = Known.from_trace(trace)
+    good = [phrase for name, _ in by_weight(known.effects) if (phrase := helps(name, known, facts))]
+    said = join(good[:3]) or "no one stands out for this one; reps are hard to tell apart here"
+    explored = _find(trace["steps"], "prediction").get("explored")
+    return f"{said} (chosen at random among {explored['among']} who come close)" if explored else said
 
 
 def _find(steps: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
@@ -132,49 +123,13 @@ def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
 _HEADLINES = {"named_account": _named, "covering": _covering, "rule": _by_rule, "round_robin": _in_turn}
 
 
-def _by_weight(effects: Mapping[str, float]) -> list[tuple[str, float]]:
-    return sorted(((n, v) for n, v in effects.items() if v > SMALL), key=lambda item: (-item[1], item[0]))
-
-
-def _effect_phrase(name: str, value: float, facts: OpportunityFacts) -> str:
-    """What a positive effect says of the rep; empty where there is nothing to say."""
-    phrases = {
-        "industry_tag": f"knows {facts.industry}",
-        "product_tag": f"sells {facts.product}",
-        "speaks_language": f"speaks {facts.language}",
-        "competitor_displaced": f"has won against {_join(facts.competitors)}",
-        "certification_fits": "holds a fitting certificate",
-        "technical_depth_fits": f"is technical enough for complexity {facts.complexity}",
-        "covers_territory": "covers this territory",
-        "deal_size_fits": "is at home with deals of this size",
-        "load_above_80": "has more room than others",
-    }
-    return phrases.get(name, "")
-
-
-def _lack_phrase(name: str, facts: OpportunityFacts) -> str:
-    """What a negative effect says of the rep."""
-    phrases = {
-        "industry_tag": f"has no {facts.industry} tag",
-        "product_tag": f"is not certified on {facts.product}",
-        "speaks_language": f"does not state {facts.language}",
-        "competitor_displaced": f"has not displaced {_join(facts.competitors)}",
-        "certification_fits": "holds no fitting certificate",
-        "technical_depth_fits": f"has less technical depth than complexity {facts.complexity} asks for",
-        "covers_territory": "covers this territory less directly than others",
-        "deal_size_fits": "this size is outside the declared range",
-        "load_above_80": "is loaded above 80 %",
-    }
-    return phrases.get(name, "")
-
-
 def parts(
-    facts: OpportunityFacts, part_values: Sequence[float], effects: Mapping[str, float], has_history: bool
+    facts: OpportunityFacts, part_values: Sequence[float], known: Known, names: Names, has_history: bool
 ) -> list[Part]:
     """The five dimensions; the values shown add up to the shown sum (`shown_sum`)."""
     shown = round_to_sum(part_values, 2)
     return [
-        Part(DIMENSION_LABELS[name], shown[i], _part_sentence(i, facts, effects, has_history))
+        Part(DIMENSION_LABELS[name], shown[i], _part_sentence(i, facts, known, names, has_history))
         for i, name in enumerate(DIMENSIONS)
     ]
 
@@ -199,19 +154,21 @@ _NOTHING = {
     SKILLS: "nothing declared tells this rep from the others here",
     TERRITORY_PART: "the same for everybody who is left",
     CAPACITY: "load makes no difference here",
-    HISTORY: "nothing learned from past deals has entered this score",
+    HISTORY: "no deals of this kind tell this rep from the others",
     DEAL: "nothing about this deal tells this rep from the others",
 }
+NO_HISTORY = "nothing learned from past deals has entered this score"
+HARDER_OR_EASIER = "from past deals, given how easy or hard their leads were"
 
 
-def _part_sentence(
-    part: int, facts: OpportunityFacts, effects: Mapping[str, float], has_history: bool
-) -> str:
-    own = {name: value for name, value in effects.items() if EFFECT_DIMENSION.get(name) == part}
-    said = [_effect_phrase(name, value, facts) for name, value in _by_weight(own)]
-    lacks = [_lack_phrase(name, facts) for name, value in sorted(own.items()) if value < -SMALL]
-    text = _join([phrase for phrase in said if phrase] + [phrase for phrase in lacks if phrase])
-    return text or _NOTHING[part]
+def _part_sentence(part: int, facts: OpportunityFacts, known: Known, names: Names, has_history: bool) -> str:
+    own = [name for name in known.effects if EFFECT_DIMENSION.get(name) == part]
+    text = join(at_length(known, facts, names, own))
+    if text or part != HISTORY:
+        return text or _NOTHING[part]
+    if not has_history:
+        return NO_HISTORY
+    return HARDER_OR_EASIER if unexplained_record(known) else _NOTHING[HISTORY]
 
 
 # --- how it was decided -------------------------------------------------------------------------------------------
@@ -267,7 +224,7 @@ def _say_territory(found: Mapping[str, Any], names: Names) -> str:
     if found["coverage_of"] != found["territory"]:
         text += f", covered through {names.territory(found['coverage_of'])}"
     if found.get("tied_with"):
-        text += f" (also inside {_join([names.territory(t) for t in found['tied_with']])}: the territories overlap)"
+        text += f" (also inside {join([names.territory(t) for t in found['tied_with']])}: the territories overlap)"
     return text
 
 
@@ -301,7 +258,7 @@ def _say_eligibility(found: Mapping[str, Any], names: Names) -> str:
         "pipeline_cap": "at the pipeline cap",
     }
     out = [f"{count} {words[name]}" for name, count in found["out"].items()]
-    text = _join(out) if out else "everybody left can take it now"
+    text = join(out) if out else "everybody left can take it now"
     if found.get("nobody_speaks"):
         text += f"; nobody left speaks {found['nobody_speaks']}, so the language only counts in the score"
     return text
@@ -313,7 +270,13 @@ def _say_prediction(found: Mapping[str, Any], names: Names) -> str:
     if found["why"] == "nobody_eligible":
         return f"nobody can take it (those near capacity only from a score of {found['high_match']:.0f})"
     best = f"{names.rep(found['rep'])} {found['score']:.0f}, threshold {found['threshold']:.0f}"
-    return best if found["why"] == "best" else f"{best}: not confident enough"
+    if found["why"] != "best":
+        return f"{best}: not confident enough"
+    explored = found.get("explored")
+    if not explored:
+        return best
+    within = f"within {explored['within']:g} points of the best"
+    return f"{best}; chosen at random among {explored['among']} {within} (exploration)"
 
 
 def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
@@ -379,9 +342,9 @@ def why_not(
         )
     if code is Exit.LOWER_PRIORITY:
         ahead = f"{chosen} is ahead" + (f" by {gap:.2f}" if gap is not None and gap >= SMALL else "")
-        lowered = f", lowered by {_join(penalties)}" if penalties else ""
+        lowered = f", lowered by {join(penalties)}" if penalties else ""
         reasons = [*missing, *(_WITHOUT_PENALTY[name] for name in penalties)]
-        return WhyNot(ahead + lowered, _join(reasons) or "a higher priority")
+        return WhyNot(ahead + lowered, join(reasons) or "a higher priority")
     if code is Exit.NOT_THE_OWNER and owner_is_away:
         return WhyNot("is not in the team of the account’s owner, who is away", "being in that team")
     static = {
@@ -418,17 +381,8 @@ def _closings(moment: RepMoment, near_up_to_pct: float) -> int:
     return max(moment.committed - allowed, 1)
 
 
-def missing_phrases(
-    chosen: Mapping[str, float], other: Mapping[str, float], facts: OpportunityFacts
-) -> list[str]:
+def missing_phrases(chosen: Known, other: Known, facts: OpportunityFacts) -> list[str]:
     """What the other lacks against the chosen one, the heaviest first."""
-    gaps = {name: value - other.get(name, 0.0) for name, value in chosen.items()}
-    return [_lack_phrase(name, facts) for name, _ in _by_weight(gaps)][:2]
-
-
-def _join(phrases: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    items = [phrase for phrase in phrases if phrase]
-    if len(items) <= 1:
-        return items[0] if items else ""
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+    gaps = {name: value - other.effects.get(name, 0.0) for name, value in chosen.effects.items()}
+    gaps |= {name: -value for name, value in other.effects.items() if name not in chosen.effects}
+    return [phrase for name, _ in by_weight(gaps) if (phrase := hinders(name, other, facts))][:2]

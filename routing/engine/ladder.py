@@ -6,6 +6,7 @@ writes one line. Reps leave with an `Exit` code, so that "why not Bo" has an ans
 """
 
 import datetime
+import hashlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -15,7 +16,14 @@ import numpy.typing as npt
 
 from reps.engine.capacity import Band, bands, load_pct
 from routing.engine.columns import columns, speaks
-from routing.engine.configuration import SKILL_REQUIREMENTS, Configuration, Policy, Rule, Territory
+from routing.engine.configuration import (
+    SKILL_REQUIREMENTS,
+    Configuration,
+    Policy,
+    Rule,
+    Territory,
+    coverage_today,
+)
 from routing.engine.facts import OpportunityFacts
 from routing.engine.model import REFERENCE_AT_LEAST, ROUNDING, MatchModel, Scores, score
 from routing.engine.roster import Floats, Mask, Roster, RosterState
@@ -43,6 +51,9 @@ class Exit(IntEnum):
     NOT_THE_TURN = 15
 
 
+# Raised whenever the same inputs would give another digest; decisions keep the one they were made by.
+# 1 the ladder of the foundation · 2 learned models and exploration (equal to 1 where neither is used)
+ENGINE_VERSION = 2
 RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
 
 
@@ -82,7 +93,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`outcome`: assign, suggest, manager, hold or untouched; `via`: what decided. `exits` (n) and `scores` by rep."""
+    """`outcome`: assign, suggest, manager, hold or untouched; `via`: what decided. `exits` (n) and `scores` by rep.
+
+    `propensity`: with which probability this rep was chosen, given everything but the seed; `propensities` (n) that of
+    everybody where prediction decided."""
 
     outcome: str
     via: str
@@ -95,10 +109,12 @@ class Verdict:
     penalties: Floats | None
     score: float | None = None
     win_probability: float | None = None
+    win_probability_low: float | None = None
     priority: float | None = None
     propensity: float = 1.0
     exempt: bool = False
     turn: Turn | None = None
+    propensities: Floats | None = None
 
 
 DEFAULT_POLICY = Policy(
@@ -125,6 +141,7 @@ class _Ladder:
     penalties: Floats | None = None
     team_id: int | None = None
     ruled_rep: int | None = None
+    propensities: Floats | None = None
 
     def __post_init__(self) -> None:
         n = len(self.inputs.roster)
@@ -205,7 +222,9 @@ class _Ladder:
             self._note("territory", {"why": "none" if configuration.territories else "not_used"}, before)
             return
         best = matching[0]
-        covered_by, inside, team_id = self._coverage(best)
+        covered_by, inside, team_id = coverage_today(
+            configuration, best, self.inputs.roster, self.inputs.at.date()
+        )
         self.covers = inside
         found = {"why": "matched", "territory": best.id, "coverage_of": covered_by}
         also = [t.id for t in matching[1:] if t.id not in best.lineage and _ties(t, best)]
@@ -215,20 +234,6 @@ class _Ladder:
         if self.team_id is None:
             self.team_id = team_id
         self._note("territory", found, before)
-
-    def _coverage(self, territory: Territory) -> tuple[int | None, Floats, int | None]:
-        """Whose coverage counts (the nearest of the lineage that has any today), who is inside, and the one team."""
-        roster, day = self.inputs.roster, self.inputs.at.date()
-        for territory_id in territory.lineage:
-            current = [c for c in self.inputs.configuration.by_id[territory_id].coverage if c.holds_on(day)]
-            if not current:
-                continue
-            teams = {c.team_id for c in current if c.team_id is not None}
-            reps = {c.rep_id for c in current if c.rep_id is not None}
-            inside = np.where(np.isin(roster.team_ids, list(teams)), 0.5, 0.0)
-            inside = np.where(np.isin(roster.ids, list(reps)), 1.0, inside)
-            return territory_id, inside, next(iter(teams)) if len(teams) == 1 else None
-        return None, np.zeros(len(roster)), None
 
     # --- 4. rules ---------------------------------------------------------------------------------------------
 
@@ -396,7 +401,7 @@ class _Ladder:
         if not pool.any():
             self._note("prediction", found | {"why": "nobody_eligible"}, before, after=0)
             return None
-        best = self._best(pool)
+        best = self._explored(pool, self._best(pool), found)
         self.exits[pool] = Exit.LOWER_PRIORITY
         self.exits[best] = Exit.IN
         found |= {"rep": int(self.inputs.roster.ids[best]), "score": float(self.scores.score[best])}
@@ -413,6 +418,26 @@ class _Ladder:
         """Highest priority, ties by the lower rep id (the roster's order)."""
         priority = np.where(pool, self._priority(), -np.inf)
         return int(np.argmax(priority))
+
+    def _explored(self, pool: Mask, best: int, found: dict[str, Any]) -> int:
+        """The best, or, for the policy's share of decisions, any of those who come close: the price of measuring
+        honestly what the others would have won. Fills in the propensity of everybody."""
+        assert self.scores is not None
+        policy = self.policy
+        self.propensities = np.zeros(len(pool))
+        self.propensities[best] = 1.0
+        if policy.exploration_share <= 0 or self.scores.score[best] < policy.threshold:
+            return best
+        least = max(float(self.scores.score[best]) - policy.exploration_within, policy.threshold)
+        near = np.flatnonzero(pool & (self.scores.score >= least))
+        share, place = draws(self.inputs.seed, 2)
+        self.propensities[near] = policy.exploration_share / len(near)
+        self.propensities[best] += 1 - policy.exploration_share
+        if share >= policy.exploration_share or len(near) == 1:
+            return best
+        chosen = int(near[int(place * len(near))])
+        found["explored"] = {"among": len(near), "within": policy.exploration_within}
+        return chosen
 
     def _priority(self) -> Floats:
         assert self.scores is not None
@@ -478,11 +503,12 @@ class _Ladder:
     def _verdict(
         self, outcome: str, via: str, rep: int | None, *, exempt: bool = False, turn: Turn | None = None
     ) -> Verdict:
-        scores, score_, priority, probability = self.scores, None, None, None
+        scores, score_, priority, probability, low = self.scores, None, None, None, None
+        propensities = self.propensities if via == "prediction" else None
         if rep is not None and scores is not None:
             score_, priority = float(scores.score[rep]), float(self._priority()[rep])
-            if scores.win_probability is not None:
-                probability = float(scores.win_probability[rep])
+            if scores.win_probability is not None and scores.win_probability_low is not None:
+                probability, low = float(scores.win_probability[rep]), float(scores.win_probability_low[rep])
         return Verdict(
             outcome=outcome,
             via=via,
@@ -495,10 +521,19 @@ class _Ladder:
             penalties=self.penalties,
             score=score_,
             win_probability=probability,
+            win_probability_low=low,
             priority=priority,
+            propensity=1.0 if propensities is None or rep is None else float(propensities[rep]),
             exempt=exempt,
             turn=turn,
+            propensities=propensities,
         )
+
+
+def draws(seed: int, count: int) -> list[float]:
+    """Numbers from 0 up to 1 that follow from the seed on any machine and with any version of any library."""
+    digests = (hashlib.sha256(f"{seed}:{i}".encode()).digest() for i in range(count))
+    return [int.from_bytes(digest[:6], "big") / 2**48 for digest in digests]
 
 
 def _ties(one: Territory, other: Territory) -> bool:

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from routing.engine.columns import DIMENSIONS
-from routing.engine.ladder import RULE_STRIDE, Exit, Verdict
+from routing.engine.evidence import Known
+from routing.engine.ladder import RULE_STRIDE, Exit, Inputs, Verdict
 from routing.engine.model import Scores, logistic
-from routing.engine.roster import Floats, Roster
+from routing.engine.roster import Floats
 
 PENALTY_NAMES = ("near capacity", "assigned today", "pipeline value", "absence ahead")
 _PART_UNIT, _PENALTY_UNIT = 1000.0, 100.0
@@ -83,18 +84,17 @@ def _matrix(raw: bytes, at: int, columns: int, rows: int) -> Floats:
     return np.frombuffer(raw, "<i2", columns * rows, at).reshape(columns, rows).T.astype(float)
 
 
-def trace_json(verdict: Verdict, roster: Roster) -> dict[str, Any]:
-    """The steps, and for the chosen rep the effects against the reference, as they are stored."""
+def trace_json(verdict: Verdict, inputs: Inputs) -> dict[str, Any]:
+    """The steps, and for the chosen rep what is known of the pairing, as they are stored."""
     trace: dict[str, Any] = {"steps": [step.to_json() for step in verdict.steps]}
     if verdict.rep_id is not None and verdict.scores is not None:
-        trace["effects"] = effects_of(verdict.scores, roster.index[verdict.rep_id])
+        trace |= known_of(verdict.scores, inputs, inputs.roster.index[verdict.rep_id]).to_trace()
     return trace
 
 
-def effects_of(scores: Scores, rep: int) -> dict[str, float]:
-    """The effects of one rep (index) against the reference, without those that round to nothing."""
-    rounded = {name: round(float(column[rep]), 4) for name, column in scores.effects.items()}
-    return {name: value for name, value in rounded.items() if value}
+def known_of(scores: Scores, inputs: Inputs, rep: int) -> Known:
+    """What can be said of one rep (its place in the roster)."""
+    return Known.of(scores, inputs.model.learned, inputs.facts, inputs.roster, rep)
 
 
 def digest(verdict: Verdict) -> str:

@@ -5,13 +5,15 @@ from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.intake import IntakeReceipt
 from routing.models.messages import Notification, OutboxMessage
 from routing.models.queue import Override, OverrideReason, QueueItem
-from routing.models.registry import ModelVersion
+from routing.models.registry import ModelEvent, ModelSettings, ModelVersion
 
 __all__ = [
     "CapacitySettings",
     "ConfigurationVersion",
     "Decision",
     "IntakeReceipt",
+    "ModelEvent",
+    "ModelSettings",
     "ModelVersion",
     "Notification",
     "OutboxMessage",

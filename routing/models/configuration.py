@@ -111,6 +111,17 @@ class Policy(models.Model):
     )
     needs_working_now = models.BooleanField(default=False, help_text="Only reps within their working hours.")
     first_touch_target_minutes = models.PositiveIntegerField(null=True, blank=True)
+    exploration_share = models.FloatField(
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(0.5)],
+        help_text="The share of predictions that go to one of those who come close to the best, at random, to "
+        "measure what they would win. 0 is off; 0.05 is plenty.",
+    )
+    exploration_within = models.FloatField(
+        default=5,
+        validators=[MinValueValidator(0), MaxValueValidator(30)],
+        help_text="How many points of match score count as close to the best.",
+    )
     is_active = models.BooleanField(default=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -123,6 +134,10 @@ class Policy(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(threshold__gte=0, threshold__lte=100), name="policy_threshold_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(exploration_share__gte=0, exploration_share__lte=0.5, exploration_within__gte=0),
+                name="policy_exploration_range",
             ),
         )
 

@@ -45,6 +45,9 @@ class Decision(models.Model):
 
     opportunity = models.ForeignKey(Opportunity, on_delete=models.PROTECT, related_name="decisions")
     made_at = models.DateTimeField()
+    engine = models.PositiveSmallIntegerField(
+        default=1, help_text="The version of the ladder; a replay is exact under the same one."
+    )
     seed = models.BigIntegerField()
     recent_high_match = models.FloatField(null=True, blank=True)
     configuration = models.ForeignKey(ConfigurationVersion, on_delete=models.PROTECT, related_name="+")
@@ -60,6 +63,9 @@ class Decision(models.Model):
     policy_name = models.CharField(max_length=120, blank=True)
     score = models.FloatField(null=True, blank=True)
     win_probability = models.FloatField(null=True, blank=True)
+    win_probability_low = models.FloatField(
+        null=True, blank=True, help_text="What is left of it once the best was chosen by it."
+    )
     priority = models.FloatField(null=True, blank=True)
     propensity = models.FloatField(default=1)
     trace: Any = models.JSONField(encoder=DjangoJSONEncoder)

@@ -48,6 +48,9 @@ class QueueItem(models.Model):
     waiting_since = models.DateTimeField(
         help_text="When the opportunity began to wait; kept when re-decided."
     )
+    order_points = models.FloatField(
+        default=0, help_text="Lead score, urgency and value together (routing.engine.order)."
+    )
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from reps.models import Job, User
 
 
 class ModelVersion(models.Model):
@@ -24,6 +27,8 @@ class ModelVersion(models.Model):
     state = models.CharField(max_length=10, choices=State)
     artifact: Any = models.JSONField()
     report: Any = models.JSONField(default=dict, blank=True)
+    as_of = models.DateField(null=True, blank=True, help_text="Learned from what had closed before this day.")
+    job = models.ForeignKey(Job, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -36,3 +41,69 @@ class ModelVersion(models.Model):
 
     def __str__(self) -> str:
         return f"Model {self.number}"
+
+
+class ModelEvent(models.Model):
+    """What happened to the models: appended, never changed."""
+
+    class Kind(models.TextChoices):
+        PROMOTED = "promoted", "Promoted"
+        REJECTED = "rejected", "Rejected"
+        ROLLED_BACK = "rolled_back", "Rolled back"
+        REFUSED = "refused", "Could not train"
+
+    kind = models.CharField(max_length=12, choices=Kind)
+    model = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="events"
+    )
+    champion_before = models.ForeignKey(
+        ModelVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now)
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("-at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.model or 'no model'}"
+
+
+class ModelSettings(models.Model):
+    """How the next model is trained. One row."""
+
+    months = models.PositiveSmallIntegerField(
+        default=12,
+        validators=[MinValueValidator(3), MaxValueValidator(60)],
+        help_text="How far back won and lost deals are learned from.",
+    )
+    override_weight = models.FloatField(
+        default=0.25,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="What a rejection about fit weighs until the outcome is known; 1 is a lost deal.",
+    )
+    tag_trust = models.FloatField(
+        default=1,
+        validators=[MinValueValidator(0), MaxValueValidator(3)],
+        help_text="How much the declared tags are believed before any deal: 1 as shipped, 0 not at all.",
+    )
+    left_out: Any = models.JSONField(
+        default=list, blank=True, help_text="Columns that must not be inputs, such as value or source."
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name_plural = "model settings"
+        constraints = (
+            models.CheckConstraint(condition=Q(id=1), name="model_settings_one_row"),
+            models.CheckConstraint(
+                condition=Q(
+                    override_weight__gte=0, override_weight__lte=1, tag_trust__gte=0, tag_trust__lte=3
+                ),
+                name="model_settings_ranges",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return "Model settings"

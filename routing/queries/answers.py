@@ -37,7 +37,6 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
     """A decision in the API's words."""
     facts = OpportunityFacts.from_json(decision.facts)
     steps = decision.trace["steps"]
-    effects = decision.trace.get("effects", {})
     return {
         "id": decision.pk,
         "made_at": decision.made_at,
@@ -48,7 +47,7 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
         else {"id": decision.rep_id, "name": names.rep(decision.rep_id)},
         "score": None if decision.score is None else round(decision.score, 1),
         "win_probability": decision.win_probability,
-        "reason": headline(facts, decision.via, effects, steps, names)
+        "reason": headline(facts, decision.via, decision.trace, names)
         if decision.rep_id
         else _why_nobody(steps, names),
         "policy": decision.policy_name,

@@ -103,6 +103,8 @@ def _policy(policy: Policy) -> dict[str, Any]:
         "language": policy.language,
         "needs_working_now": policy.needs_working_now,
         "first_touch_target_minutes": policy.first_touch_target_minutes,
+        "exploration_share": policy.exploration_share,
+        "exploration_within": policy.exploration_within,
     }
 
 

@@ -22,7 +22,7 @@ from routing.engine.explain import (
 from routing.engine.explain import parts as explain_parts
 from routing.engine.ladder import Exit, Inputs, Verdict, decide
 from routing.engine.roster import NEVER, OPEN_END
-from routing.engine.trace import PENALTY_NAMES, effects_of, exit_code, rule_index
+from routing.engine.trace import PENALTY_NAMES, exit_code, known_of, rule_index
 from routing.models import Decision
 from routing.queries.inputs import stored_inputs
 from routing.queries.names import load_names
@@ -109,15 +109,14 @@ def _whole(replayed: _Replayed, others: list[Other]) -> Explanation:
     total, penalty = 0.0, 0.0
     if chosen is not None and verdict.scores is not None and verdict.penalties is not None:
         values = [float(value) for value in verdict.scores.parts[chosen]]
-        has_history = decision.model.kind != "rules"
-        parts = explain_parts(inputs.facts, values, effects_of(verdict.scores, chosen), has_history)
+        known = known_of(verdict.scores, inputs, chosen)
+        parts = explain_parts(inputs.facts, values, known, names, inputs.model.learned is not None)
         total, penalty = shown_sum(values), float(verdict.penalties[chosen].sum())
     steps = decision.trace["steps"]
     lines = ladder_lines(steps, names)
-    effects = decision.trace.get("effects", {})
     return Explanation(
         decision=decision,
-        headline=headline(inputs.facts, verdict.via, effects, steps, names)
+        headline=headline(inputs.facts, verdict.via, decision.trace, names)
         if chosen is not None
         else lines[-1].sentence,
         rep_name="" if verdict.rep_id is None else names.rep(verdict.rep_id),
@@ -162,7 +161,7 @@ def _why_not(replayed: _Replayed, i: int) -> WhyNot:
         lowered = verdict.penalties[i] - verdict.penalties[chosen]
         penalties = [name for name, value in zip(PENALTY_NAMES, lowered, strict=True) if value > WORTH_SAYING]
         missing = missing_phrases(
-            effects_of(verdict.scores, chosen), effects_of(verdict.scores, i), inputs.facts
+            known_of(verdict.scores, inputs, chosen), known_of(verdict.scores, inputs, i), inputs.facts
         )
     return why_not(
         code,

@@ -104,7 +104,7 @@ def why_waiting(item: QueueItem, names: Names) -> str:
     steps = decision.trace["steps"]
     if item.kind == QueueItem.Kind.SUGGESTION:
         facts = OpportunityFacts.from_json(decision.facts)
-        return headline(facts, decision.via, decision.trace.get("effects", {}), steps, names)
+        return headline(facts, decision.via, decision.trace, names)
     if item.note:
         return item.note
     lines = ladder_lines(steps, names)

@@ -77,8 +77,7 @@ def _why_mine(decision: Decision | None, assignment: Assignment | None, rep: Rep
     """ "Yours because you …", from the decision if it named this rep, else from the person who gave it."""
     if decision is not None and decision.rep_id == rep.pk:
         facts = OpportunityFacts.from_json(decision.facts)
-        effects = decision.trace.get("effects", {})
-        reason = headline(facts, decision.via, effects, decision.trace["steps"], names)
+        reason = headline(facts, decision.via, decision.trace, names)
         return f"Why you: {reason}."
     if assignment is not None and assignment.assigned_by is not None:
         return f"{assignment.assigned_by.name} gave it to you."

@@ -20,7 +20,8 @@ from reps.engine.capacity import Band, band
 from reps.models import Absence, Rep, Team
 from routing.engine.explain import headline
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs, Verdict, decide
+from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
+from routing.engine.order import order_points
 from routing.engine.trace import digest, pack_columns, trace_json
 from routing.models import Decision, QueueItem, RosterSnapshot
 from routing.queries.inputs import Live, load_inputs, suggested_value, week_count
@@ -194,6 +195,7 @@ def store_decision(situation: Situation, assignment: Assignment | None) -> Decis
     return Decision.objects.create(
         opportunity_id=inputs.facts.id,
         made_at=inputs.at,
+        engine=ENGINE_VERSION,
         seed=inputs.seed,
         recent_high_match=inputs.recent_high_match,
         configuration_id=live.configuration_id,
@@ -208,9 +210,10 @@ def store_decision(situation: Situation, assignment: Assignment | None) -> Decis
         policy_name=verdict.policy.name,
         score=verdict.score,
         win_probability=verdict.win_probability,
+        win_probability_low=verdict.win_probability_low,
         priority=verdict.priority,
         propensity=verdict.propensity,
-        trace=trace_json(verdict, roster),
+        trace=trace_json(verdict, inputs),
         columns=pack_columns(verdict),
         result_digest=digest(verdict),
         assignment=assignment,
@@ -241,6 +244,7 @@ def _enqueue(
         rep_id=decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None,
         team_id=decision.team_id,
         waiting_since=waiting_since,
+        order_points=order_points(OpportunityFacts.from_json(decision.facts)),
         created_at=at,
     )
 
@@ -268,5 +272,4 @@ def tell_over_capacity(opportunity: Opportunity, rep: Rep, at: datetime.datetime
 def decision_headline(decision: Decision) -> str:
     """The one sentence of why, as "you" may read it."""
     facts = OpportunityFacts.from_json(decision.facts)
-    effects, steps = decision.trace.get("effects", {}), decision.trace["steps"]
-    return headline(facts, decision.via, effects, steps, load_names([decision]))
+    return headline(facts, decision.via, decision.trace, load_names([decision]))

@@ -69,6 +69,7 @@ def reject(
         kind=QueueItem.Kind.MANAGER,
         team_id=item.team_id,
         waiting_since=item.waiting_since,
+        order_points=item.order_points,
         created_at=at,
         note=f"Suggestion rejected by {by}"[:300],
     )
@@ -105,6 +106,7 @@ def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
         rep_id=item.rep_id,
         team_id=item.team_id,
         waiting_since=item.waiting_since,
+        order_points=item.order_points,
         created_at=at,
         note=f"Undone by {by}"[:300],
     )

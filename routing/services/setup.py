@@ -50,9 +50,23 @@ def prepare_organisation(*, at: datetime.datetime) -> None:
     Schedule.objects.get_or_create(
         name="Every night", defaults={"func": "routing.jobs.every_night", "schedule_type": Schedule.DAILY}
     )
+    Schedule.objects.get_or_create(
+        name="Every week",
+        defaults={
+            "func": "routing.jobs.every_week",
+            "schedule_type": Schedule.WEEKLY,
+            "next_run": _next_sunday_night(at),
+        },
+    )
     if not ConfigurationVersion.objects.exists():
         if not Policy.objects.exists():
             Policy.objects.create(
                 name="Suggest everything", position=1, fallback=["round_robin", "manager", "hold"]
             )
         publish_configuration(by=None, at=at, note="To start with")
+
+
+def _next_sunday_night(at: datetime.datetime) -> datetime.datetime:
+    """Sunday, 02:00: the week's deals are in, and nobody waits."""
+    days = (6 - at.weekday()) % 7 or 7
+    return (at + datetime.timedelta(days=days)).replace(hour=2, minute=0, second=0, microsecond=0)

@@ -11,6 +11,7 @@ on the posterior covariance of a block-arrow matrix: each rep's block is elimina
 What it does not do: choose between models (learning.champion), read databases, score (learning.learned).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -249,11 +250,12 @@ class Calibration:
 SLOPE_SD = 0.25  # the slope is believed to be 1 ± .25 before any deal
 
 
-def calibrate(table: DealTable, *, seed: int = 0) -> Calibration:
-    """Intercept and slope from cross-fitted log-odds of the whole model; prior slope 1 ± .25."""
+def calibrate(table: DealTable, *, seed: int = 0, log_odds: Floats | None = None) -> Calibration:
+    """Intercept and slope from out-of-fold log-odds of the whole model (made here where not given); prior slope
+    1 ± .25."""
     if len(table) < 2 * FOLDS:
         return Calibration()
-    log_odds = cross_fitted(table, seed=seed)
+    log_odds = cross_fitted(table, seed=seed) if log_odds is None else log_odds
     intercept, slope = 0.0, 1.0
     for _ in range(30):  # Newton on two parameters
         p = logistic(intercept + slope * log_odds)
@@ -269,15 +271,45 @@ def calibrate(table: DealTable, *, seed: int = 0) -> Calibration:
     return Calibration(float(intercept), float(slope))
 
 
-def cross_fitted(table: DealTable, *, seed: int = 0) -> Floats:
-    """Out-of-fold log-odds of the whole model, scales chosen once on all deals."""
-    whole = fit(table, seed=seed)
-    design = make_design(table, whole.scales)
+@dataclass(frozen=True)
+class CrossFit:
+    """Out of fold, for each deal: `log_odds` of the whole model, and `pairing`, the part that depends on who has it
+    (pair effects, rep, rep × level), against the average rep where the columns' averages were given."""
+
+    log_odds: Floats
+    pairing: Floats
+
+
+def cross_fit(
+    table: DealTable,
+    scales: Scales,
+    *,
+    priors: dict[str, Prior] | None = None,
+    average: Mapping[str, Floats] | None = None,
+    seed: int = 0,
+) -> CrossFit:
+    """Five folds under scales that are known. `average`: pair columns (m) of the average rep with each lead."""
+    design = make_design(table, scales)
+    shared = len(design.layout.shared)
+    believed = PAIR_PRIORS if priors is None else priors
+    own = np.zeros(design.layout.width, dtype=bool)
+    own[shared:] = True
+    own[[i for i, name in enumerate(design.layout.shared) if name in table.pair]] = True
     fold = folds(len(table), seed)
-    found = np.zeros(len(table))
+    log_odds, pairing = np.zeros(len(table)), np.zeros(len(table))
+    theta: Floats | None = None
     for number in range(FOLDS):
         inside, outside = fold != number, fold == number
-        part = table.take(inside)
-        theta = _solve(Design(design.matrix[inside], design.sd, design.layout), part, PAIR_PRIORS)
-        found[outside] = design.matrix[outside] @ theta
-    return found
+        part = Design(design.matrix[inside], design.sd, design.layout)
+        theta = _solve(part, table.take(inside), believed, start=theta)
+        log_odds[outside] = design.matrix[outside] @ theta
+        pairing[outside] = design.matrix[outside] @ np.where(own, theta, 0.0)
+        beta = dict(zip(design.layout.shared, theta * design.sd, strict=False))
+        for name, column in (average or {}).items():
+            pairing[outside] -= beta.get(name, 0.0) * column[outside]
+    return CrossFit(log_odds, pairing)
+
+
+def cross_fitted(table: DealTable, *, seed: int = 0) -> Floats:
+    """Out-of-fold log-odds of the whole model, scales chosen once on all deals."""
+    return cross_fit(table, fit(table, seed=seed).scales, seed=seed).log_odds

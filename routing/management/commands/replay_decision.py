@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from routing.engine.ladder import decide
+from routing.engine.ladder import ENGINE_VERSION, decide
 from routing.engine.trace import digest, pack_columns
 from routing.models import Decision
 from routing.queries.inputs import stored_inputs
@@ -37,7 +37,8 @@ class Command(BaseCommand):
             replayed += 1
             if not is_identical(decision):
                 different.append(decision.pk)
-                self.stderr.write(f"Decision {decision.pk} replays differently.")
+                made_by = f"made by ladder {decision.engine}, this is {ENGINE_VERSION}"
+                self.stderr.write(f"Decision {decision.pk} replays differently ({made_by}).")
         if options["json"]:
             self.stdout.write(
                 json.dumps(
