@@ -14,16 +14,27 @@ from reps.models import Rep, Team, User
 from reps.queries.people import SEES_EVERYBODY
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
+from routing.engine.order import IN_WORDS
 from routing.models import Decision, QueueItem
 from routing.queries.names import load_names
 from routing.queries.work import current_absence
 
 ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
     "": ("Longest waiting", F("waiting_since"), False),
+    "points": ("Score, urgency and value", 0.0 - F("order_points"), False),  # ties: who waits longest
     "newest": ("Newest", F("waiting_since"), True),
     "value": ("Highest value", Coalesce(F("opportunity__value_base"), 0.0), True),
     "score": ("Best match", Coalesce(F("decision__score"), 0.0), True),
     "lead_score": ("Highest lead score", Coalesce(F("opportunity__lead_score"), 0), True),
+}
+
+ORDER_WORDS = {
+    "": "Who has waited longest since coming in is first, whatever the value.",
+    "points": IN_WORDS,
+    "newest": "What came in last is first.",
+    "value": "The highest estimated value in the base currency is first; no value counts as 0.",
+    "score": "The best match score is first: where the choice of rep matters most.",
+    "lead_score": "The highest lead score, as the CRM gave it, is first; none counts as 0.",
 }
 
 

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils import timezone
 from django_q.tasks import async_task
+from threadpoolctl import threadpool_limits
 
 from reps.models import Job, User
 from reps.services.jobs import ACTIVE, Finish, Report, create_job, give_up_if_stopped, run_job
@@ -118,6 +119,13 @@ def _note_refusal(job_id: int) -> None:
         )
 
 
+@transaction.atomic
+def train_at_once(*, as_of: datetime.date, at: datetime.datetime) -> ModelVersion:
+    """Trains without a job, in the caller's transaction: for what fills an installation. Raises CannotTrain."""
+    trained, champion = learn(as_of=as_of, say=lambda stage, done, total: None)
+    return register(trained, champion=champion, as_of=as_of, job_id=None, at=at)
+
+
 def learn(*, as_of: datetime.date, say: Say) -> tuple[Trained, ModelVersion]:
     """Reads, and trains against the champion of this moment. Raises CannotTrain."""
     settings = model_settings()
@@ -126,15 +134,18 @@ def learn(*, as_of: datetime.date, say: Say) -> tuple[Trained, ModelVersion]:
     champion = champion_version()
     history = load_history(as_of=as_of, settings=settings)
     dataset, candidates = prepared(history, settings, as_of)
-    trained = train(
-        dataset,
-        candidates,
-        Champion(champion.number, champion.artifact, champion.as_of),
-        priors=believed(settings.tag_trust),
-        feedback_by_reason=Counter(row.reason for row in history.feedback),
-        labels=history.labels,
-        say=lambda stage, done, total: say(stage, done + 1, steps),
-    )
+    with threadpool_limits(
+        limits=1
+    ):  # many small matrices: threads cost more than they bring, beside other work
+        trained = train(
+            dataset,
+            candidates,
+            Champion(champion.number, champion.artifact, champion.as_of),
+            priors=believed(settings.tag_trust),
+            feedback_by_reason=Counter(row.reason for row in history.feedback),
+            labels=history.labels,
+            say=lambda stage, done, total: say(stage, done + 1, steps),
+        )
     return trained, champion
 
 

@@ -16,10 +16,13 @@ from reps.permissions import SignedIn, may, requires
 from reps.queries import organisation
 from reps.queries.pages import BadCursor, Page, page_of
 from reps.queries.people import teams_visible_to
+from routing.engine.facts import OpportunityFacts
+from routing.engine.order import points_in_words
 from routing.forms.queue import GiveForm, QueueFilter, ReasonForm
 from routing.models import QueueItem
 from routing.queries.explanations import explain
 from routing.queries.queue import (
+    ORDER_WORDS,
     ORDERS,
     QueueSearch,
     count_undecided,
@@ -51,6 +54,7 @@ def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
         "rows": queue_rows(page.rows),
         "words": page.words("waiting", "waiting"),
         "counts": queue_counts(request.user),
+        "order_words": ORDER_WORDS.get(order, ORDER_WORDS[""]),
         "oldest": oldest_waiting(request.user),
         "is_filtered": search != QueueSearch(),
         "is_opened": pk is not None,
@@ -92,6 +96,8 @@ def _detail(request: SignedIn, item: QueueItem | None) -> dict[str, Any]:
         "item": item,
         "opportunity": item.opportunity,
         "explanation": explain(item.decision),
+        "points": item.order_points,
+        "points_words": points_in_words(OpportunityFacts.from_json(item.decision.facts)),
         "give_form": GiveForm(user=request.user),
         "reason_form": ReasonForm(prefix="reject"),
         "may_decide": may(request.user, "decide_queue") and item.state == QueueItem.State.PENDING,

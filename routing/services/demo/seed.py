@@ -1,5 +1,7 @@
-"""The demo organisation from a seed: people, market, a year of history by the import, and a morning routed for real."""
+"""The demo organisation from a seed: people, market, a year of history by the import, a model learned from it, and a
+morning routed for real."""
 
+import contextlib
 import datetime
 import json
 from collections.abc import Callable, Hashable, Mapping
@@ -22,6 +24,7 @@ from crm.services.opportunities import (
 )
 from crm.services.tiers import rank_tiers
 from reps.models import User
+from routing.engine.learning.fit import CannotTrain
 from routing.engine.worlds import (
     DAYS_PER_MONTH,
     Leads,
@@ -37,6 +40,7 @@ from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.demo import history, market, people
 from routing.services.demo.cast import Cast
+from routing.services.training import train_at_once
 
 PASSWORD = "demo-lumora-2026"
 LIVE_HOURS = 20.0
@@ -88,6 +92,10 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     rank_tiers(at=now)
     people.make_absences(made, rng, now)
     publish_configuration(by=made.ops, at=now, note="Territories, rules and policies")
+    progress("model")
+    before = now - datetime.timedelta(hours=LIVE_HOURS + 1)
+    with contextlib.suppress(CannotTrain):  # a small demo keeps the rules
+        train_at_once(as_of=before.date(), at=before)
     progress("the last hours")
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
     route_live(world, live, cast, made, now)
