@@ -138,6 +138,14 @@ def candidates_of(
     return Candidates(leads, pair, tuple(int(rep) for rep in reps.ids), can_take)
 
 
+def rows_in_words_of(dataset: Dataset, deals: Sequence[Deal], roster: Roster) -> DealTable:
+    """Other won and lost deals in the vocabulary of the dataset; `roster` is the one it was made with."""
+    with_value = not bool(np.isnan(dataset.deals.value).all())
+    rows = _Rows(dataset.levels, roster, dataset.as_of, dataset.season, "English", with_value)
+    table = rows.table([d.facts for d in deals], [d.rep_id for d in deals], deals)
+    return replaced(table, won=np.array([d.outcome == WON for d in deals], dtype=float))
+
+
 def replaced(table: DealTable, *, won: Floats | None = None, weight: Floats | None = None) -> DealTable:
     """The table with another label or weight."""
     return DealTable(
