@@ -18,17 +18,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from routing.engine.columns import Prior
 from routing.engine.learning.design import PAIR_PRIORS, Scales, imaginary_deals, make_design
 from routing.engine.learning.fit import Calibration, Fit, check_trainable, ridge
 from routing.engine.learning.learned import LearnedModel
-from routing.engine.learning.table import DealTable, Floats
+from routing.engine.learning.table import DealTable, Floats, Mask
 from routing.engine.model import logistic
 
-Mask = npt.NDArray[np.bool_]
 Probability = TypeVar("Probability", float, Floats)
 SPLITS = 2
 # Of prior means, which are belief and not data, so much is promised. In simulated worlds of 500 deals all of it would
