@@ -53,9 +53,10 @@ def gradient_boosting(case: Case, seed: int) -> Floats:
     model = HistGradientBoostingClassifier(
         categorical_features=categorical,
         learning_rate=0.05,
-        max_iter=120,
+        max_iter=60,
         max_leaf_nodes=8,
-        min_samples_leaf=10,
+        min_samples_leaf=20,
+        l2_regularization=5.0,
         random_state=seed,
     )
     model.fit(training_features(case), case.table.won, sample_weight=case.table.weight)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from benchmarks.model.cases import REPS_OF_DEALS, WORLDS
 from benchmarks.model.cells import measure

@@ -153,9 +153,10 @@ def gradient_boosting(train: DealTable, test: DealTable, seed: int) -> Floats:
     trees = HistGradientBoostingClassifier(
         categorical_features=list(range(width)),
         learning_rate=0.05,
-        max_iter=80,
+        max_iter=60,
         max_leaf_nodes=8,
-        min_samples_leaf=10,
+        min_samples_leaf=20,
+        l2_regularization=5.0,
         random_state=seed,
     )
     return _calibrated(make_pipeline(encoder, trees), train, test)
