@@ -92,6 +92,9 @@ class DecisionOutput(serializers.Serializer[Any]):
     rep = serializers.DictField(allow_null=True)
     score = serializers.FloatField(allow_null=True)
     win_probability = serializers.FloatField(allow_null=True)
+    win_probability_low = serializers.FloatField(
+        allow_null=True, help_text="What to count on: the best of many estimates is flattered by chance."
+    )
     reason = serializers.CharField()
     policy = serializers.CharField()
     configuration = serializers.IntegerField()

@@ -85,7 +85,7 @@ def evidence_of(learned: Learned, facts: OpportunityFacts, roster: Roster, rep: 
     found: dict[str, Evidence] = {}
     levels = learned.levels.of(facts)
     me = roster.reps[rep]
-    team = [other.id for other in roster.reps if other.team_id == me.team_id and other.id != me.id]
+    team = [other for other in roster.members[me.team_id] if other != me.id]
     for name, by_level in learned.tallies.items():
         level = "" if name == REP else levels.get(name, "")
         by_rep = by_level.get(level, {})

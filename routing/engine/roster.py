@@ -157,7 +157,22 @@ class Roster:
 
     def attribute(self, name: str, value: str) -> Mask:
         """Reps whose tier or selling style is the value."""
-        return np.array([getattr(rep, name) == value for rep in self.reps], dtype=bool)
+        if (name, value) not in self._attributes:
+            found = np.array([getattr(rep, name) == value for rep in self.reps], dtype=bool)
+            self._attributes[name, value] = found
+        return self._attributes[name, value]
+
+    @cached_property
+    def _attributes(self) -> dict[tuple[str, str], Mask]:
+        return {}
+
+    @cached_property
+    def members(self) -> dict[int, tuple[int, ...]]:
+        """Team id → the ids of its reps."""
+        found: dict[int, list[int]] = {}
+        for rep in self.reps:
+            found.setdefault(rep.team_id, []).append(rep.id)
+        return {team_id: tuple(ids) for team_id, ids in found.items()}
 
     @cached_property
     def content(self) -> bytes:

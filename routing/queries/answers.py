@@ -47,6 +47,7 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
         else {"id": decision.rep_id, "name": names.rep(decision.rep_id)},
         "score": None if decision.score is None else round(decision.score, 1),
         "win_probability": decision.win_probability,
+        "win_probability_low": decision.win_probability_low,
         "reason": headline(facts, decision.via, decision.trace, names)
         if decision.rep_id
         else _why_nobody(steps, names),

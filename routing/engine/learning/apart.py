@@ -58,10 +58,12 @@ class Verdict:
         return any(test.p_value * len(self.crossed) < LEVEL for test in self.crossed.values())
 
 
-def tell_apart(table: DealTable, *, seed: int = 0) -> Verdict:
-    """The verdict on the deals that have a rep."""
-    known = table.take(table.rep >= 0)
-    p = _recalibrated(lead_only_log_odds(known, seed=seed), known)
+def tell_apart(table: DealTable, *, seed: int = 0, prospects: Floats | None = None) -> Verdict:
+    """The verdict on the deals that have a rep. `prospects`: their lead-only log-odds out of fold, where at hand."""
+    has_rep = table.rep >= 0
+    known = table.take(has_rep)
+    found = lead_only_log_odds(known, seed=seed) if prospects is None else prospects[has_rep]
+    p = _recalibrated(found, known)
     reps = _test(known.won - p, p, known.rep, constraints=1)
     levelled = _level_out(p, known)
     crossed = {

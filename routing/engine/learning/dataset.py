@@ -103,7 +103,7 @@ def make_dataset(
     return Dataset(
         deals=replaced(table, won=won, weight=recency(ages)).take(kept),
         ages_days=ages[kept],
-        dropped=replaced(table, won=is_dropped.astype(float), weight=np.ones(len(known))),
+        dropped=replaced(table, won=is_dropped.astype(float), weight=recency(ages)),
         feedback=replaced(
             told, won=np.zeros(len(told)), weight=np.array([f.weight for f in feedback], dtype=float)
         ),

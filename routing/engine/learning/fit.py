@@ -32,6 +32,7 @@ from routing.engine.model import logistic
 
 LEAD_SCALES = (0.1, 0.3, 0.55, 1.0, 1.8)
 FOLDS = 5
+ENOUGH_FOR_SCALE = 6000
 DENSE_UP_TO = 300  # columns: the Hessian is formed and factored
 ROUNDS = 8
 PRIOR_WEIGHT = 0.3  # ν: how much the starting scale counts
@@ -58,10 +59,14 @@ def fit(
     seed: int = 0,
     priors: dict[str, Prior] | None = None,
     adapt: bool = True,
+    near: Scales | None = None,
 ) -> Fit:
-    """Fits the whole model. `adapt` False keeps the scales of the rep and cross effects fixed. Raises CannotTrain."""
+    """Fits the whole model. `adapt` False keeps the scales of the rep and cross effects fixed; `near` are scales of
+    nearly the same deals to start from, which saves most of the search. Raises CannotTrain."""
     check_trainable(table)
     believed = PAIR_PRIORS if priors is None else priors
+    if near is not None and adapt:
+        return _with_adapted_scales(table, near, believed)
     lead_scale = choose_lead_scale(table, seed)
     if not adapt:
         scales = Scales(lead_scale)
@@ -72,7 +77,7 @@ def fit(
             scales,
             np.full(len(design.sd), np.nan),
         )
-    return _with_adapted_scales(table, lead_scale, believed)
+    return _with_adapted_scales(table, Scales(lead_scale, REP_SD, CROSS_SD), believed)
 
 
 def check_trainable(table: DealTable) -> None:
@@ -88,8 +93,7 @@ def check_trainable(table: DealTable) -> None:
         raise CannotTrain("All deals belong to one rep: there is nobody to compare with.")
 
 
-def _with_adapted_scales(table: DealTable, lead_scale: float, priors: dict[str, Prior]) -> Fit:
-    scales = Scales(lead_scale, REP_SD, CROSS_SD)
+def _with_adapted_scales(table: DealTable, scales: Scales, priors: dict[str, Prior]) -> Fit:
     theta: Floats | None = None
     for _ in range(ROUNDS):
         design = make_design(table, scales)
@@ -188,7 +192,7 @@ def posterior_sd(design: Design, table: DealTable, theta: Floats, priors: dict[s
     variance[:shared] = np.diag(tip_inverse)
     for start, used, inverse, arm in solved:
         reach = inverse @ arm.T
-        variance[start + used] = np.diag(inverse) + np.einsum("ij,jk,ik->i", reach, tip_inverse, reach)
+        variance[start + used] = np.diag(inverse) + ((reach @ tip_inverse) * reach).sum(axis=1)
     return np.sqrt(np.maximum(variance, 0)) * design.sd
 
 
@@ -205,9 +209,12 @@ def folds(m: int, seed: int) -> Ints:
 
 
 def choose_lead_scale(table: DealTable, seed: int) -> float:
-    """The multiplier of the lead effects' sds with the least cross-validated log loss of the lead-only model."""
+    """The multiplier of the lead effects' sds with the least cross-validated log loss of the lead-only model; where
+    there are very many deals, on some of them, drawn by the seed: the more there are, the less it matters."""
     if len(table) < 2 * FOLDS:
         return LEAD_SCALES[1]
+    if len(table) > ENOUGH_FOR_SCALE:
+        table = table.take(np.random.default_rng(seed).permutation(len(table))[:ENOUGH_FOR_SCALE])
     fold = folds(len(table), seed)
     losses = []
     for scale in LEAD_SCALES:

@@ -100,7 +100,7 @@ def train(
     calibration = calibrate(dataset.deals, seed=seed, log_odds=out_of_fold.log_odds)
     model = LearnedModel.from_fit(fitted, deals, calibration)
     step.next()
-    trial = try_challenger(dataset, champion, out_of_fold, priors=priors, seed=seed)
+    trial = try_challenger(dataset, champion, out_of_fold, fitted.scales, priors=priors, seed=seed)
     step.next()
     expected = forecast(dataset.deals, candidates, fitted.scales, calibration, priors=priors, seed=seed)
     step.next()
@@ -110,7 +110,7 @@ def train(
             dataset, feedback_by_reason or {}, float(dataset.feedback.weight.sum())
         ),
         "quality": quality(dataset.deals, out_of_fold, prospects, model),
-        "reps_apart": apart(tell_apart(dataset.deals, seed=seed)),
+        "reps_apart": apart(tell_apart(dataset.deals, prospects=prospects)),
         "trial": asdict(trial),
         "forecast": asdict(expected),
         "dropped": [asdict(row) for row in dropped if row.is_flagged],
@@ -152,7 +152,7 @@ def with_dropped(dataset: Dataset, dropped: tuple[Dropped, ...]) -> DealTable:
     rows = np.flatnonzero((table.won == 1) & (share > 0))
     if not len(rows):
         return dataset.deals
-    excess = replaced(table.take(rows), won=np.zeros(len(rows)), weight=share[rows])
+    excess = replaced(table.take(rows), won=np.zeros(len(rows)), weight=share[rows] * table.weight[rows])
     return joined([dataset.deals, excess])
 
 

@@ -77,17 +77,19 @@ def try_challenger(
     dataset: Dataset,
     champion: Champion,
     out_of_fold: CrossFit,
+    scales: Scales,
     *,
     priors: Mapping[str, Prior],
     seed: int = 0,
 ) -> Trial:
-    """The verdict. `out_of_fold` of the challenger on all deals, for when too few can be held out."""
+    """The verdict. `out_of_fold` and `scales` of the challenger on all deals: the one for when too few can be held out,
+    the other for where its search for its own begins."""
     away = held_out(dataset)
     rest = dataset.deals.take(~away)
     enough = int(away.sum()) >= LEAST_HELD_OUT and len(set(rest.won.tolist())) == 2
     if not enough:
         return _by_cross_validation(dataset, champion, out_of_fold, priors, seed)
-    fitted = fit(rest, seed=seed, priors=dict(priors))
+    fitted = fit(rest, seed=seed, priors=dict(priors), near=scales)
     inner = cross_fit(rest, fitted.scales, priors=dict(priors), seed=seed)
     challenger = LearnedModel.from_fit(fitted, rest, calibrate(rest, seed=seed, log_odds=inner.log_odds))
     tested = dataset.deals.take(away)

@@ -24,7 +24,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--deals", required=True, metavar="FILE.csv", help="The deals, one in each row.")
-        parser.add_argument("--as-of", required=True, metavar="DATE", help="The day that parts training and test.")
+        parser.add_argument(
+            "--as-of", required=True, metavar="DATE", help="The day that parts training and test."
+        )
         parser.add_argument("--json", action="store_true", help="One JSON object on the last line.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,17 +48,23 @@ class Command(BaseCommand):
 
     def _tell(self, result: Evaluation) -> None:
         out = self.stdout
-        out.write(f"Trained on {result.trained_on:,} deals, scored {result.scored:,} ({result.scored_won:,} won).")
+        out.write(
+            f"Trained on {result.trained_on:,} deals, scored {result.scored:,} ({result.scored_won:,} won)."
+        )
         for name, measures in result.models.items():
             auc = "–" if measures["auc"] is None else f"{measures['auc']:.3f}"
             slope = "–" if measures["calibration_slope"] is None else f"{measures['calibration_slope']:.2f}"
             label = name.replace("_", " ")
-            out.write(f"  {label:13} log loss {measures['log_loss']:.4f}   AUC {auc}   calibration slope {slope}")
+            out.write(
+                f"  {label:13} log loss {measures['log_loss']:.4f}   AUC {auc}   calibration slope {slope}"
+            )
         if "unavailable" in result.concordance:
             out.write(f"Concordance cannot be told: {result.concordance['unavailable']}.")
         else:
             found = result.concordance
-            out.write(f"Concordance {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f}; .5 is chance).")
+            out.write(
+                f"Concordance {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f}; .5 is chance)."
+            )
         told = "can be told apart" if result.distinguishable else "cannot be told apart with this data yet"
         out.write(f"Reps {told} (p = {result.p_value_reps:.3f}).")
         for row in result.left_out:
