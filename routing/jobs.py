@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
 from reps.services.profiles import expire_depths
-from routing.services import outbox, sweep, training
+from routing.services import outbox, sweep, training, valuation
 
 
 def deliver_outbox() -> int:
@@ -33,6 +33,11 @@ def every_night() -> int:
 def train_model(job_id: int) -> None:
     """Does a training that was asked for."""
     training.run_training(job_id=job_id)
+
+
+def value_from_log(job_id: int) -> None:
+    """Values another model or configuration from the log."""
+    valuation.run_valuation(job_id=job_id)
 
 
 def every_week() -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from routing.views import configuration, opportunities, queue, work
+from routing.views import configuration, models, opportunities, queue, work
 
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
@@ -28,4 +28,15 @@ urlpatterns: list[URLPattern] = [
     path("reps/<int:pk>/back/", work.back, name="rep_back"),
     path("rules/", configuration.rules, name="rules"),
     path("rules/publish/", configuration.publish, name="publish"),
+    path("analytics/model/", models.model_page, name="analytics_model"),
+    path("analytics/model/history/", models.model_history, name="model_history"),
+    path("analytics/model/train/", models.model_train, name="model_train"),
+    path("analytics/model/training/", models.model_training, name="model_training"),
+    path("analytics/model/settings/", models.model_settings_page, name="model_settings"),
+    path("analytics/model/value/", models.model_value, name="model_value"),
+    path("analytics/model/value/<int:pk>/", models.model_value_result, name="model_value_result"),
+    path("analytics/model/<int:number>/", models.model_page, name="model_version"),
+    path("analytics/model/<int:number>/segments/", models.model_segments, name="model_segments"),
+    path("analytics/model/<int:number>/segments.csv", models.model_segments_csv, name="model_segments_csv"),
+    path("analytics/model/<int:number>/roll-back/", models.model_roll_back, name="model_roll_back"),
 ]

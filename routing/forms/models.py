@@ -1,0 +1,123 @@
+"""Forms of the model page."""
+
+from typing import Any
+
+from django import forms
+
+from routing.engine.levels import CATEGORIES
+from routing.models import ConfigurationVersion, ModelSettings, ModelVersion
+from routing.queries.model_segments import CATEGORIES as SEGMENTS
+from routing.queries.model_segments import ORDERS, Search
+from routing.queries.model_words import CATEGORY_WORDS
+
+OFFERED_CONFIGURATIONS = 50
+
+
+class ModelSettingsForm(forms.ModelForm):
+    """How the next model is trained."""
+
+    left_out = forms.MultipleChoiceField(
+        label="Must not be inputs",
+        required=False,
+        choices=[(name, CATEGORY_WORDS[name]) for name in (*CATEGORIES, "value")],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Ticked ones are left out of the next model: what is known only after a deal closed, or must not count.",
+    )
+    marks_optional = False
+    conflict = None
+
+    class Meta:
+        model = ModelSettings
+        fields = ("months", "override_weight", "tag_trust", "left_out")
+        labels = {
+            "months": "Months of deals",
+            "override_weight": "Weight of a rejected suggestion",
+            "tag_trust": "Trust in declared tags",
+        }
+        help_texts = {
+            "months": "How far back won and lost deals are learned from, 3 to 60. Newer ones count more in "
+            "any case.",
+            "override_weight": (
+                "A suggestion that was rejected because it did not fit counts as so much of a lost deal "
+                "until its "
+                "outcome is known: 0 not at all, 1 in full."
+            ),
+            "tag_trust": (
+                "How much declared skills are believed before any deal: 1 as shipped, 0 not at all, 3 "
+                "three times as much."
+            ),
+        }
+
+    @property
+    def sections(self) -> list[tuple[str, list[forms.BoundField], bool]]:
+        return [("", [self[name] for name in self.Meta.fields], False)]
+
+    def clean_left_out(self) -> list[str]:
+        """What is not offered here (own fields, set by a command) stays as it is."""
+        offered = {name for name, _ in self.fields["left_out"].choices}  # type: ignore[attr-defined]
+        kept = [name for name in self.initial.get("left_out", []) if name not in offered]
+        return [*self.cleaned_data["left_out"], *kept]
+
+
+class RollBackForm(forms.Form):
+    note = forms.CharField(label="Why", max_length=300, required=False)
+
+
+class ValuationForm(forms.Form):
+    """What is to be valued: a model, a configuration, or both."""
+
+    model = forms.ModelChoiceField(
+        ModelVersion.objects.none(), required=False, empty_label="The model that decided then"
+    )
+    configuration = forms.ModelChoiceField(
+        ConfigurationVersion.objects.none(), required=False, empty_label="The configuration of then"
+    )
+    days = forms.IntegerField(
+        min_value=1,
+        max_value=3650,
+        initial=180,
+        label="Days",
+        help_text="How far back decisions are looked at.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        models = ModelVersion.objects.defer("artifact", "report")
+        configurations = ConfigurationVersion.objects.defer("content")
+        self.fields["model"].queryset = models  # type: ignore[attr-defined]
+        self.fields["configuration"].queryset = configurations  # type: ignore[attr-defined]
+        self.fields["model"].label_from_instance = model_label  # type: ignore[attr-defined]
+        self.fields["configuration"].label_from_instance = lambda one: f"Version {one.number}"  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors and values.get("model") is None and values.get("configuration") is None:
+            self.add_error("model", "Choose a model or a configuration; what decided then is known already.")
+        return values
+
+
+def model_label(version: ModelVersion) -> str:
+    kind = "rules" if version.kind == ModelVersion.Kind.RULES else version.get_state_display().lower()
+    return f"Model {version.number} ({kind})"
+
+
+class SegmentFilter(forms.Form):
+    """What the address may say of the table. What is malformed is ignored."""
+
+    category = forms.ChoiceField(
+        label="Kind of segment", required=False, choices=[(name, CATEGORY_WORDS[name]) for name in SEGMENTS]
+    )
+    q = forms.CharField(label="Search", required=False, max_length=100)
+    order = forms.ChoiceField(
+        label="Order", required=False, choices=[(sign + key, key) for key in ORDERS for sign in ("", "-")]
+    )
+    page = forms.IntegerField(required=False, min_value=1, max_value=100_000)
+
+    def search(self) -> Search:
+        self.is_valid()
+        chosen = self.cleaned_data
+        category = chosen.get("category") or "rep"
+        order = chosen.get("order") or "-deals"
+        if category == "rep" and order.removeprefix("-") == "segment":
+            order = "-deals"
+        return Search(category, chosen.get("q", ""), order, chosen.get("page") or 1)
