@@ -2,7 +2,7 @@
 
 Held out are the newest four weeks, or the newest 15 % of the deals if that is more; the challenger is fitted on the
 rest. It is promoted when its log loss there is not worse than the champion's by more than one standard error of the
-paired difference, and its calibration slope lies within .8 and 1.25. Below 30 held-out deals both are compared by
+paired difference, and its calibration slope lies within .8 and 1.25, give or take one standard error too. Below 30 held-out deals both are compared by
 cross-validation over all deals.
 
 What the champion has learned from already would flatter it, so it is judged as it was only on deals that closed after
@@ -145,9 +145,9 @@ def _verdict(how: str, judged: str, deals: DealTable, challenger: Floats, champi
     new, old = log_losses(deals.won, challenger), log_losses(deals.won, champion)
     paired = difference(new, old)
     line = calibration_line(deals.won, challenger)
-    slope = None if isinstance(line, Unavailable) else line.slope
+    slope, error = (None, 0.0) if isinstance(line, Unavailable) else (line.slope, line.slope_error)
     is_no_worse = paired.mean <= paired.standard_error
-    is_calibrated = slope is None or SLOPE_FROM <= slope <= SLOPE_TO
+    is_calibrated = slope is None or (slope + error >= SLOPE_FROM and slope - error <= SLOPE_TO)
     return Trial(
         how=how,
         champion_judged=judged,

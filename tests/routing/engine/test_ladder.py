@@ -513,3 +513,59 @@ class TestAlways:
         facts = OpportunityFacts(id=1, industry="Healthcare", value=90_000.0)
         result = decide(Inputs(facts, roster, now, configuration(), MODEL, AT))
         assert len(now.to_bytes()) + len(pack_columns(result)) < 20_000
+
+
+class TestExploration:
+    @staticmethod
+    def explored(seed: int, share: float = 0.5, within: float = 30.0, threshold: float = 0.0) -> Verdict:
+        policy = {
+            "id": 1,
+            "name": "All",
+            "condition": {},
+            "application": "assign",
+            "fallback": ["hold"],
+            "threshold": threshold,
+            "exploration_share": share,
+            "exploration_within": within,
+        }
+        live = configuration(policies=[policy])
+        facts = OpportunityFacts(id=1, industry="Healthcare")
+        return decide(Inputs(facts, ROSTER, state(), live, MODEL, AT, seed=seed))
+
+    def test_is_off_by_default_and_logs_a_propensity_of_one(self) -> None:
+        result = verdict(OpportunityFacts(id=1, industry="Healthcare"))
+        assert (result.rep_id, result.propensity) == (ANA, 1.0)
+        assert result.propensities is not None
+        assert result.propensities.tolist() == [1, 0, 0, 0, 0, 0]
+
+    def test_chooses_as_often_as_it_says(self) -> None:
+        results = [self.explored(seed) for seed in range(4000)]
+        chances = results[0].propensities
+        assert chances is not None
+        assert chances.sum() == pytest.approx(1)
+        assert chances[ROSTER.index[ANA]] == pytest.approx(0.5 + 0.5 / 6)
+        for result in results:
+            assert result.rep_id is not None
+            assert result.propensity == chances[ROSTER.index[result.rep_id]]
+        for rep_id in ROSTER.ids:
+            share = np.mean([result.rep_id == rep_id for result in results])
+            assert share == pytest.approx(chances[ROSTER.index[int(rep_id)]], abs=0.03)
+
+    def test_stays_within_the_distance_and_above_the_threshold(self) -> None:
+        near = {self.explored(seed, share=0.5, within=1.0).rep_id for seed in range(200)}
+        assert near == {ANA, FINN}
+        confident = {self.explored(seed, within=30.0, threshold=52.0).rep_id for seed in range(200)}
+        assert confident == {ANA, FINN}
+
+    def test_says_that_it_explored(self) -> None:
+        found = [self.explored(seed).steps[-1].found.get("explored") for seed in range(50)]
+        assert {"among": 6, "within": 30.0} in found
+        assert None in found
+
+    def test_the_same_seed_chooses_the_same(self) -> None:
+        assert digest(self.explored(7)) == digest(self.explored(7))
+
+    def test_rules_and_turns_are_not_explored(self) -> None:
+        live = configuration(rules=[rule(1, "route_to_rep", rep_id=BO)])
+        result = verdict(live=live)
+        assert (result.rep_id, result.propensity, result.propensities) == (BO, 1.0, None)
