@@ -2,8 +2,8 @@
 
 Held out are the newest four weeks, or the newest 15 % of the deals if that is more; the challenger is fitted on the
 rest. It is promoted when its log loss there is not worse than the champion's by more than one standard error of the
-paired difference, and its calibration slope lies within .8 and 1.25, give or take one standard error too. Below 30 held-out deals both are compared by
-cross-validation over all deals.
+paired difference, and its calibration slope lies within .8 and 1.25, give or take one standard error too. Below 30
+held-out deals both are compared by cross-validation over all deals.
 
 What the champion has learned from already would flatter it, so it is judged as it was only on deals that closed after
 its own training; where fewer than 30 of the held-out ones did, its recipe (scales, priors) is fitted anew on the same
