@@ -4,9 +4,12 @@ A run that reaches its time stops with what it has, names what is missing, and g
 """
 
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 from benchmarks.model import cells, mutation
@@ -37,7 +40,9 @@ def finish(todo: list[Piece], kept: Kept, say: Callable[[str], None]) -> None:
     """As many pieces as start before the time is over."""
     started = time.monotonic()
     waiting, running = list(todo), dict[Future[Any], Piece]()
-    with ProcessPoolExecutor(PROCESSES, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(
+        PROCESSES, multiprocessing.get_context("spawn"), initializer=end_with_parent
+    ) as pool:
         while waiting or running:
             minutes = (time.monotonic() - started) / 60
             while waiting and len(running) < PROCESSES and minutes < LAST_START_MINUTES:
@@ -50,6 +55,18 @@ def finish(todo: list[Piece], kept: Kept, say: Callable[[str], None]) -> None:
                 kept.keep(key_of(running.pop(future)), future.result())
                 if len(kept.found) % 25 == 0:
                     say(f"{minutes:.1f} minutes: {len(waiting) + len(running)} pieces left")
+
+
+def end_with_parent() -> None:
+    """In a process of the pool: when the command is stopped, do not wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def put_together(wanted: list[Piece], kept: Kept) -> dict[str, Any]:
