@@ -57,7 +57,8 @@ def open_training(*, by: User | None, restarts: int = 0) -> Job:
     try:
         with transaction.atomic():
             job = create_job(kind=KIND, by=by)
-            Job.objects.filter(pk=job.pk).update(result={"restarts": restarts})
+            job.result = {"restarts": restarts}
+            job.save(update_fields=["result"])
             return job
     except IntegrityError as error:
         raise TrainingUnderWay(Job.objects.filter(kind=KIND, state__in=ACTIVE).first()) from error
