@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
 from reps.services.profiles import expire_depths
-from routing.services import outbox, sweep, training, valuation
+from routing.services import evaluations, outbox, sweep, training, valuation
 
 
 def deliver_outbox() -> int:
@@ -38,6 +38,11 @@ def train_model(job_id: int) -> None:
 def value_from_log(job_id: int) -> None:
     """Values another model or configuration from the log."""
     valuation.run_valuation(job_id=job_id)
+
+
+def check_history(job_id: int) -> None:
+    """Tries the product on a file of deals that somebody gave."""
+    evaluations.run_check(job_id=job_id)
 
 
 def every_week() -> None:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from routing.views import configuration, models, opportunities, queue, work
+from routing.views import configuration, history_check, models, opportunities, queue, work
 
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
@@ -35,6 +35,8 @@ urlpatterns: list[URLPattern] = [
     path("analytics/model/settings/", models.model_settings_page, name="model_settings"),
     path("analytics/model/value/", models.model_value, name="model_value"),
     path("analytics/model/value/<int:pk>/", models.model_value_result, name="model_value_result"),
+    path("analytics/model/checks/", history_check.history_checks, name="history_checks"),
+    path("analytics/model/checks/<int:pk>/", history_check.history_check, name="history_check"),
     path("analytics/model/<int:number>/", models.model_page, name="model_version"),
     path("analytics/model/<int:number>/segments/", models.model_segments, name="model_segments"),
     path("analytics/model/<int:number>/segments.csv", models.model_segments_csv, name="model_segments_csv"),

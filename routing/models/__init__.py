@@ -5,12 +5,13 @@ from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.intake import IntakeReceipt
 from routing.models.messages import Notification, OutboxMessage
 from routing.models.queue import Override, OverrideReason, QueueItem
-from routing.models.registry import ModelEvent, ModelSettings, ModelVersion
+from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, ModelVersion
 
 __all__ = [
     "CapacitySettings",
     "ConfigurationVersion",
     "Decision",
+    "HistoryCheck",
     "IntakeReceipt",
     "ModelEvent",
     "ModelSettings",

@@ -107,3 +107,20 @@ class ModelSettings(models.Model):
 
     def __str__(self) -> str:
         return "Model settings"
+
+
+class HistoryCheck(models.Model):
+    """The product tried on a file of deals. The file is kept until its evaluation has ended, the result in its job."""
+
+    name = models.CharField(max_length=255)
+    content = models.BinaryField(null=True)
+    as_of = models.DateField(help_text="The day that parts training and test.")
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="history_check")
+    requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.name} as of {self.as_of}"

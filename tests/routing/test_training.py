@@ -185,6 +185,7 @@ class TestRegistry:
         decision = route(opportunity_id=make_opportunity(industry="Energy").pk, at=NOW)
         assert decision is not None
         assert (decision.rep_id, decision.model) == (bo.pk, version)
+        assert decision.win_probability is not None
         assert decision.win_probability_low is not None
         assert decision.win_probability_low <= decision.win_probability
         assert decision.trace["evidence"]["rep_industry"][0] == "Energy"
@@ -323,9 +324,10 @@ class TestOneAtATime:
             Job.objects.filter(pk=job.pk).update(
                 state="running", heartbeat_at=at - datetime.timedelta(minutes=2)
             )
-            job = training.restart_stopped_training(at=at)
-            assert job is not None
-            assert job.result == {"restarts": restarts}
+            again = training.restart_stopped_training(at=at)
+            assert again is not None
+            assert again.result == {"restarts": restarts}
+            job = again
         Job.objects.filter(pk=job.pk).update(state="running", heartbeat_at=at - datetime.timedelta(minutes=2))
         assert training.restart_stopped_training(at=at) is None
 

@@ -89,12 +89,7 @@ def evaluate(
     seed: int = 0,
 ) -> Evaluation:
     """Raises CannotTrain with a sentence where either side of the day holds too little."""
-    start = as_of - datetime.timedelta(days=round(months * DAYS_PER_MONTH))
-    decided = [deal for deal in deals if deal.outcome != DISQUALIFIED and deal.closed is not None]
-    known = [deal for deal in decided if deal.closed is not None and deal.closed < as_of]
-    recent = [deal for deal in known if deal.closed is not None and deal.closed >= start]
-    later = [deal for deal in decided if deal.opened is not None and deal.opened >= as_of]
-    _check_sizes(recent, later, decided, as_of, months)
+    known, recent, later = check_sizes(deals, as_of=as_of, months=months)
     roster = _roster(deals)
     dataset, leaks = _without_leaks(known, recent, roster, as_of, inputs, labels or {}, months)
     check_trainable(dataset.deals)
@@ -102,9 +97,16 @@ def evaluate(
     return _compared(dataset, tested, leaks, [*warnings, *_notices(recent, dataset)], seed)
 
 
-def _check_sizes(
-    recent: Sequence[Deal], later: Sequence[Deal], decided: Sequence[Deal], as_of: datetime.date, months: int
-) -> None:
+def check_sizes(
+    deals: Sequence[Deal], *, as_of: datetime.date, months: int = MONTHS
+) -> tuple[list[Deal], list[Deal], list[Deal]]:
+    """Won and lost deals that closed before the day, those of them within the window, and those to be scored. Raises
+    CannotTrain where the window or what is to be scored holds too little."""
+    start = as_of - datetime.timedelta(days=round(months * DAYS_PER_MONTH))
+    decided = [deal for deal in deals if deal.outcome != DISQUALIFIED and deal.closed is not None]
+    known = [deal for deal in decided if deal.closed is not None and deal.closed < as_of]
+    recent = [deal for deal in known if deal.closed is not None and deal.closed >= start]
+    later = [deal for deal in decided if deal.opened is not None and deal.opened >= as_of]
     days = sorted(deal.closed for deal in decided if deal.closed is not None)
     span = f" The deals of the file closed from {days[0]} to {days[-1]}." if days else ""
     if len(recent) < LEAST_DEALS:
@@ -117,6 +119,7 @@ def _check_sizes(
             f"{len(later)} deals were created on or after {as_of} and have closed since; {LEAST_SCORED} are needed. "
             f"Choose an earlier day.{span}"
         )
+    return known, recent, later
 
 
 def _roster(deals: Sequence[Deal]) -> Roster:
