@@ -17,8 +17,10 @@ class PackageFilesFinder(BaseFinder):
     def find(  # type: ignore[override]  # the stubs overload it by the value of find_all
         self, path: str, find_all: bool = False, **kwargs: Any
     ) -> str | list[str]:
-        found = str(_root(PACKAGE_FILES[path]) / path) if path in PACKAGE_FILES else ""
-        return [found] if find_all and found else [] if find_all else found
+        if path not in PACKAGE_FILES:
+            return []
+        found = str(_root(PACKAGE_FILES[path]) / path)
+        return [found] if find_all else found
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterable[tuple[str, Storage]]:
         for path, package in PACKAGE_FILES.items():

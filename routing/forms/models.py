@@ -21,7 +21,7 @@ class ModelSettingsForm(forms.ModelForm):
         required=False,
         choices=[(name, CATEGORY_WORDS[name]) for name in (*CATEGORIES, "value")],
         widget=forms.CheckboxSelectMultiple,
-        help_text="Ticked ones are left out of the next model: what is known only after a deal closed, or must not count.",
+        help_text="Left out of the next model: what is known only after a deal closed, or must not count.",
     )
     marks_optional = False
     conflict = None
@@ -101,6 +101,14 @@ def model_label(version: ModelVersion) -> str:
     return f"Model {version.number} ({kind})"
 
 
+ORDER_CHOICES = [
+    (sign + key, f"{name}, {ends[sign == '-']}")
+    for key, name in ORDERS.items()
+    for ends in [("from A", "from Z") if key in ("rep", "segment") else ("lowest first", "highest first")]
+    for sign in ("", "-")
+]
+
+
 class SegmentFilter(forms.Form):
     """What the address may say of the table. What is malformed is ignored."""
 
@@ -109,7 +117,7 @@ class SegmentFilter(forms.Form):
     )
     q = forms.CharField(label="Search", required=False, max_length=100)
     order = forms.ChoiceField(
-        label="Order", required=False, choices=[(sign + key, key) for key in ORDERS for sign in ("", "-")]
+        label="Order", required=False, choices=[("", "Most deals first"), *ORDER_CHOICES]
     )
     page = forms.IntegerField(required=False, min_value=1, max_value=100_000)
 

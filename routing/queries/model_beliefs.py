@@ -145,12 +145,13 @@ def of_pairs(rows: list[Belief]) -> Beliefs:
     return Beliefs(said, tuple(shown), tuple(row for row in rows if row not in shown))
 
 
-def of_reps(rows: list[Belief]) -> Beliefs:
-    """How many stand out, and the whole table one click away."""
+def of_reps(rows: list[Belief], *, distinguishable: bool) -> Beliefs:
+    """Who stands out, and the whole table one click away."""
     above = [row.name for row in rows if row.is_clear and not row.odds_fall]
     below = [row.name for row in rows if row.is_clear and row.odds_fall]
     if not above and not below:
-        said = "No single rep is clearly better or worse than the average, leads held alike; who leads is a guess yet."
+        why = "they differ only taken together" if distinguishable else "who leads is a guess yet"
+        said = f"No single rep is clearly better or worse than the average, leads held alike; {why}."
     else:
         parts = [f"{word} the average: {listed(found)}" for word, found in
                  (("clearly above", above), ("clearly below", below)) if found]  # fmt: skip

@@ -126,7 +126,10 @@ def load_model_page(version: ModelVersion, *, user: User, ready: Readiness, mont
         drift=beliefs.drift(report, names),
         pairs=beliefs.of_pairs(learned) if learned else beliefs.Beliefs("", tuple(declared), ()),
         leads=tuple(beliefs.effects(report, words, "lead")),
-        reps=beliefs.of_reps(beliefs.rep_levels(report, names)),
+        reps=beliefs.of_reps(
+            beliefs.rep_levels(report, names),
+            distinguishable=report.get("reps_apart", {}).get("distinguishable", False),
+        ),
         little_history=tuple(beliefs.little_history(report, names)),
         disqualifiers=tuple(beliefs.disqualifiers(report, names)),
     )
@@ -333,7 +336,7 @@ def tried(found: Mapping[str, Any], events: list[ModelEvent]) -> Trial:
         f"{number(found['standard_error'], 4)} are "
         "chance."
     ).replace(f"{JUDGED['rules']}, was", f"{JUDGED['rules']} was")
-    verdict = "It may decide" if found["is_promoted"] else "It may not decide"
+    verdict = "passed" if found["is_promoted"] else "failed"
     return Trial(verdict, "good" if found["is_promoted"] else "warn", (found["why"], f"{how}.", losses))
 
 

@@ -17,6 +17,7 @@ from routing.models import ConfigurationVersion, ModelVersion
 from routing.queries.off_policy import Target, in_words, value_from_log
 
 KIND = "value_from_log"
+FORGOTTEN = datetime.timedelta(hours=1)  # what no worker has taken up by then does not stop the same question
 
 
 class NothingToValue(Exception):
@@ -32,8 +33,11 @@ def request_valuation(
         "configuration": configuration.number if configuration else None,
         "days": days,
     }
-    for job in Job.objects.filter(kind=KIND, state__in=ACTIVE, result__asked=asked):
-        if not give_up_if_stopped(job_id=job.pk, at=timezone.now()):
+    now = timezone.now()
+    for job in Job.objects.filter(
+        kind=KIND, state__in=ACTIVE, result__asked=asked, created_at__gt=now - FORGOTTEN
+    ):
+        if not give_up_if_stopped(job_id=job.pk, at=now):
             return job
     job = create_job(kind=KIND, by=by)
     Job.objects.filter(pk=job.pk).update(result={"asked": asked})
