@@ -3,14 +3,13 @@
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from routing.engine.levels import CATEGORIES
 from routing.models import ConfigurationVersion, ModelSettings, ModelVersion
 from routing.queries.model_segments import CATEGORIES as SEGMENTS
 from routing.queries.model_segments import ORDERS, Search
-from routing.queries.model_words import CATEGORY_WORDS
-
-OFFERED_CONFIGURATIONS = 50
+from routing.queries.model_words import CATEGORY_WORDS, day
 
 
 class ModelSettingsForm(forms.ModelForm):
@@ -87,7 +86,7 @@ class ValuationForm(forms.Form):
         self.fields["model"].queryset = models  # type: ignore[attr-defined]
         self.fields["configuration"].queryset = configurations  # type: ignore[attr-defined]
         self.fields["model"].label_from_instance = model_label  # type: ignore[attr-defined]
-        self.fields["configuration"].label_from_instance = lambda one: f"Version {one.number}"  # type: ignore[attr-defined]
+        self.fields["configuration"].label_from_instance = version_label  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -109,11 +108,17 @@ ORDER_CHOICES = [
 ]
 
 
+def version_label(version: ConfigurationVersion) -> str:
+    return f"Version {version.number}, {day(timezone.localdate(version.published_at))}"
+
+
 class SegmentFilter(forms.Form):
     """What the address may say of the table. What is malformed is ignored."""
 
     category = forms.ChoiceField(
-        label="Kind of segment", required=False, choices=[(name, CATEGORY_WORDS[name]) for name in SEGMENTS]
+        label="Kind of segment",
+        required=False,
+        choices=[(name if name != "rep" else "", CATEGORY_WORDS[name]) for name in SEGMENTS],
     )
     q = forms.CharField(label="Search", required=False, max_length=100)
     order = forms.ChoiceField(

@@ -264,8 +264,8 @@ def told_apart(found: Mapping[str, Any], words: Words) -> Apart:
     )
     if found["distinguishable"]:
         said = (
-            "Reps can be told apart: their results differ by more than chance and their leads explain "
-            f"({_p_words(found['p_value'])}, {counted(deals, 'deal')})."
+            f"Reps can be told apart: in {counted(deals, 'deal')} their results differ by more than their leads "
+            f"explain, and {_p_words(found['p_value'])}."
         )
         return Apart(True, (said, suits))
     reach = (

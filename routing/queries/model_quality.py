@@ -275,7 +275,8 @@ def _bars(x: list[float], y: list[float], colour: str, name: str) -> dict[str, A
 
 
 def _above(x: list[float], y: list[float], text: str, colour: str) -> dict[str, Any]:
-    """A label over the highest bar."""
+    """A label over the highest bar, kept inside the picture of a phone."""
     place = max(range(len(y)), key=lambda i: y[i])
     font = {"color": colour, "size": 11}
-    return label(x[place], y[place], text, xanchor="center", yanchor="bottom", font=font)
+    anchor = "left" if x[place] < 25 else "center" if x[place] > 50 and x[place] < 75 else "right"
+    return label(x[place], y[place], text, xanchor=anchor, yanchor="bottom", font=font)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from crm.models import Opportunity
+from crm.models.accounts import SizeBand
 from routing.engine.columns import COLUMNS
 from routing.engine.levels import CUSTOM, POOLED, Levels
 
@@ -22,6 +24,12 @@ CATEGORY_WORDS = {
     "complexity": "Complexity",
     "value": "Value",
     "source_product": "Source and product",
+}
+# Levels that have a name of their own.
+NAMED: dict[str, dict[str, str]] = {
+    "urgency": {str(value): str(name) for value, name in Opportunity.Urgency.choices},
+    "size": {str(value): str(name) for value, name in SizeBand.choices},
+    "competitor": {"none": "no competitor"},
 }
 # A step of these effects in words, and how much of the column it is.
 STEPS = {
@@ -58,8 +66,8 @@ class Words:
         if category == "source_product":
             source, _, product = level.partition("|")
             return f"{self.level('source', source)}, {self.level('product', product)}"
-        if category == "competitor" and level == "none":
-            return "no competitor"
+        if level in NAMED.get(category, {}):
+            return NAMED[category][level]
         return "other, rarer ones" if level == POOLED else self.levels.label(category, level) or level
 
     def effect(self, name: str) -> tuple[str, float]:

@@ -1,6 +1,8 @@
-// Charts: every [data-figure] is drawn by Plotly from the JSON of that id, in the colours of the tokens. A colour in the
-// figure is a token's name, "--accent", or "--accent/25" for 25 per cent of it. Another theme draws them again.
+// Charts: every [data-figure] is drawn by Plotly from the JSON of that id, in the colours of the tokens. A colour in
+// the figure is a token's name, "--accent", or "--accent/25" for 25 per cent of it. Another theme draws them again.
+// Plotly is large: it is fetched when a chart comes near the window, and nothing else of the page waits for it.
 (() => {
+  const PLOTLY = document.currentScript.dataset.plotly;
   const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
 
   // The value of a token is light-dark(…) itself; an element that wears it says which of the two it is.
@@ -54,8 +56,22 @@
     }
   };
 
-  if (!window.Plotly) { tables_instead(); return; }
-  draw();
-  document.addEventListener("theme-changed", draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  const fetch_and_draw = () => {
+    const script = document.createElement("script");
+    script.src = PLOTLY;
+    script.addEventListener("error", tables_instead);
+    script.addEventListener("load", () => {
+      draw();
+      document.addEventListener("theme-changed", draw);
+      matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    });
+    document.head.append(script);
+  };
+
+  const near = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    near.disconnect();
+    fetch_and_draw();
+  }, { rootMargin: "800px" });
+  for (const plot of document.querySelectorAll("[data-figure]")) near.observe(plot);
 })();

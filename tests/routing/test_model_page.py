@@ -240,7 +240,11 @@ class TestSegments:
 
 
 class TestTraining:
-    def test_train_now_is_for_those_who_may(self, omar: User, nia: User, ben: User, as_user: SignIn) -> None:
+    def test_train_now_is_for_those_who_may(
+        self, omar: User, nia: User, ben: User, ana: Rep, as_user: SignIn
+    ) -> None:
+        assert "Train now" not in text(as_user(omar).get(reverse("analytics_model")))  # too few deals yet
+        learned([ana])
         assert "Train now" in text(as_user(omar).get(reverse("analytics_model")))
         for user in (nia, ben):
             assert "Train now" not in text(as_user(user).get(reverse("analytics_model")))

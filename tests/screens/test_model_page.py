@@ -23,7 +23,9 @@ def model(transactional_db: None, ana: Rep, bo: Rep) -> ModelVersion:
 
 
 def drawn(page: Page) -> None:
-    expect(page.locator("#calibration .main-svg").first).to_be_visible()
+    """Plotly is fetched when a chart comes near the window."""
+    page.locator("#calibration").scroll_into_view_if_needed()
+    expect(page.locator("#calibration .main-svg").first).to_be_visible(timeout=20_000)
     expect(page.locator("#scores .main-svg").first).to_be_visible()
 
 
@@ -57,6 +59,17 @@ def test_charts_follow_the_theme(open_page: OpenPage, nia: User, model: ModelVer
     expect(line).not_to_have_css("stroke", light)
     page.locator("[data-theme-choice]").select_option("light")
     expect(page.locator("#calibration .scatterlayer .js-line").last).to_have_css("stroke", light)
+
+
+def test_a_chart_that_cannot_be_drawn_is_its_table(
+    open_page: OpenPage, nia: User, model: ModelVersion
+) -> None:
+    page = open_page(nia)
+    page.route("**/plotly.min*.js", lambda call: call.abort())
+    page.goto("/analytics/model/")
+    page.keyboard.press("End")
+    expect(page.get_by_role("row", name=re.compile("71 % 74 %"))).to_be_visible()
+    page.complaints.clear()  # type: ignore[attr-defined]  # the refused file was meant
 
 
 def test_the_numbers_of_a_chart_are_a_click_away(open_page: OpenPage, nia: User, model: ModelVersion) -> None:
