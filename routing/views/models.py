@@ -111,7 +111,8 @@ def model_settings_page(request: SignedIn) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         training.save_model_settings(values=form.cleaned_data)
         say(
-            request, "Saved. The next training learns by these settings; the model that decides is as it was."
+            request,
+            "Saved. The next training learns by these settings; a model that was learned stays as it is.",
         )
         return redirect("model_settings")
     return show_form(request, "routing/model_settings.html", form, {"version": champion_version()})
