@@ -15,6 +15,9 @@ from routing.models import (
     CapacitySettings,
     ConfigurationVersion,
     Decision,
+    HistoryCheck,
+    ModelEvent,
+    ModelSettings,
     ModelVersion,
     Notification,
     OutboxMessage,
@@ -102,6 +105,25 @@ class ConfigurationVersionAdmin(ReadOnlyAdmin):
 @admin.register(ModelVersion)
 class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ("number", "kind", "state", "created_at")
+    exclude = ("artifact", "report")  # megabytes; the model page shows what they say
+
+
+@admin.register(ModelEvent)
+class ModelEventAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "model", "champion_before", "by", "at", "note")
+    list_select_related = ("model", "champion_before", "by")
+
+
+@admin.register(ModelSettings)
+class ModelSettingsAdmin(ReadOnlyAdmin):
+    list_display = ("months", "override_weight", "tag_trust", "updated_at")
+
+
+@admin.register(HistoryCheck)
+class HistoryCheckAdmin(ReadOnlyAdmin):
+    list_display = ("name", "as_of", "requested_by", "created_at")
+    list_select_related = ("requested_by",)
+    exclude = ("content",)
 
 
 @admin.register(Decision)

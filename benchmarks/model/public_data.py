@@ -23,8 +23,9 @@ from benchmarks.model.kept import ROOT
 from benchmarks.model.measures import match_scores
 from routing.engine.learning.apart import tell_apart
 from routing.engine.learning.design import Scales, make_design
-from routing.engine.learning.fit import calibrate, choose_lead_scale, fit, lead_only_log_odds, ridge
+from routing.engine.learning.fit import calibrate, choose_lead_scale, fit, lead_only_log_odds
 from routing.engine.learning.learned import LearnedModel
+from routing.engine.learning.solve import ridge
 from routing.engine.learning.table import Category, DealTable, Floats, Ints, recency
 from routing.engine.model import logistic
 

@@ -17,19 +17,21 @@ from django_q.tasks import async_task
 from threadpoolctl import threadpool_limits
 
 from reps.models import Job, User
-from reps.services.jobs import ACTIVE, Finish, Report, create_job, give_up_if_stopped, run_job
+from reps.services.jobs import ACTIVE, Finish, Report, create_job, fail_job, give_up_if_stopped, run_job
 from routing.engine.learning.dataset import Dataset, candidates_of, make_dataset
 from routing.engine.learning.fit import CannotTrain
 from routing.engine.learning.forecast import Candidates
 from routing.engine.learning.seasonal import learn_season
 from routing.engine.learning.training import STAGES, Say, Trained, believed, train
 from routing.engine.learning.trial import Champion
+from routing.engine.model import PRIOR_EFFECTS, MatchModel
 from routing.models import ModelEvent, ModelSettings, ModelVersion
 from routing.queries.deals import History, load_history
 from routing.queries.models import champion_version, model_settings
 
 KIND = "training"
 RESTARTS = 3
+FORGOTTEN_AFTER = datetime.timedelta(minutes=30)  # queued so long, its task is lost or nobody works
 
 
 class TrainingUnderWay(Exception):
@@ -65,9 +67,13 @@ def open_training(*, by: User | None, restarts: int = 0) -> Job:
 
 
 def give_up_stopped_training(*, at: datetime.datetime) -> Job | None:
-    """The training whose worker gave no sign of life, now failed; None where there is none."""
-    for job in Job.objects.filter(kind=KIND, state=Job.State.RUNNING):
+    """The training whose worker gave no sign of life, or that no worker took up, now failed; None where there is
+    none."""
+    for job in Job.objects.filter(kind=KIND, state__in=ACTIVE):
         if give_up_if_stopped(job_id=job.pk, at=at):
+            return job
+        if job.state == Job.State.QUEUED and at - job.created_at > FORGOTTEN_AFTER:
+            fail_job(job_id=job.pk, error="No worker took it up.", at=at)
             return job
     return None
 
@@ -191,7 +197,7 @@ def register(
     if is_promoted:
         _retire(current)
     version = ModelVersion.objects.create(
-        number=(ModelVersion.objects.aggregate(newest=Max("number"))["newest"] or 0) + 1,
+        number=_next_number(),
         kind=ModelVersion.Kind.LEARNED,
         state=ModelVersion.State.CHAMPION if is_promoted else ModelVersion.State.REJECTED,
         artifact=trained.artifact,
@@ -235,11 +241,42 @@ def _retire(version: ModelVersion) -> None:
 
 
 @transaction.atomic
-def save_model_settings(*, values: dict[str, Any]) -> ModelSettings:
-    """Stores how the next model is trained."""
+def save_model_settings(*, values: dict[str, Any], by: User | None = None) -> ModelSettings:
+    """Stores how the next model is trained. Where rules decide, how much tags are believed holds at once: rules by the
+    new trust take the place of the old ones."""
     settings = ModelSettings.objects.select_for_update().get_or_create(pk=1)[0]
     for name, value in values.items():
         setattr(settings, name, value)
     settings.full_clean()
     settings.save()
+    _believe_anew(settings, by)
     return settings
+
+
+def _believe_anew(settings: ModelSettings, by: User | None) -> None:
+    current = ModelVersion.objects.select_for_update().get(state=ModelVersion.State.CHAMPION)
+    effects = {
+        name: round(prior.mean, 9)
+        for name, prior in believed(settings.tag_trust).items()
+        if name in PRIOR_EFFECTS
+    }
+    if current.kind != ModelVersion.Kind.RULES or current.artifact["effects"] == effects:
+        return
+    _retire(current)
+    version = ModelVersion.objects.create(
+        number=_next_number(),
+        kind=ModelVersion.Kind.RULES,
+        state=ModelVersion.State.CHAMPION,
+        artifact=MatchModel.prior_artifact(effects),
+    )
+    ModelEvent.objects.create(
+        kind=ModelEvent.Kind.PROMOTED,
+        model=version,
+        champion_before=current,
+        by=by,
+        note=f"Declared tags are believed {settings.tag_trust:g} times as much as shipped.",
+    )
+
+
+def _next_number() -> int:
+    return (ModelVersion.objects.aggregate(newest=Max("number"))["newest"] or 0) + 1

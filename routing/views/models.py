@@ -109,7 +109,7 @@ def model_roll_back(request: SignedIn, number: int) -> HttpResponse:
 def model_settings_page(request: SignedIn) -> HttpResponse:
     form = ModelSettingsForm(request.POST or None, instance=model_settings())
     if request.method == "POST" and form.is_valid():
-        training.save_model_settings(values=form.cleaned_data)
+        training.save_model_settings(values=form.cleaned_data, by=request.user)
         say(
             request,
             "Saved. The next training learns by these settings; a model that was learned stays as it is.",

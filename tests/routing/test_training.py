@@ -242,6 +242,33 @@ class TestRegistry:
                 change()
 
 
+class TestTrust:
+    def test_trust_in_tags_changes_the_rules_at_once_and_is_logged(
+        self, omar: User, ana: Rep, bo: Rep, make_opportunity: Make
+    ) -> None:
+        before = route(opportunity_id=make_opportunity(industry="Healthcare").pk, at=NOW)
+        training.save_model_settings(values={"tag_trust": 3.0}, by=omar)
+        version = champion_version()
+        assert (version.number, version.kind, version.artifact["effects"]["industry_tag"]) == (
+            2,
+            "rules",
+            0.6,
+        )
+        assert ModelEvent.objects.get().note == "Declared tags are believed 3 times as much as shipped."
+        after = route(opportunity_id=make_opportunity(industry="Healthcare").pk, at=NOW)
+        assert before is not None
+        assert after is not None
+        assert (after.score or 0) > (before.score or 0)
+        training.save_model_settings(values={"months": 18}, by=omar)
+        assert champion_version() == version
+
+    def test_a_learned_champion_stays_until_the_next_training(self, close_deals: Callable[..., Any]) -> None:
+        close_deals()
+        version = trained()
+        training.save_model_settings(values={"tag_trust": 0.0})
+        assert champion_version() == version
+
+
 class TestRefusals:
     def test_below_a_hundred_deals_rules_decide_and_what_is_missing_is_said(
         self, close_deals: Callable[..., Any]
@@ -330,6 +357,14 @@ class TestOneAtATime:
             job = again
         Job.objects.filter(pk=job.pk).update(state="running", heartbeat_at=at - datetime.timedelta(minutes=2))
         assert training.restart_stopped_training(at=at) is None
+
+    def test_a_training_that_no_worker_takes_up_does_not_block_for_ever(self, omar: User) -> None:
+        job = training.request_training(by=omar)
+        later = timezone.now() + training.FORGOTTEN_AFTER + datetime.timedelta(minutes=1)
+        again = training.restart_stopped_training(at=later)
+        job.refresh_from_db()
+        assert (job.state, job.error) == ("failed", "No worker took it up.")
+        assert again is not None
 
     def test_a_training_that_runs_is_left_alone(self, omar: User) -> None:
         job = training.request_training(by=omar)

@@ -65,6 +65,7 @@ class Dataset:
     touch_hours: Floats
     cycle_days: Floats
     opened: tuple[datetime.date | None, ...]
+    left_out: tuple[str, ...] = ()
     season: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     average: Mapping[str, Floats] = field(default_factory=dict)
 
@@ -114,6 +115,7 @@ def make_dataset(
         touch_hours=np.array([d.touch_hours for d in known], dtype=float)[kept],
         cycle_days=np.array([d.cycle_days for d in known], dtype=float)[kept],
         opened=tuple(known[i].opened for i in kept),
+        left_out=tuple(sorted(left_out)),
         season=season,
         average=rows.average([known[i].facts for i in kept]),
     )

@@ -23,7 +23,6 @@ from routing.engine.learning.fit import (
     cross_fit,
     fit,
     lead_only_log_odds,
-    ridge,
 )
 from routing.engine.learning.leaks import Leak, find_leaks
 from routing.engine.learning.learned import LearnedModel
@@ -37,6 +36,7 @@ from routing.engine.learning.quality import (
     reliability,
 )
 from routing.engine.learning.seasonal import learn_season
+from routing.engine.learning.solve import ridge
 from routing.engine.learning.table import DealTable, Floats
 from routing.engine.learning.training import LEAST_DEALS
 from routing.engine.learning.trial import calibrated_log_odds, own_pairing

@@ -1,42 +1,24 @@
-"""Fitting the hierarchical logistic model: scikit-learn's ridge, scales from the data, calibration.
+"""Fitting the hierarchical logistic model: scales from the data, one ridge, calibration.
 
-    minimise  ½‖θ‖² + Σ weight · log-loss(y, Xθ)      X with columns scaled by prior sd, so β = sd · θ
-
-The scales of the rep and cross effects come from MacKay's fixed point ("Bayesian interpolation", Neural Computation
-1992):
-
-    sd² ← (Σ β² + ν·s₀²) / (γ + ν),   γ = p − Σ posterior variance of β / sd²
-
-on the posterior covariance of a block-arrow matrix: each rep's block is eliminated, the shared part factored.
-What it does not do: choose between models (learning.champion), read databases, score (learning.learned).
+What it does not do: choose between models (learning.trial), read databases, score (routing.engine.model).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, sparse
-from sklearn.linear_model import LogisticRegression
+from scipy import sparse
 
 from routing.engine.columns import Prior
-from routing.engine.learning.design import (
-    PAIR_PRIORS,
-    Design,
-    Layout,
-    Scales,
-    imaginary_deals,
-    make_design,
-)
+from routing.engine.learning.design import PAIR_PRIORS, Design, Layout, Scales, make_design
+from routing.engine.learning.scales import START, estimate_scales
+from routing.engine.learning.solve import posterior_sd, ridge, solve
 from routing.engine.learning.table import DealTable, Floats, Ints
 from routing.engine.model import logistic
 
 LEAD_SCALES = (0.1, 0.3, 0.55, 1.0, 1.8)
 FOLDS = 5
 ENOUGH_FOR_SCALE = 6000
-DENSE_UP_TO = 300  # columns: the Hessian is formed and factored
-ROUNDS = 8
-PRIOR_WEIGHT = 0.3  # ν: how much the starting scale counts
-REP_SD, CROSS_SD = 0.3, 0.1  # s₀
 
 
 class CannotTrain(ValueError):
@@ -60,24 +42,19 @@ def fit(
     priors: dict[str, Prior] | None = None,
     adapt: bool = True,
     near: Scales | None = None,
+    scales_from: DealTable | None = None,
 ) -> Fit:
     """Fits the whole model. `adapt` False keeps the scales of the rep and cross effects fixed; `near` are scales of
-    nearly the same deals to start from, which saves most of the search. Raises CannotTrain."""
+    nearly the same deals, from which the search begins; `scales_from` are the deals that tell the scales, where the
+    table has others besides (feedback). Raises CannotTrain."""
     check_trainable(table)
     believed = PAIR_PRIORS if priors is None else priors
-    if near is not None and adapt:
-        return _with_adapted_scales(table, near, believed)
-    lead_scale = choose_lead_scale(table, seed)
-    if not adapt:
-        scales = Scales(lead_scale)
-        design = make_design(table, scales)
-        return Fit(
-            _solve(design, table, believed) * design.sd,
-            design.layout,
-            scales,
-            np.full(len(design.sd), np.nan),
-        )
-    return _with_adapted_scales(table, Scales(lead_scale, REP_SD, CROSS_SD), believed)
+    start = near or Scales(choose_lead_scale(table, seed), *START)
+    scales = estimate_scales(scales_from or table, start, believed) if adapt else Scales(start.lead)
+    design = make_design(table, scales)
+    theta = solve(design, table, believed)
+    sd = posterior_sd(design, table, theta, believed) if adapt else np.full(len(theta), np.nan)
+    return Fit(theta * design.sd, design.layout, scales, sd)
 
 
 def check_trainable(table: DealTable) -> None:
@@ -91,113 +68,6 @@ def check_trainable(table: DealTable) -> None:
         )
     if len(set(table.rep[table.rep >= 0].tolist())) < 2:
         raise CannotTrain("All deals belong to one rep: there is nobody to compare with.")
-
-
-def _with_adapted_scales(table: DealTable, scales: Scales, priors: dict[str, Prior]) -> Fit:
-    theta: Floats | None = None
-    for _ in range(ROUNDS):
-        design = make_design(table, scales)
-        theta = _solve(design, table, priors, start=theta)
-        beta = theta * design.sd
-        sd = posterior_sd(design, table, theta, priors)
-        updated = _update(scales, beta, sd, design.layout)
-        settled = abs(updated.rep - scales.rep) < 0.003 and abs(updated.cross - scales.cross) < 0.002
-        if settled:
-            break
-        theta = theta * design.sd / _rescaled(design, updated)
-        scales = updated
-    return Fit(beta, design.layout, scales, sd)
-
-
-def _rescaled(design: Design, scales: Scales) -> Floats:
-    """The sds that the design will have under other rep and cross scales."""
-    sd = design.sd.copy()
-    own = np.full(design.layout.block, scales.cross)
-    own[0] = scales.rep
-    sd[len(design.layout.shared) :] = np.tile(own, design.layout.reps)
-    return sd
-
-
-def _update(scales: Scales, beta: Floats, sd: Floats, layout: Layout) -> Scales:
-    blocks = beta[len(layout.shared) :].reshape(layout.reps, layout.block)
-    spread = sd[len(layout.shared) :].reshape(layout.reps, layout.block)
-    rep = _fixed_point(blocks[:, 0], spread[:, 0], scales.rep, REP_SD)
-    cross = (
-        _fixed_point(blocks[:, 1:].ravel(), spread[:, 1:].ravel(), scales.cross, CROSS_SD)
-        if layout.crossed
-        else scales.cross
-    )
-    return Scales(scales.lead, rep, cross)
-
-
-def _fixed_point(beta: Floats, sd: Floats, scale: float, start: float) -> float:
-    determined = len(beta) - float((sd**2).sum()) / scale**2
-    squared = (float((beta**2).sum()) + PRIOR_WEIGHT * start**2) / (max(determined, 0.0) + PRIOR_WEIGHT)
-    return float(np.clip(np.sqrt(squared), 0.01, 1.5))
-
-
-def _solve(design: Design, table: DealTable, priors: dict[str, Prior], start: Floats | None = None) -> Floats:
-    """θ of the ridge logistic regression on the deals and the imaginary ones."""
-    extra, labels, weights = imaginary_deals(design.layout, design.sd, priors)
-    matrix = sparse.vstack([design.matrix, extra], format="csr") if len(labels) else design.matrix
-    y = np.concatenate([table.won, labels])
-    weight = np.concatenate([table.weight, weights])
-    return ridge(matrix, y, weight, start)
-
-
-def ridge(matrix: sparse.csr_matrix, y: Floats, weight: Floats, start: Floats | None = None) -> Floats:
-    """scikit-learn's logistic regression with C = 1, no intercept of its own.
-
-    Newton's methods: with an intercept of prior sd 5 beside effects of .1 the problem is too badly conditioned for
-    L-BFGS, which stops after hundreds of steps short of the optimum; these take about seven.
-    """
-    solver = "newton-cholesky" if matrix.shape[1] <= DENSE_UP_TO else "newton-cg"
-    model = LogisticRegression(
-        C=1.0, fit_intercept=False, solver=solver, max_iter=100, tol=1e-6, warm_start=True
-    )
-    if start is not None:
-        model.coef_ = start[None, :].copy()
-    model.fit(matrix, y, sample_weight=weight)
-    return np.asarray(model.coef_[0], dtype=float)
-
-
-def posterior_sd(design: Design, table: DealTable, theta: Floats, priors: dict[str, Prior]) -> Floats:
-    """Posterior sd of each β (Laplace). The Hessian is a block arrow: shared columns × independent reps."""
-    layout, shared = design.layout, len(design.layout.shared)
-    p = logistic(design.matrix @ theta)
-    curvature = table.weight * p * (1 - p)
-    extra, _, weights = imaginary_deals(layout, design.sd, priors)
-    tip = _gram(design.matrix[:, :shared], curvature) + np.eye(shared)
-    if len(weights):
-        q = logistic(extra @ theta)
-        tip += _gram(extra[:, :shared], weights * q * (1 - q))
-    variance = np.ones(layout.width)
-    solved: list[tuple[int, Ints, Floats, Floats]] = []
-    by_rep = np.argsort(table.rep, kind="stable")
-    bounds = np.searchsorted(table.rep[by_rep], np.arange(layout.reps + 1))
-    for rep in range(layout.reps):
-        rows = by_rep[bounds[rep] : bounds[rep + 1]]
-        if not len(rows):
-            continue
-        start = layout.start(rep)
-        own = design.matrix[rows, start : start + layout.block]
-        used = np.unique(own.indices)
-        dense = own[:, used].toarray()
-        weighted = dense * curvature[rows][:, None]
-        inverse = linalg.inv(dense.T @ weighted + np.eye(len(used)))
-        arm = np.asarray(design.matrix[rows, :shared].T @ weighted)
-        tip -= arm @ inverse @ arm.T
-        solved.append((start, used, inverse, arm))
-    tip_inverse = linalg.inv(tip)
-    variance[:shared] = np.diag(tip_inverse)
-    for start, used, inverse, arm in solved:
-        reach = inverse @ arm.T
-        variance[start + used] = np.diag(inverse) + ((reach @ tip_inverse) * reach).sum(axis=1)
-    return np.sqrt(np.maximum(variance, 0)) * design.sd
-
-
-def _gram(matrix: sparse.csr_matrix, weight: Floats) -> Floats:
-    return np.asarray((matrix.T @ matrix.multiply(weight[:, None])).todense())
 
 
 def folds(m: int, seed: int) -> Ints:
@@ -308,7 +178,7 @@ def cross_fit(
     for number in range(FOLDS):
         inside, outside = fold != number, fold == number
         part = Design(design.matrix[inside], design.sd, design.layout)
-        theta = _solve(part, table.take(inside), believed, start=theta)
+        theta = solve(part, table.take(inside), believed, start=theta)
         log_odds[outside] = design.matrix[outside] @ theta
         pairing[outside] = design.matrix[outside] @ np.where(own, theta, 0.0)
         beta = dict(zip(design.layout.shared, theta * design.sd, strict=False))

@@ -22,8 +22,9 @@ from scipy import sparse
 
 from routing.engine.columns import Prior
 from routing.engine.learning.design import PAIR_PRIORS, Scales, imaginary_deals, make_design
-from routing.engine.learning.fit import Calibration, Fit, check_trainable, ridge
+from routing.engine.learning.fit import Calibration, Fit, check_trainable
 from routing.engine.learning.learned import LearnedModel
+from routing.engine.learning.solve import ridge
 from routing.engine.learning.table import DealTable, Floats, Mask
 from routing.engine.model import logistic
 

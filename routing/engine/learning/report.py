@@ -38,6 +38,7 @@ def trained_on(
         "reps": int((counts > 0).sum()),
         "effective_deals": round(float(deals.weight.sum()), 1),
         "has_season": bool(dataset.season),
+        "left_out": list(dataset.left_out),
         "feedback": dict(feedback_by_reason),
         "feedback_weight": feedback_weight,
         "categories": {name: len(kept) for name, kept in dataset.levels.kept.items()},

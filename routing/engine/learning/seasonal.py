@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from routing.engine.learning.design import lead_columns, one_hot
-from routing.engine.learning.fit import ridge
+from routing.engine.learning.solve import ridge
 from routing.engine.learning.table import Category, DealTable, Floats
 from routing.engine.season import ALL, DAYS_PER_YEAR, waves, year_fraction
 

@@ -94,7 +94,7 @@ def train(
     dropped = find_dropped(dataset.dropped)
     deals = with_dropped(dataset, dropped)
     step.next()
-    fitted = fit(joined([deals, dataset.feedback]), seed=seed, priors=priors)
+    fitted = fit(joined([deals, dataset.feedback]), seed=seed, priors=priors, scales_from=dataset.deals)
     step.next()
     out_of_fold = cross_fit(dataset.deals, fitted.scales, priors=priors, average=dataset.average, seed=seed)
     calibration = calibrate(dataset.deals, seed=seed, log_odds=out_of_fold.log_odds)

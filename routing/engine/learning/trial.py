@@ -2,8 +2,8 @@
 
 Held out are the newest four weeks, or the newest 15 % of the deals if that is more; the challenger is fitted on the
 rest. It is promoted when its log loss there is not worse than the champion's by more than one standard error of the
-paired difference, and its calibration slope lies within .8 and 1.25, give or take one standard error too. Below 30
-held-out deals both are compared by cross-validation over all deals.
+paired difference (and more than .001), and its calibration slope lies within .8 and 1.25, give or take one standard
+error too. Below 30 held-out deals both are compared by cross-validation over all deals.
 
 What the champion has learned from already would flatter it, so it is judged as it was only on deals that closed after
 its own training; where fewer than 30 of the held-out ones did, its recipe (scales, priors) is fitted anew on the same
@@ -32,6 +32,9 @@ HELD_OUT_DAYS = 28
 HELD_OUT_SHARE = 0.15
 LEAST_HELD_OUT = 30
 SLOPE_FROM, SLOPE_TO = 0.8, 1.25
+SMALLEST_DIFFERENCE = (
+    0.001  # of log loss; two nearly identical models differ by less, with nearly no standard error
+)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def _verdict(how: str, judged: str, deals: DealTable, challenger: Floats, champi
     paired = difference(new, old)
     line = calibration_line(deals.won, challenger)
     slope, error = (None, 0.0) if isinstance(line, Unavailable) else (line.slope, line.slope_error)
-    is_no_worse = paired.mean <= paired.standard_error
+    is_no_worse = paired.mean <= max(paired.standard_error, SMALLEST_DIFFERENCE)
     is_calibrated = slope is None or (slope + error >= SLOPE_FROM and slope - error <= SLOPE_TO)
     return Trial(
         how=how,

@@ -35,6 +35,7 @@ from routing.engine.worlds import (
     play_history,
     true_win_probability,
 )
+from routing.models import ModelVersion
 from routing.services import outbox
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
@@ -94,6 +95,7 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     publish_configuration(by=made.ops, at=now, note="Territories, rules and policies")
     progress("model")
     before = now - datetime.timedelta(hours=LIVE_HOURS + 1)
+    ModelVersion.objects.filter(kind=ModelVersion.Kind.RULES).update(created_at=start)
     with contextlib.suppress(CannotTrain):  # a small demo keeps the rules
         train_at_once(as_of=before.date(), at=before)
     progress("the last hours")

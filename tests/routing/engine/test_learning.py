@@ -10,15 +10,14 @@ from scipy import linalg
 from routing.engine.learning.design import PAIR_PRIORS, Scales, imaginary_deals, make_design
 from routing.engine.learning.fit import (
     CannotTrain,
-    _solve,
     calibrate,
     choose_lead_scale,
     fit,
     lead_only_log_odds,
     log_loss,
-    posterior_sd,
 )
 from routing.engine.learning.learned import LearnedModel
+from routing.engine.learning.solve import posterior_sd, solve
 from routing.engine.learning.table import Category, DealTable, recency
 from routing.engine.model import logistic
 
@@ -53,7 +52,7 @@ def test_recency_halves_in_240_days_and_forgives_missing_dates() -> None:
 def test_without_deals_the_fit_is_the_prior() -> None:
     none = table().take(np.zeros(300, dtype=bool))
     design = make_design(none, Scales())
-    beta = _solve(design, none, PAIR_PRIORS) * design.sd
+    beta = solve(design, none, PAIR_PRIORS) * design.sd
     found = dict(zip(design.layout.shared, beta, strict=False))
     assert found["industry_tag"] == pytest.approx(0.2, abs=0.003)
     assert found["load_above_80"] == pytest.approx(-0.3, abs=0.005)
@@ -74,7 +73,7 @@ def test_imaginary_deals_carry_the_prior_sd() -> None:
 def test_block_arrow_posterior_is_that_of_the_dense_inverse() -> None:
     deals = table(200, 4)
     design = make_design(deals, Scales())
-    theta = _solve(design, deals, PAIR_PRIORS)
+    theta = solve(design, deals, PAIR_PRIORS)
     extra, _, weights = imaginary_deals(design.layout, design.sd, PAIR_PRIORS)
     x, z = design.matrix.toarray(), extra.toarray()
     p, q = logistic(x @ theta), logistic(z @ theta)

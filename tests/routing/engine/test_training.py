@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from benchmarks.organisation import Organisation, make_organisation
-from routing.engine.columns import columns
+from routing.engine.columns import DIMENSIONS, columns
 from routing.engine.learning.dataset import DISQUALIFIED, LOST, WON, Deal, Feedback, make_dataset
 from routing.engine.learning.fit import CannotTrain
 from routing.engine.learning.learned import LearnedModel
 from routing.engine.learning.training import Trained, believed, train
 from routing.engine.learning.trial import Champion
-from routing.engine.model import DIMENSIONS, PRIOR_EFFECTS, MatchModel, Scores, score
+from routing.engine.model import PRIOR_EFFECTS, MatchModel, Scores, score
 from routing.engine.worlds import WorldSettings
 
 RULES = Champion(1, MatchModel.prior_artifact(), None)
@@ -60,6 +60,7 @@ def test_one_opportunity_and_many_are_scored_alike() -> None:
         assert model.learned is not None
         line = learned.calibration
         expected = 1 / (1 + np.exp(-(line.intercept + line.slope * many[place])))
+        assert one.win_probability is not None
         np.testing.assert_allclose(one.win_probability, expected, atol=1e-9)
 
 
