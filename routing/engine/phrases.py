@@ -11,6 +11,8 @@ from routing.engine.facts import OpportunityFacts
 from routing.engine.model import REP
 
 SMALL = 0.005  # an effect below this, in log-odds, is not worth a word
+FEW_DEALS = 5  # a record of fewer is an accident as likely as not
+MOST_RECORDS = 3
 
 
 class TeamNames(Protocol):
@@ -28,7 +30,9 @@ def helps(name: str, known: Known, facts: OpportunityFacts) -> str:
     """What a positive effect says of the rep, in a few words; "" where there is nothing to say."""
     if name in _RECORDS:
         evidence = known.evidence.get(name)
-        return "" if evidence is None or not evidence.is_ahead else record(name, evidence)
+        return (
+            record(name, evidence) if evidence and evidence.closed >= FEW_DEALS and evidence.is_ahead else ""
+        )
     if name == "load_above_80":
         return "has more room than others"
     if name not in known.has:
@@ -42,7 +46,9 @@ def hinders(name: str, known: Known, facts: OpportunityFacts) -> str:
     """What a negative effect says of the rep."""
     if name in _RECORDS:
         evidence = known.evidence.get(name)
-        return "" if evidence is None or not evidence.is_behind else record(name, evidence)
+        return (
+            record(name, evidence) if evidence and evidence.closed >= FEW_DEALS and evidence.is_behind else ""
+        )
     if name == "load_above_80":
         return "is loaded above 80 %" if name in known.has else ""
     if name in _STYLES:
@@ -57,28 +63,34 @@ def record(name: str, evidence: Evidence) -> str:
     return f"won {evidence.won} of {evidence.closed} {_RECORDS[name](evidence.level)}"
 
 
-def record_at_length(name: str, evidence: Evidence, names: TeamNames) -> str:
-    """The same with the months and the rest of the team."""
+def record_at_length(name: str, evidence: Evidence, names: TeamNames, *, is_first: bool = True) -> str:
+    """The same with the rest of the team; the first one says whose and in how many months."""
+    others = f"{evidence.team_won} of {evidence.team_closed}"
+    if not is_first:
+        return record(name, evidence) + (f" (they {others})" if evidence.team_closed else "")
     said = f"{record(name, evidence)} in {evidence.months} months"
     if not evidence.team_closed:
         return said
-    return f"{said}; the rest of {names.team(evidence.team_id)} won {evidence.team_won} of {evidence.team_closed}"
+    return f"{said} (the rest of {names.team(evidence.team_id)} {others})"
 
 
 def at_length(known: Known, facts: OpportunityFacts, names: TeamNames, effects: Sequence[str]) -> list[str]:
-    """What the named effects say, the helpful ones first, records with the deals behind them."""
+    """What the named effects say, the helpful ones first; of records the strongest few, with the deals behind them."""
     own = {name: known.effects[name] for name in effects if name in known.effects}
-    said = []
-    for name, _ in by_weight(own):
-        said.append(_long(name, helps(name, known, facts), known, names))
-    for name, value in sorted(own.items(), key=lambda item: (item[1], item[0])):
-        if value < -SMALL:
-            said.append(_long(name, hinders(name, known, facts), known, names))
-    return [phrase for phrase in said if phrase]
-
-
-def _long(name: str, phrase: str, known: Known, names: TeamNames) -> str:
-    return record_at_length(name, known.evidence[name], names) if phrase and name in _RECORDS else phrase
+    helpful = [(name, helps(name, known, facts)) for name, _ in by_weight(own)]
+    against = sorted((value, name) for name, value in own.items() if value < -SMALL)
+    hindering = [(name, hinders(name, known, facts)) for _, name in against]
+    said: list[str] = []
+    records = 0
+    for name, phrase in (*helpful, *hindering):
+        if not phrase:
+            continue
+        if name not in _RECORDS:
+            said.append(phrase)
+        elif records < MOST_RECORDS:
+            said.append(record_at_length(name, known.evidence[name], names, is_first=not records))
+            records += 1
+    return said
 
 
 def unexplained_record(known: Known) -> bool:

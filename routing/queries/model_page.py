@@ -217,7 +217,7 @@ def made_of(made: Mapping[str, Any], words: Words) -> list[tuple[str, str]]:
         ),
         ("Rejected suggestions", _feedback(made["feedback"], made["feedback_weight"])),
         ("Own fields", _own_fields(made["categories"], words)),
-        ("Not among the inputs", _missing(made["categories"], words)),
+        ("Not among the inputs", _missing(made, words)),
     ]
 
 
@@ -245,9 +245,16 @@ def _own_fields(categories: Mapping[str, int], words: Words) -> str:
     return listed(own) if own else "none is marked as an input"
 
 
-def _missing(categories: Mapping[str, int], words: Words) -> str:
-    missing = [words.category(name) for name in CATEGORIES if name not in categories]
-    return f"{listed(missing)}: left out in the settings, or empty everywhere" if missing else "nothing"
+def _missing(made: Mapping[str, Any], words: Words) -> str:
+    left_out = made.get("left_out", [])
+    empty = [name for name in CATEGORIES if name not in made["categories"] and name not in left_out]
+    said = (
+        [f"{listed([words.category(name) for name in left_out])}: left out in the settings"]
+        if left_out
+        else []
+    )
+    said += [f"{listed([words.category(name) for name in empty])}: empty everywhere"] if empty else []
+    return "; ".join(said) or "nothing"
 
 
 # --- verdicts -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, transaction
@@ -32,57 +31,6 @@ from tests.conftest import NOW
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Opportunity]
 TODAY = NOW.date()
-
-
-@pytest.fixture
-def close_deals(ana: Rep, bo: Rep) -> Callable[..., list[Opportunity]]:
-    """Closed deals over the last year: Ana wins Healthcare, Bo wins Energy, as far as `skill` (log-odds) goes."""
-
-    def closed(count: int = 240, *, seed: int = 0, skill: float = 1.5, **changes: Any) -> list[Opportunity]:
-        rng = np.random.default_rng(seed)
-        made = []
-        for i in range(count):
-            rep, industry = (ana, bo)[i % 2], ("Healthcare", "Energy")[int(rng.integers(2))]
-            fits = (rep == ana) == (industry == "Healthcare")
-            won = rng.random() < 1 / (1 + np.exp(-(skill if fits else -skill)))
-            opened = NOW - datetime.timedelta(days=float(rng.uniform(40, 360)))
-            made.append(
-                Opportunity(
-                    **{
-                        "name": f"Deal {i}",
-                        "kind": "deal",
-                        "stage": "won" if won else "lost",
-                        "owner": rep,
-                        "industry": industry,
-                        "source": ("Web", "Event")[int(rng.integers(2))],
-                        "value": 10_000,
-                        "currency": "USD",
-                        "value_base": 10_000,
-                        "opened_at": opened,
-                        "assigned_at": opened,
-                        "first_touch_at": opened + datetime.timedelta(hours=3),
-                        "closed_at": opened + datetime.timedelta(days=30),
-                    }
-                    | changes
-                )
-            )
-        Opportunity.objects.bulk_create(made)
-        run = ImportRun.objects.create()
-        Assignment.objects.bulk_create(
-            Assignment(
-                opportunity=deal,
-                rep=deal.owner,
-                source="import",
-                import_run=run,
-                assigned_at=deal.opened_at,
-                ended_at=deal.closed_at,
-            )
-            for deal in made
-            if deal.owner
-        )
-        return made
-
-    return closed
 
 
 def trained(as_of: datetime.date = TODAY) -> ModelVersion:

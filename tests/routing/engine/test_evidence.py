@@ -37,10 +37,17 @@ def test_evidence_counts_the_rest_of_the_own_team() -> None:
 
 def test_a_record_is_said_with_the_teams_beside_it() -> None:
     assert record_at_length("rep_industry", AHEAD, NAMES) == (
-        "won 9 of 14 Healthcare deals in 12 months; the rest of East won 4 of 14"
+        "won 9 of 14 Healthcare deals in 12 months (the rest of East 4 of 14)"
     )
     alone = Evidence("Healthcare", 5, 5, 8, 0, 0, 12)
     assert record_at_length("rep_industry", alone, NAMES) == "won 5 of 5 Healthcare deals in 12 months"
+    later = record_at_length("rep_industry", AHEAD, NAMES, is_first=False)
+    assert later == "won 9 of 14 Healthcare deals (they 4 of 14)"
+
+
+def test_a_few_deals_are_no_record() -> None:
+    few = Known(evidence={"rep_industry": Evidence("Healthcare", 3, 3, 7, 4, 14, 12)})
+    assert helps("rep_industry", few, FACTS) == ""
 
 
 @pytest.mark.parametrize(
