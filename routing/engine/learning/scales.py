@@ -21,9 +21,6 @@ from routing.engine.learning.table import DealTable, Floats
 
 ROUNDS = 12
 LEAST, MOST = 0.01, 1.5
-# Laplace's approximation takes the variance of many small effects on yes/no outcomes for too small (N. Breslow, X. Lin,
-# Biometrika 1995). So much larger are planted variances in simulated worlds.
-BIAS = 1.3
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class ScalePrior:
     settled: float
 
 
-REP_PRIOR = ScalePrior(sd=0.15, weight=1.0, stride=1.5, settled=0.02)
+REP_PRIOR = ScalePrior(sd=0.13, weight=1.0, stride=1.5, settled=0.02)
 CROSS_PRIOR = ScalePrior(sd=0.13, weight=5.0, stride=3.0, settled=0.03)
 START = (0.3, CROSS_PRIOR.sd)
 
@@ -62,7 +59,7 @@ def estimate_scales(table: DealTable, start: Scales, priors: dict[str, Prior]) -
         theta = theta * design.sd / _rescaled(design, scales)
         if rep.is_settled and (cross.is_settled or not layout.crossed):
             break
-    return Scales(start.lead, rep.scale, cross.corrected)
+    return scales
 
 
 @dataclass
@@ -73,16 +70,9 @@ class _Search:
     prior: ScalePrior
     stride: float = field(init=False)
     moved: float = 0.0
-    determined: float = 0.0
 
     def __post_init__(self) -> None:
         self.stride = self.prior.stride
-
-    @property
-    def corrected(self) -> float:
-        """The scale without the bias of Laplace's approximation, as far as the data have determined it."""
-        determined, weight = self.determined, self.prior.weight
-        return self.scale * float(np.sqrt((BIAS * determined + weight) / (determined + weight)))
 
     @property
     def is_settled(self) -> bool:
@@ -90,8 +80,8 @@ class _Search:
 
     def step(self, beta: Floats, sd: Floats) -> None:
         prior = self.prior
-        self.determined = max(len(beta) - float((sd**2).sum()) / self.scale**2, 0.0)
-        squared = (float((beta**2).sum()) + prior.weight * prior.sd**2) / (self.determined + prior.weight)
+        determined = max(len(beta) - float((sd**2).sum()) / self.scale**2, 0.0)
+        squared = (float((beta**2).sum()) + prior.weight * prior.sd**2) / (determined + prior.weight)
         wanted = float(np.log(np.sqrt(squared) / self.scale))
         if wanted * self.moved < 0:
             self.stride /= 2

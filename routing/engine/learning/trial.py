@@ -173,7 +173,7 @@ def _why(is_no_worse: bool, is_calibrated: bool, worse_by: float, error: float, 
         )
     if not is_calibrated:
         return f"Its probabilities are not to be trusted: their slope is {slope:.2f}, outside .8 to 1.25."
-    if worse_by < -error:
+    if worse_by < -max(error, SMALLEST_DIFFERENCE):
         return (
             f"On the newest deals its log loss is {-worse_by:.4f} lower than the champion's (± {error:.4f})."
         )
