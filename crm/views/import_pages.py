@@ -14,19 +14,11 @@ from crm.queries.imports import custom_field_labels, files_of, read_file
 from crm.services.imports import save_mapping
 from crm.services.imports.columns import Preview, preview, set_columns
 from reps.models import Job
+from reps.progress import job_shown
 from reps.services.jobs import is_stopped
 
 SAMPLED = 200
-TONES = {
-    "queued": "",
-    "running": "accent",
-    "done": "good",
-    "failed": "bad",
-    "cancelled": "warn",
-    "stopped": "bad",
-}
 TITLES = {"import_check": "Checking the rows", "import_write": "Importing"}
-SMALL_WAIT = 20  # seconds in the queue after which the page says that no worker has taken it
 
 
 def stands_at(run: ImportRun, *, after_check: bool = False) -> str:
@@ -171,40 +163,14 @@ def _question(question: Mapping[str, str]) -> str:
 # --- the job --------------------------------------------------------------------------------------------------------
 
 
-def job_shown(run: ImportRun, now: datetime.datetime) -> dict[str, Any]:
-    """The run's job as components/job.html shows it."""
+def import_job_shown(run: ImportRun, now: datetime.datetime) -> dict[str, Any]:
+    """The run's job as components/job.html shows it, and whether the import goes on from here."""
     job = run.job
     assert job is not None
     stopped = is_stopped(job, at=now)
-    left = seconds_left(job, now) if job.state == Job.State.RUNNING and not stopped else None
-    waits = job.state == Job.State.QUEUED and (now - job.created_at).total_seconds() > SMALL_WAIT
-    return {
-        "pk": job.pk,
+    return job_shown(job, title=TITLES.get(job.kind, job.kind), now=now) | {
         "kind": job.kind,
-        "title": TITLES.get(job.kind, job.kind),
-        "stage": "No worker has taken it yet" if waits else job.stage or "Waiting for a worker",
-        "done": job.done,
-        "total": job.total,
-        "is_running": job.state in (Job.State.QUEUED, Job.State.RUNNING) and not stopped,
         "is_over": job.state in (Job.State.DONE, Job.State.CANCELLED),
         "has_failed": job.state == Job.State.FAILED or stopped,
         "error": job.error or ("The worker stopped. Nothing was kept." if stopped else ""),
-        "state_label": "stopped" if stopped else job.get_state_display().lower(),
-        "tone": TONES["stopped" if stopped else job.state],
-        "seconds_left": left,
-        "time_left": time_words(left),
     }
-
-
-def seconds_left(job: Job, now: datetime.datetime) -> int | None:
-    """As long as the rest takes at the pace so far; None where that is not known yet."""
-    if not job.total or not job.done or job.started_at is None:
-        return None
-    spent = (now - job.started_at).total_seconds()
-    return round(spent * (job.total - job.done) / job.done)
-
-
-def time_words(seconds: int | None) -> str:
-    if seconds is None:
-        return ""
-    return f"{max(seconds, 1)} s" if seconds < 90 else f"{round(seconds / 60)} min"

@@ -14,7 +14,7 @@ from crm.queries.imports import bad_rows, runs_listed
 from crm.services.imports import ImportRefused, open_run
 from crm.services.imports.columns import confirm_words, set_options
 from crm.services.imports.starting import abandon, cancel
-from crm.views.import_pages import ColumnsPage, job_shown, outcome, stands_at, verdict
+from crm.views.import_pages import ColumnsPage, import_job_shown, outcome, stands_at, verdict
 from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, requires
 
@@ -107,7 +107,7 @@ def import_progress(request: SignedIn, pk: int) -> HttpResponse:
     run = get_object_or_404(ImportRun.objects.select_related("job"), pk=pk)
     if run.job is None:
         return redirect(stands_at(run))
-    job = job_shown(run, timezone.now())
+    job = import_job_shown(run, timezone.now())
     if job["is_over"]:
         after = stands_at(run, after_check=True)
         return HttpResponse(headers={"HX-Redirect": after}) if request.htmx else redirect(after)

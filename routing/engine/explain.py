@@ -347,7 +347,12 @@ def why_not(
         return WhyNot(ahead + lowered, join(reasons) or "a higher priority")
     if code is Exit.NOT_THE_OWNER and owner_is_away:
         return WhyNot("is not in the team of the account’s owner, who is away", "being in that team")
-    static = {
+    return _plain(code, rule_name=rule_name, chosen=chosen, high_match=high_match, threshold=threshold)
+
+
+def _plain(code: Exit, *, rule_name: str, chosen: str, high_match: float, threshold: float) -> WhyNot:
+    """The reasons that need no numbers of the moment."""
+    reasons = {
         Exit.IN: ("was chosen", "–"),
         Exit.NOT_CONFIDENT: (
             f"came closest, but scores below the threshold of {threshold:.0f}",
@@ -363,7 +368,7 @@ def why_not(
         Exit.PIPELINE_CAP: ("would exceed the pipeline value cap", "a smaller pipeline or a higher cap"),
         Exit.NOT_HIGH_MATCH: (f"is near capacity and scores below {high_match:.0f}", "a lower load"),
     }
-    reason, change = static[code]
+    reason, change = reasons[code]
     return WhyNot(reason, change)
 
 

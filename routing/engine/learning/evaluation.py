@@ -34,6 +34,7 @@ from routing.engine.learning.quality import (
     expected_calibration_error,
     log_losses,
     reliability,
+    told,
 )
 from routing.engine.learning.seasonal import learn_season
 from routing.engine.learning.solve import ridge
@@ -190,9 +191,9 @@ def _compared(
         scored=len(tested),
         scored_won=int(tested.won.sum()),
         models={name: _measures(tested, log_odds[name], losses[name]) for name in log_odds},
-        better_than_base=_told(difference(losses["base_rate"], losses["product"])),
-        better_than_without_reps=_told(difference(losses["without_reps"], losses["product"])),
-        concordance=_told(concordance(tested.won, prospects, own_pairing(model, tested))),
+        better_than_base=told(difference(losses["base_rate"], losses["product"])),
+        better_than_without_reps=told(difference(losses["without_reps"], losses["product"])),
+        concordance=told(concordance(tested.won, prospects, own_pairing(model, tested))),
         p_value_reps=verdict.reps.p_value,
         distinguishable=verdict.are_distinguishable,
         deals_needed=verdict.deals_needed,
@@ -229,10 +230,3 @@ def _measures(tested: DealTable, log_odds: Floats, losses: Floats) -> dict[str, 
         "calibration_intercept": None if isinstance(line, Unavailable) else round(line.intercept, 4),
         "calibration_error": round(expected_calibration_error(logistic(log_odds), tested.won), 4),
     }
-
-
-def _told(value: Any) -> dict[str, Any]:
-    """A measure or why there is none, as plain data."""
-    if isinstance(value, Unavailable):
-        return {"unavailable": value.reason}
-    return {key: round(float(number), 6) for key, number in asdict(value).items()}

@@ -11,7 +11,8 @@
 All log-odds are to be out of fold. What it does not do: decide which model is used (learning.trial).
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -159,3 +160,10 @@ def concordance(
     share = float(ahead.sum() / total)
     influence = np.concatenate([ahead - share * pairs, lost_ahead - share * lost_pairs]) / total
     return Estimate.of_share(share, float(np.sqrt((influence**2).sum())))
+
+
+def told(value: Difference | Estimate | CalibrationLine | Unavailable) -> dict[str, Any]:
+    """A measure, or why there is none, as plain data."""
+    if isinstance(value, Unavailable):
+        return {"unavailable": value.reason}
+    return {key: round(float(number), 6) for key, number in asdict(value).items()}

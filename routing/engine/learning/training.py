@@ -37,12 +37,12 @@ from routing.engine.learning.quality import (
     expected_calibration_error,
     log_losses,
     reliability,
+    told,
 )
 from routing.engine.learning.segments import segments, tallies
 from routing.engine.learning.table import DealTable, Floats
 from routing.engine.learning.trial import Champion, Trial, try_challenger
 from routing.engine.model import logistic
-from routing.engine.unavailable import Unavailable
 
 LEAST_DEALS = 100  # won and lost; below, rules decide (specification, Initial Training)
 STAGES = (
@@ -174,13 +174,13 @@ def quality(
     bins = reliability(logistic(shown), deals.won)
     return {
         "log_loss": {name: round(float(loss.mean()), 5) for name, loss in losses.items()},
-        "better_than_base": _told(difference(losses["base_rate"], losses["model"])),
-        "better_than_without_reps": _told(difference(losses["without_reps"], losses["model"])),
-        "auc": _told(discrimination(deals.won, shown)),
-        "calibration": _told(calibration_line(deals.won, shown)),
+        "better_than_base": told(difference(losses["base_rate"], losses["model"])),
+        "better_than_without_reps": told(difference(losses["without_reps"], losses["model"])),
+        "auc": told(discrimination(deals.won, shown)),
+        "calibration": told(calibration_line(deals.won, shown)),
         "calibration_error": round(expected_calibration_error(logistic(shown), deals.won), 4),
         "reliability": [asdict(one) for one in bins],
-        "concordance": _told(concordance(deals.won, prospects, out_of_fold.pairing)),
+        "concordance": told(concordance(deals.won, prospects, out_of_fold.pairing)),
         "shown_calibration": asdict(line),
         "scales": asdict(model.scales),
     }
@@ -225,10 +225,3 @@ def _artifact(model: LearnedModel, dataset: Dataset, expected: Forecast) -> dict
         },
         "months": dataset.months,
     }
-
-
-def _told(value: Any) -> dict[str, Any]:
-    """A measure or why there is none, as plain data."""
-    if isinstance(value, Unavailable):
-        return {"unavailable": value.reason}
-    return {key: round(float(number), 6) for key, number in asdict(value).items()}
