@@ -83,7 +83,10 @@ def headline(facts: OpportunityFacts, via: str, trace: Mapping[str, Any], names:
         return _HEADLINES[via](trace["steps"], names)
     known = Known.from_trace(trace)
     good = [phrase for name, _ in by_weight(known.effects) if (phrase := helps(name, known, facts))]
-    said = join(good[:3]) or "no one stands out for this one; reps are hard to tell apart here"
+    said = (
+        join(list(dict.fromkeys(good))[:3])
+        or "no one stands out for this one; reps are hard to tell apart here"
+    )
     explored = _find(trace["steps"], "prediction").get("explored")
     return f"{said} (chosen at random among {explored['among']} who come close)" if explored else said
 

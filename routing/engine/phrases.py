@@ -83,7 +83,7 @@ def at_length(known: Known, facts: OpportunityFacts, names: TeamNames, effects: 
     said: list[str] = []
     records = 0
     for name, phrase in (*helpful, *hindering):
-        if not phrase:
+        if not phrase or phrase in said:
             continue
         if name not in _RECORDS:
             said.append(phrase)
@@ -123,9 +123,9 @@ _HELPS: dict[str, Callable[[OpportunityFacts], str]] = {
     "technical_depth_fits": lambda facts: f"is technical enough for complexity {facts.complexity}",
     "covers_territory": lambda facts: "covers this territory",
     "deal_size_fits": lambda facts: "is at home with deals of this size",
-    "seniority": lambda facts: "has the seniority that has won more",
-    "seniority_complexity": lambda facts: f"has the seniority for complexity {facts.complexity}",
-    "seniority_value": lambda facts: "has the seniority for a deal of this size",
+    "seniority": lambda facts: "has a seniority that wins more",
+    "seniority_complexity": lambda facts: f"fits complexity {facts.complexity} by seniority",
+    "seniority_value": lambda facts: "fits a deal of this size by seniority",
 }
 _LACKS: dict[str, Callable[[OpportunityFacts], str]] = {
     "industry_tag": lambda facts: f"has no {facts.industry} tag",

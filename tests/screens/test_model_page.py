@@ -34,7 +34,9 @@ def test_every_page_is_accessible_and_fits(
     open_page: OpenPage, omar: User, model: ModelVersion, width: int, dark: bool
 ) -> None:
     page = open_page(omar, width=width, dark=dark)
-    addresses = ["", "1/", "history/", "2/segments/?category=industry", "settings/", "value/", "1/roll-back/"]
+    addresses = [
+        "", "1/", "history/", "2/segments/?category=industry", "settings/", "value/", "1/roll-back/", "checks/"
+    ]  # fmt: skip
     wrong = {}
     for address in addresses:
         page.goto(f"/analytics/model/{address}")

@@ -141,7 +141,10 @@ def _deals(reading: _Reading) -> DealFile:
     names = reading.texts(reading.columns["owner"])
     _check(reading, ids, outcomes, closed)
     if reading.problems:
-        raise BadDeals(f"{len(reading.problems):,} cells cannot be used.", reading.problems)
+        count = len(reading.problems)
+        raise BadDeals(
+            "1 cell cannot be used." if count == 1 else f"{count:,} cells cannot be used.", reading.problems
+        )
     reps = {name: i + 1 for i, name in enumerate(sorted({name for name in names if name}))}
     texts = {
         name: reading.texts(reading.columns[name])
