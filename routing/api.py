@@ -146,7 +146,7 @@ class OpportunityViewSet(RecordViewSet):
         return opportunities_visible_to(self.user).select_related("owner")
 
     def _answers(self, opportunities: Sequence[Opportunity]) -> list[dict[str, Any]]:
-        decisions = Decision.objects.filter(opportunity__in=opportunities).select_related("model")
+        decisions = Decision.objects.filter(opportunity__in=opportunities)
         newest = {
             d.opportunity_id: d
             for d in decisions.order_by("opportunity_id", "-id").distinct("opportunity_id")
@@ -257,7 +257,7 @@ class OpportunityViewSet(RecordViewSet):
     def decisions(self, request: Request, key: str) -> Response:
         """Every decision on it, the newest first."""
         opportunity = find_by_key(self.get_queryset(), key)
-        decisions = list(opportunity.decisions.select_related("model"))
+        decisions = list(opportunity.decisions.all())
         names = load_names(decisions)
         return Response([decision_answer(decision, names) for decision in decisions])
 

@@ -8,6 +8,7 @@ from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.models import Decision
 from routing.queries.configuration import compiled
+from routing.queries.inputs import match_model
 from routing.queries.names import load_names
 
 
@@ -53,7 +54,7 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
         else _why_nobody(steps, names),
         "policy": decision.policy_name,
         "configuration": compiled(decision.configuration_id).number,
-        "model": decision.model.number,
+        "model": match_model(decision.model_id).number,  # not the row: its artifact is megabytes
         "steps": [f"{line.label}: {line.sentence}" for line in ladder_lines(steps, names)],
     }
 

@@ -168,4 +168,4 @@ def pending_item(opportunity_id: int) -> QueueItem | None:
 
 
 def newest_decision(opportunity_id: int) -> Decision | None:
-    return Decision.objects.filter(opportunity=opportunity_id).select_related("model").order_by("-id").first()
+    return Decision.objects.filter(opportunity=opportunity_id).order_by("-id").first()

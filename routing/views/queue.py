@@ -78,14 +78,14 @@ def _opened(request: SignedIn, pk: int | None, page: Page[QueueItem]) -> QueueIt
     if pk is not None:
         records = QueueItem.objects.select_related(
             "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
-            "decision__model", "resolved_by", "assignment__rep", "team",
+            "decision", "resolved_by", "assignment__rep", "team",
         )  # fmt: skip
         return get_object_or_404(records.filter(pk__in=resolved_visible_to(request.user)), pk=pk)
     if not page.rows:
         return None
     return QueueItem.objects.select_related(
         "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
-        "decision__model", "team",
+        "decision", "team",
     ).get(pk=page.rows[0].pk)  # fmt: skip
 
 
