@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
 from reps.services.profiles import expire_depths
-from routing.services import evaluations, outbox, sweep, training, valuation
+from routing.services import dry_runs, evaluations, outbox, sweep, training, valuation
 
 
 def deliver_outbox() -> int:
@@ -38,6 +38,11 @@ def train_model(job_id: int) -> None:
 def value_from_log(job_id: int) -> None:
     """Values another model or configuration from the log."""
     valuation.run_valuation(job_id=job_id)
+
+
+def try_draft(job_id: int) -> None:
+    """Plays the draft on past days."""
+    dry_runs.run_dry_run(job_id=job_id)
 
 
 def check_history(job_id: int) -> None:
