@@ -4,14 +4,16 @@ A condition is JSON. A *group* is `{"all": [...]}`, `{"any": [...]}` or `{"none"
 `{"field": "value", "op": "over", "value": 100000}`. The empty condition `{}` matches everything. Groups nest.
 
 Meaning, nulls included (two-valued, so that SQL and Python can agree): a test on a missing value is false, but for
-`is_empty`, and for `is_not` and `not_in`, which are the plain negations of `is` and `in`. Text is compared without
-regard to case. `none` is true when no member is.
+`is_empty`, and for `is_not`, `not_in` and `excludes`, which are the plain negations of `is`, `in` and `includes`. Text
+is compared without regard to case. A custom value of another type than its field's (an import's or an earlier type's)
+is given, but equals nothing and compares with nothing. `none` is true when no member is.
 
 `compile_condition` checks a condition against the fields there are and returns a predicate; `describe` reads it out.
-What it does not do: SQL (crm.queries compiles the same tree) and records (facts are a plain mapping).
+What it does not do: SQL (crm.queries.conditions compiles the same tree) and records (facts are a plain mapping).
 """
 
 import datetime
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -200,7 +202,33 @@ def _compile_test(node: Mapping[str, Any], fields: Mapping[str, Field], path: st
         return lambda facts: facts.get(name) in (None, "", ())
     if op == "is_not_empty":
         return lambda facts: facts.get(name) not in (None, "", ())
-    return _COMPARISONS[op](name, value)
+    test = _COMPARISONS[op](name, value)
+    if field.name in BUILT_IN:  # a column, which has its type
+        return test
+    typed = _TYPED.get(field.type, _as_it_is)
+    return lambda facts: test({name: typed(facts.get(name))})
+
+
+def _as_it_is(fact: Any) -> Any:
+    return fact
+
+
+def _day(fact: Any) -> datetime.date | None:
+    """A day, also as the text that custom fields keep it as."""
+    if not isinstance(fact, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", fact):
+        return fact if isinstance(fact, datetime.date) else None
+    try:
+        return datetime.date.fromisoformat(fact)
+    except ValueError:
+        return None
+
+
+_TYPED: dict[str, Callable[[Any], Any]] = {
+    "text": lambda fact: fact if isinstance(fact, str) else None,
+    "number": lambda fact: None if isinstance(fact, bool) or not isinstance(fact, int | float) else fact,
+    "boolean": lambda fact: fact if isinstance(fact, bool) else None,
+    "date": _day,
+}
 
 
 def check_test(
@@ -257,6 +285,8 @@ def _scalar(field: Field, value: Any, path: str) -> Any:
             return datetime.date.fromisoformat(value)
         except ValueError:
             raise ConditionError(path, f"{field.label}: “{value}” is not a date (use YYYY-MM-DD)") from None
+    if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise ConditionError(path, f"{field.label}: the text has a character that cannot be stored")
     return value.strip().casefold()
 
 
@@ -329,6 +359,8 @@ def _normal(value: Any) -> Any:
         return value.date()
     if isinstance(value, list | tuple):
         return tuple(_normal(item) for item in value) or None
+    if isinstance(value, Mapping):
+        return None  # a JSON object is no value of any field
     if isinstance(value, int | datetime.date):
         return value
     return float(value)

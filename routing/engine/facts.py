@@ -4,7 +4,6 @@ Everything known only after assignment (touches, cycle length) is absent on purp
 """
 
 import dataclasses
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,7 +43,7 @@ class OpportunityFacts:
     def tests(self) -> dict[str, Any]:
         """The facts that conditions are evaluated on; custom fields under `custom.<key>`."""
         plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in _NOT_TESTED}
-        return normalise(plain | {f"custom.{key}": _custom(value) for key, value in self.custom.items()})
+        return normalise(plain | {f"custom.{key}": value for key, value in self.custom.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; fields at their default are left out, so that new fields keep old decisions replayable."""
@@ -62,13 +61,3 @@ _MISSING = object()
 _DEFAULTS: dict[str, Any] = {
     f.name: {} if f.name == "custom" else f.default for f in dataclasses.fields(OpportunityFacts)
 }
-
-
-def _custom(value: Any) -> Any:
-    """Dates of custom fields are stored as ISO text and compared as dates."""
-    if isinstance(value, str) and len(value) == 10 and value[4:5] == "-":
-        try:
-            return datetime.date.fromisoformat(value)
-        except ValueError:
-            return value
-    return value
