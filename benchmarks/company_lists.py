@@ -1,0 +1,85 @@
+"""Names that the labelled sets are made of, beside the accounts of the Maven export.
+
+INVENTED and NEAR are for setting the matcher's costs. WELL_KNOWN and NEAR_KEPT are the hold-out: nothing is set by
+them.
+"""
+
+from benchmarks.account_names import Name
+
+
+def _names(country: str, text: str) -> tuple[Name, ...]:
+    return tuple((name.strip(), country) for name in text.split(";"))
+
+
+INVENTED = (
+    _names("US", "Harbor Light Systems Inc.; Ridgeway Brothers Manufacturing Co.; Cobalt Creek Software LLC; "
+                 "First Plains National Bank; Tallgrass Medical Group; Juniper & Vance; Ironwood Financial Services; "
+                 "Pinecrest Holdings; Quarrystone Capital Partners; Larkspur Foods International; Vextrion; Ombrava")
+    + _names("DE", "Müggelsee Maschinenbau GmbH; Brückner Söhne GmbH & Co. KG; Nordwind Energie AG; Tölzer Brauerei; "
+                   "Kranich Elektronik GmbH; Falkensee Logistik AG")
+    + _names("FR", "Société Bellerive; Ateliers Montclair SAS; Crédit Lavandou; Boulangerie Dupré SARL")
+    + _names("GB", "Thistledown Insurance plc; Wexcombe & Harrow Ltd; Marlpit Engineering Limited; Brackenford Estates")
+    + _names("SE", "Björkholm Industrier AB; Ålsund Shipping AB")
+    + _names("DK", "Søborg Pharma A/S")
+    + _names("PL", "Żubrówek Transport Sp. z o.o.; Wisłoka Technologies S.A.")
+    + _names("ES", "Aguadulce Energía S.A.; Construcciones Peñalba S.L.")
+    + _names("IT", "Fratelli Bassani S.p.A.; Officine Tremonti S.r.l.")
+    + _names("JP", "Hoshimura Electric K.K.; Takeno Chemical Industries Ltd.")
+    + _names("IN", "Sagarika Textiles Pvt. Ltd.; Chandrapur Steel Ltd.")
+    + _names("BR", "Rio Verdejante Alimentos Ltda.")
+    + _names("NL", "Kanaaldijk Logistics B.V.; Veldhorst Technologies N.V.")
+)  # fmt: skip
+NEAR = (
+    ("Allianz", "Alliance"), ("Nokia", "Nokian"), ("Dell", "Bell"), ("Cisco Systems", "Sysco"), ("Visa", "Vista"),
+    ("Merck", "Mercer"), ("Hilti", "Hilton"), ("Kroger", "Kruger"), ("Bayer", "Bauer"), ("Aviva", "Arriva"),
+    ("Marriott", "Merritt"), ("Sanofi", "Sanoma"), ("Danone", "Danfoss"), ("Centrica", "Centria"),
+)  # fmt: skip
+WELL_KNOWN = (
+    _names("US", "Apple Inc.; Microsoft Corporation; Johnson & Johnson; Procter & Gamble; General Electric Company; "
+                 "General Motors Company; Ford Motor Company; JPMorgan Chase & Co.; Bank of America Corporation; "
+                 "Wells Fargo & Company; Goldman Sachs Group; Morgan Stanley; American Express Company; "
+                 "International Business Machines Corporation; Texas Instruments; Hewlett-Packard; Oracle Corporation; "
+                 "Cisco Systems; Salesforce Inc.; Adobe Inc.; Lockheed Martin Corporation; Northrop Grumman; "
+                 "Boeing Company; Caterpillar Inc.; Deere & Company; United Parcel Service; Union Pacific Corporation; "
+                 "Delta Air Lines; Southwest Airlines; Walmart Inc.; Home Depot; Costco Wholesale Corporation; "
+                 "Target Corporation; Starbucks Corporation; McDonald's Corporation; Coca-Cola Company; PepsiCo; "
+                 "Kraft Heinz Company; Colgate-Palmolive; Kimberly-Clark; Pfizer Inc.; Eli Lilly and Company; "
+                 "Bristol-Myers Squibb; Abbott Laboratories; Thermo Fisher Scientific; UnitedHealth Group; "
+                 "Berkshire Hathaway; Liberty Mutual Insurance; Charles Schwab Corporation; Exxon Mobil Corporation; "
+                 "Chevron Corporation; ConocoPhillips; Honeywell International; Emerson Electric; Dow Chemical")
+    + _names("DE", "Siemens AG; Volkswagen AG; Bayerische Motoren Werke AG; Robert Bosch GmbH; Deutsche Bank AG; "
+                   "Deutsche Telekom AG; Münchener Rückversicherung; SAP SE; BASF SE; Henkel AG & Co. KGaA; "
+                   "ThyssenKrupp AG; Fresenius Medical Care; Heidelberger Druckmaschinen; Infineon Technologies AG; "
+                   "Würth Elektronik; Dr. August Oetker KG")
+    + _names("FR", "L'Oréal S.A.; Société Générale; Crédit Agricole; TotalEnergies SE; Schneider Electric; "
+                   "Saint-Gobain; Air Liquide; Carrefour S.A.; BNP Paribas; Renault S.A.; Hermès International; "
+                   "Dassault Systèmes")
+    + _names("GB", "Barclays plc; Rolls-Royce Holdings; British American Tobacco; AstraZeneca plc; GlaxoSmithKline; "
+                   "Standard Chartered; Rio Tinto; Marks and Spencer; Lloyds Banking Group; Vodafone Group; "
+                   "Unilever plc; Reckitt Benckiser; Prudential plc; National Grid plc")
+    + _names("CH", "Nestlé S.A.; Novartis AG; Zurich Insurance Group; Roche Holding AG; Credit Suisse")
+    + _names("NL", "Koninklijke Philips N.V.; Heineken N.V.; ASML Holding; Rabobank")
+    + _names("SE", "Telefonaktiebolaget LM Ericsson; Hennes & Mauritz AB; Electrolux AB; Atlas Copco; AB Volvo; "
+                   "Skandinaviska Enskilda Banken")
+    + _names("DK", "Novo Nordisk A/S; A.P. Møller-Mærsk; Carlsberg A/S; Ørsted A/S")
+    + _names("NO", "Norsk Hydro; Equinor ASA") + _names("FI", "KONE Oyj; Stora Enso Oyj; Neste Oyj")
+    + _names("ES", "Banco Santander; Telefónica S.A.; Iberdrola S.A.; Inditex")
+    + _names("IT", "Assicurazioni Generali; Intesa Sanpaolo; Luxottica; Pirelli & C. S.p.A.")
+    + _names("JP", "Toyota Motor Corporation; Mitsubishi Heavy Industries; Sumitomo Chemical; Panasonic Holdings; "
+                   "Nippon Steel; Takeda Pharmaceutical Company; Nomura Holdings; Hitachi Ltd.; Komatsu Ltd.")
+    + _names("KR", "Samsung Electronics; Hyundai Motor Company; LG Chem")
+    + _names("CN", "Huawei Technologies; China Mobile; Tencent Holdings; Lenovo Group")
+    + _names("IN", "Tata Consultancy Services; Reliance Industries; Infosys Limited; Larsen & Toubro")
+    + _names("BR", "Petróleo Brasileiro S.A.; Itaú Unibanco; Embraer S.A.") + _names("MX", "Grupo Bimbo; Cemex")
+    + _names("PL", "KGHM Polska Miedź S.A.; PKN Orlen") + _names("TR", "Koç Holding; Turkcell")
+    + _names("CZ", "Škoda Auto a.s.") + _names("AU", "Woolworths Group; Commonwealth Bank; BHP Group")
+    + _names("CA", "Royal Bank of Canada; Bombardier Inc.") + _names("ZA", "Naspers Limited; Standard Bank Group")
+)  # fmt: skip
+NEAR_KEPT = (
+    ("Continental AG", "Continental Resources"), ("Intel", "Inter"), ("Adecco", "Adeo"), ("Lidl", "Lindt"),
+    ("Humana", "Hanmana"), ("Amgen", "Amcen"), ("Repsol", "Pepsol"), ("Audi", "Aldi"), ("Tesco", "Texaco"),
+    ("Ericsson", "Erickson"), ("Philips", "Phillips 66"), ("Metro AG", "Metra"), ("Baxter", "Baxters Food"),
+    ("Zalando", "Zelando"), ("Swisscom", "Swisscos"), ("Delta Dental", "Delta Airlines"), ("Vestas", "Vesta"),
+    ("Group 1 Automotive", "Group 4 Securicor"), ("Motorola", "Motocola"), ("Halliburton", "Haliburton Forest"),
+    ("United Airlines", "United Rentals"), ("Enel", "Engel"), ("Aon", "Eon"), ("Novartis", "Novaris"),
+)  # fmt: skip

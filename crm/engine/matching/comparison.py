@@ -1,0 +1,276 @@
+"""How surely two names mean one company: log-odds that start high and lose with each difference.
+
+    L = START - Σ cost(difference),   confidence = 1 / (1 + e^-L)
+
+in the manner of Fellegi & Sunter (1969, A Theory for Record Linkage): every agreement and difference adds its log
+likelihood ratio. Words are laid beside each other whatever their order (Monge & Elkan 1996), alike by optimal string
+alignment distance; a word weighs -ln of the share of companies that bear it, so a slip in the one rare word costs more.
+The costs are set by hand on a labelled set and are no fit; `benchmarks/account_matching.py` measures what they reach.
+Not done: synonyms, former names, nicknames (those are aliases of the account).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import exp
+
+from rapidfuzz.distance import OSA
+
+from crm.engine.matching.names import NameKey, folded, kind, kinds
+from crm.engine.matching.words import LEGAL_FORMS
+
+START = 4.6  # equal names: .99
+SURE = 0.9  # from here on a match attaches by itself
+ENOUGH_NATS = 6.0  # names of frequent words alone, together rarer than one in 400, tell enough
+PER_MISSING_NAT = 0.6
+SWAPPED, TOGETHER, FOLDED = 0.3, 0.3, 0.4
+BOTH_DIFFER = 3.0  # beyond the cost of each: Delta Airlines and Delta Faucets
+ACRONYM = 3.5
+# A word that only one of the names has: (in the lead's, in the account's). Empty words and, behind the name, the
+# country of a subsidiary may be added; what an account has besides is more often what tells it from its sibling.
+EXTRA = {
+    "small": (0.2, 0.2), "empty": (0.7, 0.7), "country": (3.0, 3.0), "local": (3.0, 3.0), "compass": (3.0, 3.0),
+    "trade": (3.0, 3.0), "content": (3.2, 3.2), "number": (3.4, 3.4), "letter": (3.0, 3.0),
+}  # fmt: skip
+SUBSIDIARY = 0.9
+TAIL = 1.9  # a trade left out at the end of a name of which two other words, one of them rare, agree
+RARE_NATS = 7.0  # about one company in a thousand
+LISTED = frozenset({"small", "empty", "country", "local", "compass", "trade"})
+NEVER = 99.0
+ABBREVIATED, FOLDED_SLIP, BEGINNING = 1.0, 1.4, 1.8
+VOWELS = frozenset("aeiou")
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+KEYS_BESIDE = {
+    key: "".join(
+        row[at]
+        for other, row in enumerate(_ROWS)
+        for at in range(len(row))
+        if abs(other - line) + abs(at - place) in (1,)
+        or (other == line + 1 and at == place - 1)
+        or (other == line - 1 and at == place + 1)
+    )
+    for line, keys in enumerate(_ROWS)
+    for place, key in enumerate(keys)
+}  # on the American keyboard; those of other countries differ by few keys
+
+
+@dataclass
+class Comparison:
+    """`log_odds` of one company; `differences` as they are said to people."""
+
+    log_odds: float = START
+    differences: list[str] = field(default_factory=list)
+    shares_a_word: bool = False
+
+    def lose(self, cost: float, said: str = "") -> None:
+        self.log_odds -= cost
+        if said:
+            self.differences.append(said)
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Which words fit which: pairs of positions, and the positions left over."""
+
+    pairs: list[tuple[int, int, float]]
+    left: list[int]
+    right: list[int]
+
+
+def confidence(log_odds: float) -> float:
+    return 1 / (1 + exp(-log_odds))
+
+
+def compare(
+    lead: NameKey, known: NameKey, nats: Callable[[str], float], is_known_word: Callable[[str], bool]
+) -> Comparison:
+    """`nats`: what a word tells, -ln of its share; `is_known_word`: another account bears it."""
+    found = Comparison()
+    if lead.tokens == known.tokens:
+        return _weigh_information(found, known.tokens, nats)
+    if _is_run_together(lead, known):
+        found.lose(TOGETHER, "words run together or apart")
+        return _weigh_information(found, known.tokens, nats)
+    if _is_acronym(lead, known) or _is_acronym(known, lead):
+        found.lose(ACRONYM, "initials only")
+        return found
+    aligned = align(lead.tokens, known.tokens, is_known_word)
+    found.shares_a_word = bool(aligned.pairs)
+    cost = _as_one_word(lead, known, aligned, is_known_word)
+    if cost < NEVER:
+        found.lose(TOGETHER + cost, f"spelt “{' '.join(lead.tokens)}”")
+        return found
+    _lose_slips(found, lead.tokens, known.tokens, aligned, nats)
+    _lose_extras(found, lead.tokens, known.tokens, aligned, nats)
+    order = [right for _, right, _ in sorted(aligned.pairs)]
+    if order != sorted(order):
+        found.lose(SWAPPED, "words in another order")
+    return _weigh_information(found, [known.tokens[right] for _, right, _ in aligned.pairs], nats)
+
+
+def align(left: Sequence[str], right: Sequence[str], is_known_word: Callable[[str], bool]) -> Aligned:
+    """Equal words first, then the cheapest spellings; each word once."""
+    options = sorted(
+        (0.0 if a == b else _spelling(a, b, is_known_word), i, j)
+        for i, a in enumerate(left)
+        for j, b in enumerate(right)
+    )
+    pairs: list[tuple[int, int, float]] = []
+    lefts, rights = set(range(len(left))), set(range(len(right)))
+    for cost, i, j in options:
+        if cost < NEVER and i in lefts and j in rights:
+            pairs.append((i, j, cost))
+            lefts.remove(i)
+            rights.remove(j)
+    return Aligned(pairs, sorted(lefts), sorted(rights))
+
+
+def _spelling(a: str, b: str, is_known_word: Callable[[str], bool]) -> float:
+    """What it costs that one word is written `a` and `b`. The lead's word comes first."""
+    cost = spelling_cost(a, b)
+    if FOLDED < cost < NEVER and is_known_word(a):
+        return cost + 2.0
+    return cost
+
+
+@lru_cache(maxsize=200_000)
+def spelling_cost(a: str, b: str) -> float:
+    """NEVER where the words are two: numbers, single letters, two listed words, short words, too many slips."""
+    which = {kind(a), kind(b)}
+    if which & {"number", "letter"} or abs(len(a) - len(b)) > 12:
+        return NEVER
+    short, long = sorted((a, b), key=len)
+    if _is_consonants(short, long):
+        return ABBREVIATED
+    if which <= LISTED:
+        return NEVER
+    if len(short) >= 3 and folded(a) == folded(b):
+        return FOLDED
+    if len(long) < 4:
+        return NEVER
+    distance = OSA.distance(a, b, score_cutoff=2)
+    if distance <= (2 if len(long) >= 8 else 1):
+        return _slips_cost(a, b, distance)
+    if len(short) >= 6 and OSA.distance(folded(a), folded(b), score_cutoff=1) <= 1:
+        return FOLDED_SLIP
+    if len(short) >= 3 and len(long) >= len(short) + 2 and long.startswith(short):
+        return BEGINNING
+    return NEVER
+
+
+def _slips_cost(a: str, b: str, distance: int) -> float:
+    """Typing errors are likely in long words, in their middle, and to the key beside the right one."""
+    shorter = min(len(a), len(b))
+    cost = 3.0 if shorter <= 4 else 1.6 if shorter <= 6 else 0.9
+    if distance == 2:
+        cost += 1.2 if shorter > 8 else 1.7
+    if a[0] != b[0] and a[:2] != b[1::-1]:
+        cost += 1.0
+    if shorter <= 6 and distance == 1 and not _is_typing_error(a, b):
+        cost += 1.0
+    return cost
+
+
+def _is_typing_error(a: str, b: str) -> bool:
+    """One letter doubled, left out, exchanged with the next one or typed one key beside; not one put at the end."""
+    if len(a) != len(b):
+        return a[:-1] != b and b[:-1] != a
+    places = [at for at in range(len(a)) if a[at] != b[at]]
+    return len(places) == 2 or b[places[0]] in KEYS_BESIDE.get(a[places[0]], "")
+
+
+def _is_consonants(short: str, long: str) -> bool:
+    """Fds for food, mtr for motor: the consonants of a word in their order."""
+    if not 2 <= len(short) <= 5 or short[0] != long[0] or VOWELS & set(short[1:]) or len(long) < 4:
+        return False
+    letters = iter(long)
+    return len(short) < len(long) and all(
+        letter in letters for letter in (short[:-1] if short[-1] == "s" else short)
+    )
+
+
+def _lose_slips(
+    found: Comparison,
+    lead: Sequence[str],
+    known: Sequence[str],
+    aligned: Aligned,
+    nats: Callable[[str], float],
+) -> None:
+    total = sum(nats(known[right]) for _, right, _ in aligned.pairs) or 1.0
+    for left, right, cost in aligned.pairs:
+        if cost:
+            share = nats(known[right]) / total
+            found.lose(cost * (0.4 + 0.6 * share), f"{lead[left]} for {known[right]}")
+
+
+def _lose_extras(
+    found: Comparison,
+    lead: Sequence[str],
+    known: Sequence[str],
+    aligned: Aligned,
+    nats: Callable[[str], float],
+) -> None:
+    matched = [known[right] for _, right, _ in aligned.pairs]
+    rare = any(kind(word) not in LISTED and nats(word) >= RARE_NATS for word in matched)
+    last = max((left for left, _, _ in aligned.pairs), default=-1)
+    lead_kinds, known_kinds = kinds(tuple(lead)), kinds(tuple(known))
+    if rare and not aligned.right and aligned.left and _is_branch(aligned.left, lead_kinds, last):
+        found.lose(SUBSIDIARY, f"a subsidiary, {' '.join(lead[left] for left in aligned.left)}")
+        return
+    for left in aligned.left:
+        found.lose(EXTRA[lead_kinds[left]][0], f"“{lead[left]}” besides")
+    for right in aligned.right:
+        cost = EXTRA[known_kinds[right]][1]
+        if known_kinds[right] == "trade" and right == len(known) - 1 and rare and len(matched) > 1:
+            cost = TAIL
+        found.lose(cost, f"without “{known[right]}”")
+    telling = [
+        {of[position] for position in positions} - {"small", "empty"}
+        for of, positions in ((lead_kinds, aligned.left), (known_kinds, aligned.right))
+    ]
+    if all(telling):
+        found.lose(BOTH_DIFFER)
+
+
+def _is_branch(positions: Sequence[int], of: Sequence[str], last: int) -> bool:
+    """Whether all that is added stands behind the name and is a country, perhaps with empty words."""
+    added = {of[position] for position in positions}
+    return min(positions) > last and "country" in added and added <= {"country", "small", "empty"}
+
+
+def _weigh_information(found: Comparison, matched: Sequence[str], nats: Callable[[str], float]) -> Comparison:
+    """Names that agree in frequent words only may be two companies."""
+    if all(kind(word) in LISTED for word in matched):
+        missing = ENOUGH_NATS - sum(nats(word) for word in matched)
+        if missing > 0:
+            found.lose(PER_MISSING_NAT * missing, "only frequent words agree")
+    return found
+
+
+def _is_run_together(lead: NameKey, known: NameKey) -> bool:
+    """The same letters, perhaps with a legal form stuck to them (AcmeToolsGmbH)."""
+    if lead.squeezed == known.squeezed or lead.written == known.written:
+        return True
+    rest = lead.written.removeprefix(known.written)
+    return len(lead.tokens) == 1 and len(known.tokens) > 1 and rest != lead.written and rest in LEGAL_FORMS
+
+
+def _as_one_word(
+    lead: NameKey, known: NameKey, aligned: Aligned, is_known_word: Callable[[str], bool]
+) -> float:
+    """The cost of slips in the letters of the whole name; NEVER where the words themselves say more."""
+    if not aligned.left or not aligned.right or _marks(lead.tokens) != _marks(known.tokens):
+        return NEVER
+    if len(lead.tokens) == len(known.tokens) and any(is_known_word(lead.tokens[at]) for at in aligned.left):
+        return NEVER
+    return _spelling(lead.written, known.written, is_known_word)
+
+
+def _is_acronym(short: NameKey, long: NameKey) -> bool:
+    initials = "".join(token[0] for token in long.tokens)
+    return len(short.tokens) == 1 and len(long.tokens) >= 3 and short.squeezed == initials
+
+
+def _marks(tokens: Sequence[str]) -> list[str]:
+    """What may not differ where the words are compared as one string."""
+    return sorted(token for token in tokens if kind(token) in {"number", "country", "local", "compass"})
