@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from crm.engine.conditions import (
-    BUILT_IN,
     MANY_VALUES,
     NO_VALUE,
     OPERATORS,
@@ -63,6 +62,14 @@ any_json = st.one_of(
     st.sampled_from([10**400, -(10**400), 2**53 + 1, 1e308, -1e308, [], [""], ["a"], [1, None], {}, {"a": 1}]),
 )  # fmt: skip
 
+CUSTOM: dict[str, st.SearchStrategy[Any]] = {
+    "note": written,
+    "plan": written,
+    "seats": st.sampled_from(NUMBERS),
+    "trial": st.booleans(),
+    "renewal": st.sampled_from(DAYS),
+}
+
 
 def texts_up_to(length: int) -> st.SearchStrategy[str]:
     return written.map(lambda text: text[:length])
@@ -86,7 +93,7 @@ def records(products: list[Product], accounts: list[Account]) -> st.SearchStrate
         | st.sampled_from([Decimal("0.10"), Decimal("99.99"), Decimal(250_000), Decimal("99999999999999.98")])
         | st.decimals(0, 10**14 - 1, places=2),
         competitors=st.lists(written, max_size=3),
-        custom=st.dictionaries(st.sampled_from([n[7:] for n in FIELDS if n not in BUILT_IN]), any_json),
+        custom=st.fixed_dictionaries({}, optional={key: own | any_json for key, own in CUSTOM.items()}),
     )
 
 
@@ -208,7 +215,7 @@ def cast(products: list[Product], accounts: list[Account]) -> None:
         account=accounts[0],
         postal_code="10115",
         employees=100,
-        value_base=Decimal("99999999999999.98"),
+        value_base=Decimal("99999999999999.99"),
         competitors=["Globex", "Straße AG"],
         custom={"note": "2026-02-28", "plan": "Gold", "seats": 5, "trial": False, "renewal": "2026-02-28"},
     )
@@ -258,6 +265,12 @@ def found_by(condition: dict[str, Any]) -> str:
         ("custom.trial", "is", True, ""),
         ("custom.trial", "is", False, "full"),
         ("custom.renewal", "before", "2026-03-01", "full"),
+        ("custom.renewal", "before", "2026-02-28", ""),
+        ("custom.renewal", "after", "2026-02-27", "full"),
+        ("custom.renewal", "after", "2026-02-28", ""),
+        ("custom.renewal", "between", ["2026-02-28", "2026-02-28"], "full"),
+        ("employees", "over", 100, ""),
+        ("employees", "at_most", 100, "full odd"),
         ("custom.renewal", "is_empty", None, "empty"),
         ("account_id", "not_in", [-1, 2**70], "full odd empty"),
     ],
