@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from routing.views import configuration, dry_run, history_check, models, opportunities, queue, work
+from routing.views import configuration, dry_run, history_check, models, opportunities, queue, versions, work
 
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
@@ -28,6 +28,9 @@ urlpatterns: list[URLPattern] = [
     path("reps/<int:pk>/back/", work.back, name="rep_back"),
     path("rules/", configuration.rules, name="rules"),
     path("rules/publish/", configuration.publish, name="publish"),
+    path("rules/versions/", versions.versions, name="versions"),
+    path("rules/versions/<int:number>/", versions.version, name="version"),
+    path("rules/versions/<int:number>/restore/", versions.version_restore, name="version_restore"),
     path("rules/try/", dry_run.dry_runs, name="dry_runs"),
     path("rules/try/<int:pk>/", dry_run.dry_run, name="dry_run"),
     path("analytics/model/", models.model_page, name="analytics_model"),
