@@ -97,11 +97,12 @@ def make_labelled_set(names: Sequence[Name], near_words: Sequence[tuple[str, str
                 pairs.append(Pair(_lead(written, account, rng), None, change.__name__, account.name))
         pairs += _same_name_elsewhere(account, rng)
         _add_siblings(account, accounts, pairs, rng)
+    taken = {_bare(account.name) for account in accounts}
     for known, other in near_words:
-        account = AccountKey(len(accounts) + 1, known)
-        accounts.append(account)
+        if _bare(known) not in taken:
+            accounts.append(AccountKey(len(accounts) + 1, known))
         pairs.append(Pair(Lead(other), None, "near_word", known))
-    taken = {_bare(account.name): account.id for account in accounts}
+    taken = {_bare(account.name) for account in accounts}
     pairs = [
         pair
         for pair in pairs

@@ -1,7 +1,8 @@
 """Names that the labelled sets are made of, beside the accounts of the Maven export.
 
-INVENTED and NEAR are for setting the matcher's costs. WELL_KNOWN and NEAR_KEPT are the hold-out: nothing is set by
-them.
+INVENTED and NEAR are for setting the matcher's costs. WELL_KNOWN and NEAR_KEPT were read once with nothing set by them
+(precision .996 at recall .962); what was wrong there led to repairs, so since then they are seen. KEPT and KEPT_NEAR
+are the hold-out: nothing has been set or repaired by them.
 """
 
 from benchmarks.account_names import Name
@@ -82,4 +83,43 @@ NEAR_KEPT = (
     ("Zalando", "Zelando"), ("Swisscom", "Swisscos"), ("Delta Dental", "Delta Airlines"), ("Vestas", "Vesta"),
     ("Group 1 Automotive", "Group 4 Securicor"), ("Motorola", "Motocola"), ("Halliburton", "Haliburton Forest"),
     ("United Airlines", "United Rentals"), ("Enel", "Engel"), ("Aon", "Eon"), ("Novartis", "Novaris"),
+)  # fmt: skip
+
+KEPT = (
+    _names("US", "Dun & Bradstreet; Archer Daniels Midland Company; General Dynamics Corporation; Eastman Kodak; "
+                 "Church & Dwight Co.; Becton, Dickinson and Company; Stanley Black & Decker; Marsh & McLennan; "
+                 "Principal Financial Group; Hartford Financial Services; American Electric Power; Duke Energy; "
+                 "Waste Management Inc.; Best Buy; Dollar General; Sherwin-Williams; Whirlpool Corporation; "
+                 "International Paper; Air Products and Chemicals; Harley-Davidson; Molson Coors; Hershey Company; "
+                 "Palo Alto Networks; Juniper Networks; Western Digital; Applied Materials; Analog Devices; "
+                 "Boston Scientific; Zimmer Biomet; Vertex Pharmaceuticals; Regeneron; Ingersoll Rand; Snap-on Inc.; "
+                 "First Citizens Bank; Fifth Third Bancorp; Cincinnati Financial")
+    + _names("DE", "Deutsche Börse AG; Commerzbank AG; Hannover Rück SE; Südzucker AG; Knorr-Bremse; Beiersdorf AG; "
+                   "Carl Zeiss AG; Miele & Cie. KG; Dräger; Gebrüder Weiss; Trumpf GmbH + Co. KG; Otto Group")
+    + _names("FR", "Électricité de France; Pernod Ricard; Michelin; Bouygues; Groupe Bel; Société Bic; Alstom")
+    + _names("GB", "Legal & General; Smith & Nephew; Tate & Lyle; British Airways; J Sainsbury plc; Diageo plc; "
+                   "Associated British Foods; Royal Mail; Scottish Power; Rentokil Initial")
+    + _names("CH", "Sika AG; Swiss Re; Schindler Holding; Lindt & Sprüngli; Julius Bär")
+    + _names("AT", "Österreichische Post AG; Erste Group Bank; voestalpine") + _names("BE", "Solvay S.A.; Umicore")
+    + _names("IE", "Kerry Group; Ryanair Holdings") + _names("NL", "Ahold Delhaize; Royal Vopak; Wolters Kluwer")
+    + _names("SE", "Sandvik AB; Svenska Cellulosa; Husqvarna Group; Telia Company; Alfa Laval")
+    + _names("DK", "Coloplast A/S; Grundfos; Danske Bank") + _names("NO", "Yara International; Telenor ASA")
+    + _names("FI", "Wärtsilä Oyj; Valmet") + _names("ES", "Grupo Ferrovial; Mapfre; Aena")
+    + _names("IT", "Leonardo S.p.A.; Ferrovie dello Stato; Prysmian; Barilla")
+    + _names("PT", "Galp Energia; Jerónimo Martins") + _names("GR", "Hellenic Petroleum")
+    + _names("JP", "Nippon Telegraph and Telephone; Mitsui & Co.; Kawasaki Heavy Industries; Asahi Kasei; Daikin; "
+                   "Shin-Etsu Chemical; Tokyo Gas; Yamaha Motor Co., Ltd.")
+    + _names("KR", "SK Hynix; Kia Corporation") + _names("CN", "Bank of China; Haier Smart Home; BYD Company")
+    + _names("IN", "Hindustan Unilever; Mahindra & Mahindra; Bharti Airtel; Sun Pharmaceutical Industries Ltd.")
+    + _names("BR", "Banco Bradesco; Companhia Siderúrgica Nacional") + _names("MX", "América Móvil")
+    + _names("PL", "Bank Pekao; Grupa Azoty") + _names("CZ", "Plzeňský Prazdroj, a.s.; Komerční banka")
+    + _names("TR", "Türk Telekom; Şişecam") + _names("AU", "Macquarie Group; Wesfarmers Limited")
+    + _names("ZA", "Anglo American; Shoprite Holdings") + _names("SG", "Singapore Airlines; DBS Group")
+)  # fmt: skip
+KEPT_NEAR = (
+    ("Nvidia", "Navidia"), ("Sanmina", "Sanima"), ("Mattel", "Martel"), ("Equifax", "Equinix"), ("Biogen", "Biogena"),
+    ("Garmin", "Gamin"), ("Canon", "Cannon"), ("Citrix", "Citrus"), ("Lear", "Leer"), ("Nike", "Nikon"),
+    ("Puma Energy", "Puma SE"), ("Gap Inc.", "GAF"), ("Sodexo", "Soda Express"), ("Rexel", "Rexall"),
+    ("Pacific Gas and Electric", "Pacific Gold and Electric"), ("Bank of Ireland", "Bank of Iceland"),
+    ("Virgin Atlantic", "Virgin Active"), ("Delta Dental of Iowa", "Delta Dental of Idaho"),
 )  # fmt: skip

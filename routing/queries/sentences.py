@@ -1,8 +1,9 @@
 """Rules, territories and policies read out as sentences."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from crm.engine.conditions import Field, describe
+from crm.engine.conditions import BUILT_IN, Field, describe
 from crm.models import Account, CustomField
 from reps.models import Rep
 from routing.engine.configuration import condition_fields
@@ -14,10 +15,11 @@ def _fields() -> dict[str, Field]:
     return condition_fields(list(CustomField.objects.values("key", "label", "type", "choices")))
 
 
-def condition_sentence(condition: dict[str, Any]) -> str:
-    """ "value is over 100,000 and industry is Healthcare"."""
-    custom = any(name in str(condition) for name in ("custom.",))
-    return describe(condition, _fields()) if custom else describe(condition)
+def condition_sentence(condition: dict[str, Any], fields: Mapping[str, Field] | None = None) -> str:
+    """ "value is over 100,000 and industry is Healthcare". Whoever reads out many gives the `fields`."""
+    if fields is None:
+        fields = _fields() if "custom." in str(condition) else BUILT_IN
+    return describe(condition, fields)
 
 
 def _requirement(rule: Rule) -> str:
@@ -28,7 +30,7 @@ def _requirement(rule: Rule) -> str:
     return f"{rule.required_field.replace('_', ' ')} {rule.required_value or 'as the opportunity’s'}"
 
 
-def rule_sentence(rule: Rule) -> str:
+def rule_sentence(rule: Rule, fields: Mapping[str, Field] | None = None) -> str:
     """ "When value is over 100,000, route to team Enterprise East"."""
     action = {
         Rule.Action.ROUTE_TO_REP: f"route to {rule.rep}",
@@ -36,10 +38,11 @@ def rule_sentence(rule: Rule) -> str:
         Rule.Action.EXCLUDE_REPS: "exclude " + ", ".join(rep.name for rep in rule.excluded.all()),
         Rule.Action.REQUIRE: f"require {_requirement(rule)}",
     }[Rule.Action(rule.action)]
-    return f"When {condition_sentence(rule.condition)}, {action}" if rule.condition else f"Always {action}"
+    when = condition_sentence(rule.condition, fields)
+    return f"When {when}, {action}" if rule.condition else f"Always {action}"
 
 
-def territory_sentence(territory: Territory) -> str:
+def territory_sentence(territory: Territory, fields: Mapping[str, Field] | None = None) -> str:
     """ "country is US and region is Texas → Enterprise East"."""
     covering = [str(cover.team or cover.rep) for cover in territory.coverage.all()]
     parent = territory.parent
@@ -48,16 +51,16 @@ def territory_sentence(territory: Territory) -> str:
         covering = [
             "only through the territories inside it" if territory.children.all() else "covered by nobody"
         ]
-    return f"{condition_sentence(territory.condition)}{inside} → {', '.join(covering)}"
+    return f"{condition_sentence(territory.condition, fields)}{inside} → {', '.join(covering)}"
 
 
-def policy_sentence(policy: Policy) -> str:
+def policy_sentence(policy: Policy, fields: Mapping[str, Field] | None = None) -> str:
     """ "Inbound under 100,000: assign at once, threshold 50, else round-robin"."""
     how = "assign" if policy.application == Policy.Application.ASSIGN else "suggest"
     when = "at once" if policy.mode == Policy.Mode.REAL_TIME else "in batches"
     chain = [dict(Policy.Fallback.choices)[kind].lower() for kind in policy.fallback] or ["hold in queue"]
     score, otherwise = f"{policy.threshold:.0f}", ", then ".join(chain)
-    return f"{condition_sentence(policy.condition)}: {how} {when} from a score of {score}, else {otherwise}"
+    return f"{condition_sentence(policy.condition, fields)}: {how} {when} from a score of {score}, else {otherwise}"
 
 
 def named_account_counts() -> tuple[int, int]:
@@ -69,13 +72,16 @@ def named_account_counts() -> tuple[int, int]:
 def territories_in_sentences() -> list[tuple[Territory, str]]:
     found = Territory.objects.select_related("parent")
     records = found.prefetch_related("coverage__team", "coverage__rep", "children")
-    return [(territory, territory_sentence(territory)) for territory in records]
+    fields = _fields()
+    return [(territory, territory_sentence(territory, fields)) for territory in records]
 
 
 def rules_in_sentences() -> list[tuple[Rule, str]]:
     found = Rule.objects.select_related("rep", "team").prefetch_related("excluded")
-    return [(rule, rule_sentence(rule)) for rule in found]
+    fields = _fields()
+    return [(rule, rule_sentence(rule, fields)) for rule in found]
 
 
 def policies_in_sentences() -> list[tuple[Policy, str]]:
-    return [(policy, policy_sentence(policy)) for policy in Policy.objects.all()]
+    fields = _fields()
+    return [(policy, policy_sentence(policy, fields)) for policy in Policy.objects.all()]

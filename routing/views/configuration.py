@@ -1,7 +1,5 @@
 """Routing Rules as they stand: the ladder in sentences, what is not published yet, Publish."""
 
-from typing import Any
-
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -10,31 +8,14 @@ from django.views.decorators.http import require_POST
 from reps.pages import say, show
 from reps.permissions import SignedIn, requires
 from routing.engine.configuration import ConfigurationError
-from routing.queries.configuration import capacity_settings, live_version, unpublished_changes
-from routing.queries.sentences import (
-    named_account_counts,
-    policies_in_sentences,
-    rules_in_sentences,
-    territories_in_sentences,
-)
+from routing.queries.rules import rules_page
 from routing.services.configuration import publish_configuration
 
 
 @requires("see_configuration")
 def rules(request: SignedIn) -> HttpResponse:
     """The four steps of the ladder, in the specification's order."""
-    named, left = named_account_counts()
-    context: dict[str, Any] = {
-        "version": live_version(),
-        "changes": unpublished_changes(),
-        "named_accounts": named,
-        "owners_left": left,
-        "territories": territories_in_sentences(),
-        "rules": rules_in_sentences(),
-        "policies": policies_in_sentences(),
-        "capacity": capacity_settings(),
-    }
-    return show(request, "routing/rules.html", context)
+    return show(request, "routing/rules.html", rules_page(timezone.now()), regions=["ladder"])
 
 
 @require_POST

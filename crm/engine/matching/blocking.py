@@ -10,6 +10,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +105,7 @@ class Frequencies:
 
     def nats(self, word: str) -> float:
         share = self.LISTED_SHARE if word in self._listed else self.OTHER_SHARE
-        return float(-np.log((self._count[word] + self.PRIOR * share) / (self._total + self.PRIOR)))
+        return -log((self._count[word] + self.PRIOR * share) / (self._total + self.PRIOR))
 
     def is_known(self, word: str) -> bool:
         return word in self._listed or self._count[word] > 0

@@ -35,6 +35,7 @@ EXTRA = {
 SUBSIDIARY = 0.9
 TAIL = 1.9  # a trade left out at the end of a name of which two other words, one of them rare, agree
 RARE_NATS = 7.0  # about one company in a thousand
+BRANCH_NATS = 8.0  # what the rest of the name has to tell before a country behind it is only a branch
 LISTED = frozenset({"small", "empty", "country", "local", "compass", "trade"})
 NEVER = 99.0
 ABBREVIATED, FOLDED_SLIP, BEGINNING = 1.0, 1.4, 1.8
@@ -61,6 +62,7 @@ class Comparison:
     log_odds: float = START
     differences: list[str] = field(default_factory=list)
     shares_a_word: bool = False
+    is_branch: bool = False
 
     def lose(self, cost: float, said: str = "") -> None:
         self.log_odds -= cost
@@ -214,7 +216,9 @@ def _lose_extras(
     rare = any(kind(word) not in LISTED and nats(word) >= RARE_NATS for word in matched)
     last = max((left for left, _, _ in aligned.pairs), default=-1)
     lead_kinds, known_kinds = kinds(tuple(lead)), kinds(tuple(known))
-    if rare and not aligned.right and aligned.left and _is_branch(aligned.left, lead_kinds, last):
+    telling_nats = sum(nats(word) for word in matched)
+    if telling_nats >= BRANCH_NATS and not aligned.right and _is_branch(aligned.left, lead_kinds, last):
+        found.is_branch = True
         found.lose(SUBSIDIARY, f"a subsidiary, {' '.join(lead[left] for left in aligned.left)}")
         return
     for left in aligned.left:
@@ -235,7 +239,12 @@ def _lose_extras(
 def _is_branch(positions: Sequence[int], of: Sequence[str], last: int) -> bool:
     """Whether all that is added stands behind the name and is a country, perhaps with empty words."""
     added = {of[position] for position in positions}
-    return min(positions) > last and "country" in added and added <= {"country", "small", "empty"}
+    return (
+        bool(positions)
+        and min(positions) > last
+        and "country" in added
+        and added <= {"country", "small", "empty"}
+    )
 
 
 def _weigh_information(found: Comparison, matched: Sequence[str], nats: Callable[[str], float]) -> Comparison:
@@ -249,7 +258,7 @@ def _weigh_information(found: Comparison, matched: Sequence[str], nats: Callable
 
 def _is_run_together(lead: NameKey, known: NameKey) -> bool:
     """The same letters, perhaps with a legal form stuck to them (AcmeToolsGmbH)."""
-    if lead.squeezed == known.squeezed or lead.written == known.written:
+    if lead.squeezed == known.squeezed or lead.written == known.written or lead.full == known.full:
         return True
     rest = lead.written.removeprefix(known.written)
     return len(lead.tokens) == 1 and len(known.tokens) > 1 and rest != lead.written and rest in LEGAL_FORMS

@@ -17,7 +17,7 @@ from rapidfuzz.distance import OSA
 from crm.engine.matching.blocking import Frequencies, Pieces, initials, label
 from crm.engine.matching.comparison import SURE, Comparison, compare, confidence
 from crm.engine.matching.contacts import company_domain, normalise_email, normalise_phone
-from crm.engine.matching.names import NameKey, folded, kind, name_key
+from crm.engine.matching.names import NameKey, folded, name_key
 from crm.engine.matching.words import (
     COMPASS,
     EMPTY,
@@ -152,7 +152,7 @@ class Matcher:
             entry = len(self._keys)
             self._keys.append(key)
             self._owner.append(account.id)
-            for index in {key.squeezed, f"~{key.folded}", f"={initials(key)}"} - {"="}:
+            for index in {key.squeezed, f"~{key.folded}", f"={initials(key)}", f"+{key.full}"} - {"="}:
                 self._by_text[index].append(entry)
         for email in account.emails:
             if address := normalise_email(email):
@@ -169,7 +169,7 @@ class Matcher:
         key = asked.key
         if not key.tokens:
             return {}
-        texts = (key.squeezed, f"~{key.folded}", f"={key.squeezed}", initials(key))
+        texts = (key.squeezed, f"~{key.folded}", f"={key.squeezed}", initials(key), f"+{key.full}")
         exact = [entry for text in texts if text for entry in self._by_text.get(text, ())]
         best: dict[int, Comparison] = {}
         for entry in dict.fromkeys([*exact, *map(int, self._pieces.nearest(key))]):
@@ -211,22 +211,20 @@ class Matcher:
             return log_odds, said
         assert name is not None
         said = "Same name" if not name.differences else f"Name alike ({', '.join(name.differences)})"
-        return self._with_place(asked, account_id, name.log_odds, said)
+        return self._with_place(asked, account_id, name, said)
 
-    def _with_place(self, asked: _Asked, account_id: int, log_odds: float, said: str) -> tuple[float, str]:
+    def _with_place(self, asked: _Asked, account_id: int, name: Comparison, said: str) -> tuple[float, str]:
+        """A branch may be in another country than its parent, any other company of the name is another."""
+        log_odds = name.log_odds
         known = self._known[account_id]
         if asked.country and known.country:
             if asked.country == known.country:
                 log_odds, said = log_odds + COUNTRY_AGREES, f"{said}, same country"
-            elif not self._names_country(asked):
+            elif not name.is_branch:
                 log_odds, said = log_odds + COUNTRY_CONTRADICTS, f"{said}, another country"
         if asked.domain and known.domain and not _same_label(asked, known.domain):
             log_odds, said = log_odds + DOMAIN_CONTRADICTS, f"{said}, another domain"
         return log_odds, said
-
-    def _names_country(self, asked: _Asked) -> bool:
-        """Whether the lead's own name says that it is a branch in a country."""
-        return len(asked.key.tokens) > 1 and any(kind(token) == "country" for token in asked.key.tokens[1:])
 
     def _by_label(self, domain: str) -> Iterator[tuple[float, str, int]]:
         """Accounts whose name reads like a domain that nobody has, where the lead gives no name."""

@@ -52,12 +52,14 @@ _DOUBLED = re.compile(r"(.)\1+")
 
 @dataclass(frozen=True, slots=True)
 class NameKey:
-    """A name taken apart: `squeezed` without spaces, `folded` by sound, `written` squeezed with its abbreviations."""
+    """A name taken apart: `squeezed` without spaces, `folded` by sound, `written` squeezed with its abbreviations,
+    `full` with the joiners as well."""
 
     tokens: tuple[str, ...]
     squeezed: str
     folded: str
     written: str
+    full: str
 
 
 def normalise_name(text: str) -> str:
@@ -73,6 +75,7 @@ def name_key(text: str) -> NameKey:
         squeezed="".join(tokens),
         folded="".join(map(folded, tokens)),
         written="".join(_without_forms(_without_joiners(plain))),
+        full="".join(_without_forms(plain)),
     )
 
 
@@ -142,4 +145,10 @@ def _without_forms(name: str) -> list[str]:
         words.pop()
     while len(words) > 1 and words[0] in LEGAL_BEFORE:
         words.pop(0)
+    last = len(words)
+    while last > 1 and kind(words[last - 1]) in {"country", "empty"}:
+        last -= 1
+    while 1 < last < len(words) and words[last - 1] in LEGAL_FORMS:  # Equinor ASA Japan
+        words.pop(last - 1)
+        last -= 1
     return words[:1] + [word for word in words[1:] if word not in LEGAL_ANYWHERE]

@@ -144,7 +144,8 @@ PLACE_PAIRS = frozenset(
 _NOT_PLACES = _words(
     "and of the republic islands island state states united federation democratic people peoples saint part new "
     "american outer minor territory kingdom plurinational federated bolivarian province special administrative st "
-    "army district columbia forces armed"
+    "army district columbia forces armed martin maarten pierre helena lucia vincent marino virgin christmas cook "
+    "norfolk sandwich ocean french british dutch indian arab african islamic lao man isle"
 )
 
 

@@ -169,6 +169,16 @@ def test_known_subsidiary_is_taken_before_its_parent() -> None:
     assert sure(Lead("Corvenia Poland Sp. z o.o."), matcher) == 1
 
 
+def test_a_country_in_the_name_itself_is_no_branch() -> None:
+    matcher = Matcher(
+        [AccountKey(1, "Royal Bank of Canada", country="CA"), AccountKey(2, "Equinor ASA", country="NO")]
+    )
+    assert sure(Lead("Royal Bank of Canada", country="DE"), matcher) is None
+    assert sure(Lead("RoyalBankofCanada", country="CA"), matcher) == 1
+    assert sure(Lead("Equinor ASA Japan K.K.", country="JP"), matcher) == 2
+    assert sure(Lead("Equinor", country="JP"), matcher) is None
+
+
 def test_order_of_the_accounts_does_not_matter() -> None:
     leads = [Lead("Delta Air"), Lead("Umbrella"), Lead("Acme"), Lead("MD Research", country="US")]
     backwards = Matcher(reversed(KNOWN))

@@ -1,0 +1,74 @@
+"""What the condition builder offers to choose from: the organisation's words, products, places and accounts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import pycountry
+
+from crm.models import Account, Opportunity, Product, Term
+from crm.models.words import WordKind
+from crm.queries.records import accounts_visible_to
+from reps.models import User
+
+Choice = tuple[str, str]  # what is stored, what is read
+# Fields whose values are closed by the model; all others take any word, the known ones are offered.
+CLOSED: dict[str, Callable[[], list[Choice]]] = {
+    "kind": lambda: list(Opportunity.Kind.choices),
+    "urgency": lambda: list(Opportunity.Urgency.choices),
+    "size_band": lambda: [(str(v), str(label)) for v, label in _choices_of("size_band")],
+}
+KINDS_OF_WORDS = {
+    "source": WordKind.SOURCE,
+    "industry": WordKind.INDUSTRY,
+    "language": WordKind.LANGUAGE,
+    "competitors": WordKind.COMPETITOR,
+    "region": WordKind.REGION,
+    "currency": WordKind.CURRENCY,
+}
+
+
+@dataclass(frozen=True)
+class Offered:
+    """`closed` by field: nothing else can be chosen. `open` by field: offered while somebody types."""
+
+    closed: Mapping[str, list[Choice]]
+    open: Mapping[str, list[Choice]]
+
+
+def _choices_of(name: str) -> Iterable[Choice]:
+    return Opportunity._meta.get_field(name).choices or ()  # type: ignore[union-attr,return-value]
+
+
+def words_for_conditions() -> Offered:
+    """Two queries, however many fields the condition tests."""
+    names: dict[str, list[str]] = {}
+    for kind, name in Term.objects.filter(is_known=True).order_by("name").values_list("kind", "name"):
+        names.setdefault(kind, []).append(name)
+    offered = {field: [(name, "") for name in names.get(kind, [])] for field, kind in KINDS_OF_WORDS.items()}
+    products = Product.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
+    offered["product"] = [(name, "") for name in products]
+    offered["country"] = [(country.alpha_2, country.name) for country in pycountry.countries]
+    return Offered({name: choices() for name, choices in CLOSED.items()}, offered)
+
+
+def account_labels(ids: Iterable[int]) -> dict[int, str]:
+    """ "Northwind Health #12" by id; one query, none where there are no ids."""
+    wanted = [one for one in set(ids) if abs(one) < 2**63]
+    if not wanted:
+        return {}
+    return {
+        pk: f"{name} #{pk}" for pk, name in Account.objects.filter(pk__in=wanted).values_list("pk", "name")
+    }
+
+
+def accounts_named(user: User, names: Iterable[str]) -> dict[str, list[int]]:
+    """The accounts of each name, case-folded; several may have the same."""
+    found: dict[str, list[int]] = {}
+    for name in sorted({name.casefold() for name in names})[:200]:
+        found[name] = list(
+            accounts_visible_to(user)
+            .filter(name__iexact=name)
+            .order_by("pk")
+            .values_list("pk", flat=True)[:4]
+        )
+    return found
