@@ -2,11 +2,17 @@
 
 from django.urls import URLPattern, path
 
-<<<<<<< HEAD
-from routing.views import configuration, dry_run, history_check, models, opportunities, queue, versions, work
-=======
-from routing.views import configuration, dry_run, history_check, models, opportunities, queue, rules, work
->>>>>>> main
+from routing.views import (
+    configuration,
+    dry_run,
+    history_check,
+    models,
+    opportunities,
+    queue,
+    rules,
+    versions,
+    work,
+)
 
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
@@ -32,11 +38,9 @@ urlpatterns: list[URLPattern] = [
     path("reps/<int:pk>/back/", work.back, name="rep_back"),
     path("rules/", configuration.rules, name="rules"),
     path("rules/publish/", configuration.publish, name="publish"),
-<<<<<<< HEAD
     path("rules/versions/", versions.versions, name="versions"),
     path("rules/versions/<int:number>/", versions.version, name="version"),
     path("rules/versions/<int:number>/restore/", versions.version_restore, name="version_restore"),
-=======
     path("rules/new/", rules.rule_form, name="rule_new"),
     path("rules/restore/", rules.rule_restore, name="rule_restore"),
     path("rules/accounts/", rules.condition_accounts, name="condition_accounts"),
@@ -45,7 +49,6 @@ urlpatterns: list[URLPattern] = [
     path("rules/<int:pk>/switch/", rules.rule_switch, name="rule_switch"),
     path("rules/<int:pk>/copy/", rules.rule_copy, name="rule_copy"),
     path("rules/<int:pk>/delete/", rules.rule_delete, name="rule_delete"),
->>>>>>> main
     path("rules/try/", dry_run.dry_runs, name="dry_runs"),
     path("rules/try/<int:pk>/", dry_run.dry_run, name="dry_run"),
     path("analytics/model/", models.model_page, name="analytics_model"),
