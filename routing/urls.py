@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from routing.views import configuration, dry_run, history_check, models, opportunities, queue, rules, work
+from routing.views import (
+    configuration,
+    dry_run,
+    history_check,
+    models,
+    opportunities,
+    queue,
+    rules,
+    versions,
+    work,
+)
 
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
@@ -28,6 +38,9 @@ urlpatterns: list[URLPattern] = [
     path("reps/<int:pk>/back/", work.back, name="rep_back"),
     path("rules/", configuration.rules, name="rules"),
     path("rules/publish/", configuration.publish, name="publish"),
+    path("rules/versions/", versions.versions, name="versions"),
+    path("rules/versions/<int:number>/", versions.version, name="version"),
+    path("rules/versions/<int:number>/restore/", versions.version_restore, name="version_restore"),
     path("rules/new/", rules.rule_form, name="rule_new"),
     path("rules/restore/", rules.rule_restore, name="rule_restore"),
     path("rules/accounts/", rules.condition_accounts, name="condition_accounts"),

@@ -144,11 +144,14 @@ def compiled(version_id: int) -> Configuration:
 
 def unpublished_changes() -> list[str]:
     """What differs between the working configuration and the live one, a sentence each."""
-    live = live_version().content
-    working = working_content()
+    return changes_between(live_version().content, working_content())
+
+
+def changes_between(live: Mapping[str, Any], working: Mapping[str, Any]) -> list[str]:
+    """What differs between two contents, a sentence each, as seen from the first."""
     changes: list[str] = []
     for part, word in (("territories", "Territory"), ("rules", "Rule"), ("policies", "Policy")):
-        changes += _changes_of_list(word, live.get(part, []), working[part])
+        changes += _changes_of_list(word, live.get(part, []), working.get(part, []))
     for part, word in (
         ("capacity", "Capacity settings"),
         ("default_team_id", "Default team"),
@@ -156,7 +159,7 @@ def unpublished_changes() -> list[str]:
         ("managers", "Managers of teams"),
         ("custom_fields", "Custom fields"),
     ):
-        if live.get(part) != working[part]:
+        if live.get(part) != working.get(part):
             changes.append(f"{word} changed")
     return changes
 
