@@ -10,7 +10,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from math import log
+from math import log, log1p
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,7 @@ class Frequencies:
     (trade, place), one in 100,000 for any other. PRIOR is how many accounts that belief is worth.
     """
 
+    SLIPS, CHOICES = 60, 10
     PRIOR, LISTED_SHARE, OTHER_SHARE = 10_000, 1 / 200, 1 / 100_000
 
     def __init__(self, keys: Iterable[NameKey], listed: Iterable[str]) -> None:
@@ -106,6 +107,11 @@ class Frequencies:
     def nats(self, word: str) -> float:
         share = self.LISTED_SHARE if word in self._listed else self.OTHER_SHARE
         return -log((self._count[word] + self.PRIOR * share) / (self._total + self.PRIOR))
+
+    def crowd(self, word: str) -> float:
+        """Log of one plus how many accounts lie one slip away from such a word by chance: a word of n letters has
+        about SLIPS neighbours among CHOICES^n words that could be names."""
+        return log1p(self._total * self.SLIPS / self.CHOICES ** len(word))
 
     def is_known(self, word: str) -> bool:
         return word in self._listed or self._count[word] > 0

@@ -9,10 +9,11 @@ The costs are set by hand on a labelled set and are no fit; `benchmarks/account_
 Not done: synonyms, former names, nicknames (those are aliases of the account).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import exp
+from typing import Protocol
 
 from rapidfuzz.distance import OSA
 
@@ -38,7 +39,7 @@ RARE_NATS = 7.0  # about one company in a thousand
 BRANCH_NATS = 8.0  # what the rest of the name has to tell before a country behind it is only a branch
 LISTED = frozenset({"small", "empty", "country", "local", "compass", "trade"})
 NEVER = 99.0
-ABBREVIATED, FOLDED_SLIP, BEGINNING = 1.0, 1.4, 1.8
+ABBREVIATED, FOLDED_SLIP, BEGINNING, OTHER_END = 1.0, 1.4, 1.8, 3.0
 VOWELS = frozenset("aeiou")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 KEYS_BESIDE = {
@@ -83,37 +84,48 @@ def confidence(log_odds: float) -> float:
     return 1 / (1 + exp(-log_odds))
 
 
-def compare(
-    lead: NameKey, known: NameKey, nats: Callable[[str], float], is_known_word: Callable[[str], bool]
-) -> Comparison:
-    """`nats`: what a word tells, -ln of its share; `is_known_word`: another account bears it."""
+class Words(Protocol):
+    """What is known of words from all accounts: `blocking.Frequencies`."""
+
+    def nats(self, word: str) -> float:
+        """What it tells: -ln of the share of companies that bear it."""
+
+    def is_known(self, word: str) -> bool:
+        """Whether an account bears it, or it is a listed word."""
+
+    def crowd(self, word: str) -> float:
+        """What is lost by a slip because some account is so near by chance."""
+
+
+def compare(lead: NameKey, known: NameKey, words: Words) -> Comparison:
+    """The lead's name comes first: what it adds and what it lacks are not the same."""
     found = Comparison()
     if lead.tokens == known.tokens:
-        return _weigh_information(found, known.tokens, nats)
+        return _weigh_information(found, known.tokens, words)
     if _is_run_together(lead, known):
         found.lose(TOGETHER, "words run together or apart")
-        return _weigh_information(found, known.tokens, nats)
+        return _weigh_information(found, known.tokens, words)
     if _is_acronym(lead, known) or _is_acronym(known, lead):
         found.lose(ACRONYM, "initials only")
         return found
-    aligned = align(lead.tokens, known.tokens, is_known_word)
+    aligned = align(lead.tokens, known.tokens, words)
     found.shares_a_word = bool(aligned.pairs)
-    cost = _as_one_word(lead, known, aligned, is_known_word)
+    cost = _as_one_word(lead, known, aligned, words)
     if cost < NEVER:
         found.lose(TOGETHER + cost, f"spelt “{' '.join(lead.tokens)}”")
         return found
-    _lose_slips(found, lead.tokens, known.tokens, aligned, nats)
-    _lose_extras(found, lead.tokens, known.tokens, aligned, nats)
+    _lose_slips(found, lead.tokens, known.tokens, aligned, words)
+    _lose_extras(found, lead.tokens, known.tokens, aligned, words)
     order = [right for _, right, _ in sorted(aligned.pairs)]
     if order != sorted(order):
         found.lose(SWAPPED, "words in another order")
-    return _weigh_information(found, [known.tokens[right] for _, right, _ in aligned.pairs], nats)
+    return _weigh_information(found, [known.tokens[right] for _, right, _ in aligned.pairs], words)
 
 
-def align(left: Sequence[str], right: Sequence[str], is_known_word: Callable[[str], bool]) -> Aligned:
+def align(left: Sequence[str], right: Sequence[str], words: Words) -> Aligned:
     """Equal words first, then the cheapest spellings; each word once."""
     options = sorted(
-        (0.0 if a == b else _spelling(a, b, is_known_word), i, j)
+        (0.0 if a == b else _spelling(a, b, words), i, j)
         for i, a in enumerate(left)
         for j, b in enumerate(right)
     )
@@ -127,12 +139,12 @@ def align(left: Sequence[str], right: Sequence[str], is_known_word: Callable[[st
     return Aligned(pairs, sorted(lefts), sorted(rights))
 
 
-def _spelling(a: str, b: str, is_known_word: Callable[[str], bool]) -> float:
+def _spelling(a: str, b: str, words: Words) -> float:
     """What it costs that one word is written `a` and `b`. The lead's word comes first."""
     cost = spelling_cost(a, b)
-    if FOLDED < cost < NEVER and is_known_word(a):
-        return cost + 2.0
-    return cost
+    if not FOLDED < cost < NEVER or cost == ABBREVIATED:
+        return cost
+    return cost + words.crowd(min(a, b, key=len)) + (2.0 if words.is_known(a) else 0.0)
 
 
 @lru_cache(maxsize=200_000)
@@ -156,7 +168,7 @@ def spelling_cost(a: str, b: str) -> float:
     if len(short) >= 6 and OSA.distance(folded(a), folded(b), score_cutoff=1) <= 1:
         return FOLDED_SLIP
     if len(short) >= 3 and len(long) >= len(short) + 2 and long.startswith(short):
-        return BEGINNING
+        return BEGINNING if kind(long) in LISTED else OTHER_END
     return NEVER
 
 
@@ -196,12 +208,15 @@ def _lose_slips(
     lead: Sequence[str],
     known: Sequence[str],
     aligned: Aligned,
-    nats: Callable[[str], float],
+    words: Words,
 ) -> None:
-    total = sum(nats(known[right]) for _, right, _ in aligned.pairs) or 1.0
+    """A slip costs less beside a rare word that agrees: Massive Dynmic. Beside a trade alone (Taulbari Bank) it
+    costs all."""
+    matched = [known[right] for _, right, _ in aligned.pairs]
+    total = sum(words.nats(word) for word in matched if kind(word) not in LISTED)
     for left, right, cost in aligned.pairs:
         if cost:
-            share = nats(known[right]) / total
+            share = min(1.0, words.nats(known[right]) / total) if total else 1.0
             found.lose(cost * (0.4 + 0.6 * share), f"{lead[left]} for {known[right]}")
 
 
@@ -210,13 +225,13 @@ def _lose_extras(
     lead: Sequence[str],
     known: Sequence[str],
     aligned: Aligned,
-    nats: Callable[[str], float],
+    words: Words,
 ) -> None:
     matched = [known[right] for _, right, _ in aligned.pairs]
-    rare = any(kind(word) not in LISTED and nats(word) >= RARE_NATS for word in matched)
+    rare = any(kind(word) not in LISTED and words.nats(word) >= RARE_NATS for word in matched)
     last = max((left for left, _, _ in aligned.pairs), default=-1)
     lead_kinds, known_kinds = kinds(tuple(lead)), kinds(tuple(known))
-    telling_nats = sum(nats(word) for word in matched)
+    telling_nats = sum(words.nats(word) for word in matched)
     if telling_nats >= BRANCH_NATS and not aligned.right and _is_branch(aligned.left, lead_kinds, last):
         found.is_branch = True
         found.lose(SUBSIDIARY, f"a subsidiary, {' '.join(lead[left] for left in aligned.left)}")
@@ -247,10 +262,10 @@ def _is_branch(positions: Sequence[int], of: Sequence[str], last: int) -> bool:
     )
 
 
-def _weigh_information(found: Comparison, matched: Sequence[str], nats: Callable[[str], float]) -> Comparison:
+def _weigh_information(found: Comparison, matched: Sequence[str], words: Words) -> Comparison:
     """Names that agree in frequent words only may be two companies."""
     if all(kind(word) in LISTED for word in matched):
-        missing = ENOUGH_NATS - sum(nats(word) for word in matched)
+        missing = ENOUGH_NATS - sum(words.nats(word) for word in matched)
         if missing > 0:
             found.lose(PER_MISSING_NAT * missing, "only frequent words agree")
     return found
@@ -264,15 +279,13 @@ def _is_run_together(lead: NameKey, known: NameKey) -> bool:
     return len(lead.tokens) == 1 and len(known.tokens) > 1 and rest != lead.written and rest in LEGAL_FORMS
 
 
-def _as_one_word(
-    lead: NameKey, known: NameKey, aligned: Aligned, is_known_word: Callable[[str], bool]
-) -> float:
+def _as_one_word(lead: NameKey, known: NameKey, aligned: Aligned, words: Words) -> float:
     """The cost of slips in the letters of the whole name; NEVER where the words themselves say more."""
     if not aligned.left or not aligned.right or _marks(lead.tokens) != _marks(known.tokens):
         return NEVER
-    if len(lead.tokens) == len(known.tokens) and any(is_known_word(lead.tokens[at]) for at in aligned.left):
+    if len(lead.tokens) == len(known.tokens) and any(words.is_known(lead.tokens[at]) for at in aligned.left):
         return NEVER
-    return _spelling(lead.written, known.written, is_known_word)
+    return _spelling(lead.written, known.written, words)
 
 
 def _is_acronym(short: NameKey, long: NameKey) -> bool:

@@ -16,6 +16,7 @@ from crm.engine.matching.words import country_code
 # Mailboxes for everybody that the library's list of 4,800 leaves out.
 MORE_FREE_MAIL = frozenset({"hey.com", "tutanota.com", "tuta.com", "daum.net", "docomo.ne.jp", "ezweb.ne.jp"})
 SHORTEST_PHONE = 7  # fewer digits are an extension or a mistake
+_PLAIN_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 
 
 def normalise_email(text: str) -> str:
@@ -26,14 +27,17 @@ def normalise_email(text: str) -> str:
 
 def normalise_domain(text: str) -> str:
     """The registered domain of an address, a host or an email address; "" where there is none."""
-    host = re.sub(r"^[a-z][a-z0-9+.-]*://", "", text.strip().casefold())
-    host = re.split(r"[/?#]", host, maxsplit=1)[0].rpartition("@")[2].partition(":")[0].strip(".")
+    host = text.strip().casefold()
+    if not _PLAIN_HOST.fullmatch(host):
+        host = re.sub(r"^[a-z][a-z0-9+.-]*://", "", host)
+        host = re.split(r"[/?#]", host, maxsplit=1)[0].rpartition("@")[2].partition(":")[0].strip(".")
     if not host or re.search(r"\s", host) or re.fullmatch(r"[\d.]+", host):
         return ""
-    try:
-        host = host.encode("idna").decode()
-    except UnicodeError:
-        return ""
+    if not host.isascii():
+        try:
+            host = host.encode("idna").decode()
+        except UnicodeError:
+            return ""
     return str(_suffixes().privatesuffix(host) or "")
 
 

@@ -173,7 +173,7 @@ class Matcher:
         exact = [entry for text in texts if text for entry in self._by_text.get(text, ())]
         best: dict[int, Comparison] = {}
         for entry in dict.fromkeys([*exact, *map(int, self._pieces.nearest(key))]):
-            found = compare(key, self._keys[entry], self._nats, self._frequencies.is_known)
+            found = compare(key, self._keys[entry], self._frequencies)
             account_id = self._owner[entry]
             if account_id not in best or found.log_odds > best[account_id].log_odds:
                 best[account_id] = found
@@ -243,9 +243,6 @@ class Matcher:
             capped = confidence(log_odds) if sure else min(confidence(log_odds), SURE - 0.01)
             matches.append(Match(account_id, round(capped, 3), f"{said[0].upper()}{said[1:]}.", sure))
         return tuple(matches)
-
-    def _nats(self, word: str) -> float:
-        return self._frequencies.nats(word)
 
 
 @lru_cache(maxsize=50_000)
