@@ -52,8 +52,9 @@ class Exit(IntEnum):
 
 
 # Raised whenever the same inputs would give another digest; decisions keep the one they were made by.
-# 1 the ladder of the foundation · 2 learned models and exploration (equal to 1 where neither is used)
-ENGINE_VERSION = 2
+# 1 the ladder of the foundation · 2 learned models and exploration (equal to 1 where neither is used) · 3 own fields of
+# another type than declared, and dates in own text fields, compare otherwise in conditions
+ENGINE_VERSION = 3
 RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
 
 
