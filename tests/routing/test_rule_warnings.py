@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from crm.models import Opportunity
-from reps.models import Rep, Team
+from reps.models import Rep, Team, User
 from routing.models import Rule
 from routing.queries.rule_warnings import fall_through_warning, warnings_of_rules
 from routing.services.decisions import route
@@ -115,3 +116,17 @@ def test_falling_through_more_than_before(
     decide(25, NOW - datetime.timedelta(days=1))
     assert "of the four weeks" not in fall_through_warning(NOW)
     assert fall_through_warning(NOW).startswith("In the last week ")
+
+
+def test_the_page_says_them_and_the_region_is_fetched_by_the_rules(
+    client: Client, omar: User, rule: Callable[..., Rule], make_opportunity: Make
+) -> None:
+    make_opportunity(industry="Energy")
+    rule("Health")
+    client.force_login(omar)
+    assert 'hx-get="/rules/warnings/"' in client.get("/rules/").content.decode()
+    page = client.get("/rules/warnings/").content.decode()
+    assert "It has matched nothing in the last 90 days." in page
+    headers = {"HX-Request": "true", "HX-Target": "rule-warnings"}
+    region = client.get("/rules/warnings/", headers=headers).content.decode()
+    assert region.startswith('<section class="card" id="rule-warnings"')
