@@ -108,10 +108,11 @@ class Frequencies:
         share = self.LISTED_SHARE if word in self._listed else self.OTHER_SHARE
         return -log((self._count[word] + self.PRIOR * share) / (self._total + self.PRIOR))
 
-    def crowd(self, word: str) -> float:
-        """Log of one plus how many accounts lie one slip away from such a word by chance: a word of n letters has
-        about SLIPS neighbours among CHOICES^n words that could be names."""
-        return log1p(self._total * self.SLIPS / self.CHOICES ** len(word))
+    def crowd(self, word: str, slips: int) -> float:
+        """Log of one plus how many accounts lie so many slips away from such a word by chance: a word of n letters
+        has about SLIPS neighbours, half as many times SLIPS at two, among CHOICES^n words that could be names."""
+        near = self.SLIPS if slips == 1 else self.SLIPS**2 / 2
+        return log1p(self._total * near / self.CHOICES ** len(word))
 
     def is_known(self, word: str) -> bool:
         return word in self._listed or self._count[word] > 0

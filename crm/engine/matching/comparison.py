@@ -39,6 +39,7 @@ RARE_NATS = 7.0  # about one company in a thousand
 BRANCH_NATS = 8.0  # what the rest of the name has to tell before a country behind it is only a branch
 LISTED = frozenset({"small", "empty", "country", "local", "compass", "trade"})
 NEVER = 99.0
+OTHER_LETTER = 0.4  # one that neither lies beside the right one nor changed places
 ABBREVIATED, FOLDED_SLIP, BEGINNING, OTHER_END = 1.0, 1.4, 1.8, 3.0
 VOWELS = frozenset("aeiou")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
@@ -93,8 +94,8 @@ class Words(Protocol):
     def is_known(self, word: str) -> bool:
         """Whether an account bears it, or it is a listed word."""
 
-    def crowd(self, word: str) -> float:
-        """What is lost by a slip because some account is so near by chance."""
+    def crowd(self, word: str, slips: int) -> float:
+        """What is lost by slips because some account is so near by chance."""
 
 
 def compare(lead: NameKey, known: NameKey, words: Words) -> Comparison:
@@ -144,7 +145,8 @@ def _spelling(a: str, b: str, words: Words) -> float:
     cost = spelling_cost(a, b)
     if not FOLDED < cost < NEVER or cost == ABBREVIATED:
         return cost
-    return cost + words.crowd(min(a, b, key=len)) + (2.0 if words.is_known(a) else 0.0)
+    slips = 1 if OSA.distance(a, b, score_cutoff=1) <= 1 else 2
+    return cost + words.crowd(min(a, b, key=len), slips) + (2.0 if words.is_known(a) else 0.0)
 
 
 @lru_cache(maxsize=200_000)
@@ -154,7 +156,7 @@ def spelling_cost(a: str, b: str) -> float:
     if which & {"number", "letter"} or abs(len(a) - len(b)) > 12:
         return NEVER
     short, long = sorted((a, b), key=len)
-    if _is_consonants(short, long):
+    if kind(long) in LISTED and _is_consonants(short, long):
         return ABBREVIATED
     if which <= LISTED:
         return NEVER
@@ -180,8 +182,12 @@ def _slips_cost(a: str, b: str, distance: int) -> float:
         cost += 1.2 if shorter > 8 else 1.7
     if a[0] != b[0] and a[:2] != b[1::-1]:
         cost += 1.0
-    if shorter <= 6 and distance == 1 and not _is_typing_error(a, b):
-        cost += 1.0
+    if distance == 1 and not _is_typing_error(a, b):
+        cost += 1.0 if shorter <= 6 else OTHER_LETTER
+    if distance == 2 and len(a) == len(b):
+        cost += OTHER_LETTER * sum(
+            x != y and y not in KEYS_BESIDE.get(x, "") for x, y in zip(a, b, strict=True)
+        )
     return cost
 
 
