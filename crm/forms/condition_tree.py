@@ -26,6 +26,7 @@ WHOLE = re.compile(r"[+-]?[0-9]{1,16}")
 DECIMAL = re.compile(r"[+-]?([0-9]{1,16}(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]{1,3})?", re.IGNORECASE)
 THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?:[,.]|$))")
 MOST_NODES = 400
+DEEPEST = 12  # a form nested further was not made by our page
 
 Fields = Mapping[str, Field]
 
@@ -124,7 +125,7 @@ def of_data(data: Sent, name: str) -> Group:
     groups = {"": root}
     for key in data.getlist(f"{name}-nodes")[:MOST_NODES]:
         parent = groups.get(key.rpartition("_")[0])
-        if parent is None or not KEY.fullmatch(key):
+        if parent is None or not KEY.fullmatch(key) or depth_of(key) > DEEPEST:
             continue
         kind = data.get(f"{name}-{key}-kind")
         node: Node = Group(kind) if kind in GROUPS else _test_of_data(data, f"{name}-{key}")
@@ -180,9 +181,9 @@ def may_hold_groups(group: Group) -> bool:
 # --- what the buttons do ---------------------------------------------------------------------------------------------
 
 
-def act(tree: Group, action: str) -> str:
+def act(tree: Group, action: str) -> str | None:
     """`add-test:1`, `add-group:1` and `remove:1_0` change the tree; anything else lets it be as typed. Returns the key
-    of the node that should have the focus."""
+    of the node that should have the focus, None where it may stay."""
     verb, _, key = action.partition(":")
     node = next((one for one in nodes(tree) if one.key == key), None)
     if verb == "add-test" and isinstance(node, Group):
@@ -192,7 +193,7 @@ def act(tree: Group, action: str) -> str:
     elif verb == "remove" and node is not None and key:
         return _remove(tree, node)
     else:
-        return key
+        return None
     node.members.append(added)
     numbered(tree)
     return f"{added.key}_0" if isinstance(added, Group) else added.key
@@ -249,6 +250,4 @@ def _wrong_with(test: Test, fields: Fields, value_of: Callable[[str, str], Any])
     return ""
 
 
-MISSING = {"between": "Give both ends of the range."} | dict.fromkeys(
-    MANY_VALUES, "Give at least one value, each on a line of its own."
-)
+MISSING = {"between": "Give both ends of the range."} | dict.fromkeys(MANY_VALUES, "Give at least one value.")

@@ -90,6 +90,7 @@ class TestRow:
     choices: list[Choice]
     type: str
     list_id: str
+    unit: str
     is_account: bool
     is_group: bool = False
 
@@ -104,6 +105,7 @@ class ConditionWidget(forms.Widget):
         self.fields: Fields = BUILT_IN
         self.user: User | None = None
         self.suggestions = ""
+        self.units: Mapping[str, str] = {}
         self.focus: str | None = None
         self.read: tuple[Any, Group] | None = None
         self.accounts: dict[int, str] = {}
@@ -123,7 +125,10 @@ class ConditionWidget(forms.Widget):
         if self.read is None or self.read[0] is not data:
             tree = of_data(data, name)
             if action := data.get(f"{name}-do"):
-                self.focus = act(tree, str(action))
+                key = act(tree, str(action))
+                self.focus = None if key is None else _id(name, key)
+                if str(action).startswith("more:"):
+                    self.focus = f"{_id(name, str(action)[5:])}-more"
             self.read = (data, tree)
         return self.read[1]
 
@@ -149,9 +154,10 @@ class ConditionWidget(forms.Widget):
         return self._account(text) if kind == "reference" else text
 
     def _account(self, text: str) -> int:
-        numbered = NUMBERED.search(text)
-        found = [int(numbered[1])] if numbered else self.named.get(text.casefold(), [])
-        found = [pk for pk in found if not numbered or pk in self.accounts]
+        number = _number_in(text)
+        found = (
+            self.named.get(text.casefold(), []) if number is None else [number] * (number in self.accounts)
+        )
         if len(found) > 1:
             several = ", ".join(f"{text} #{pk}" for pk in found)
             raise ValueError(f"Several accounts have this name. Write which: {several}.")
@@ -167,12 +173,12 @@ class ConditionWidget(forms.Widget):
             if isinstance(node, Test) and self.is_reference(node.field)
             for text in node.values
         ]
-        numbers = {text: NUMBERED.search(text) for text in texts}
-        self.accounts = account_labels(
-            int(found[1]) for found in numbers.values() if found and len(found[1]) < 19
-        )
+        numbers = {text: _number_in(text) for text in texts if "\x00" not in text}
+        self.accounts = account_labels(number for number in numbers.values() if number is not None)
         if self.user is not None:
-            self.named = accounts_named(self.user, [t for t, found in numbers.items() if t and not found])
+            self.named = accounts_named(
+                self.user, [text for text, number in numbers.items() if text and number is None]
+            )
 
     def is_reference(self, name: str) -> bool:
         return name in self.fields and self.fields[name].type == "reference"
@@ -195,7 +201,7 @@ class ConditionWidget(forms.Widget):
             "root": self._row(tree, name),
             "lists": lists,
             "suggestions": self.suggestions,
-            "focus": None if self.focus is None else _id(name, self.focus),
+            "focus": self.focus,
         }
         return render_to_string("components/condition.html", context)
 
@@ -224,6 +230,7 @@ class ConditionWidget(forms.Widget):
             choices=choices,
             type=kind,
             list_id=f"{name}-offered-{node.field}" if self.offered.open.get(node.field) else "",
+            unit=self.units.get(node.field, "") if kind == "number" else "",
             is_account=kind == "reference",
         )
 
@@ -249,6 +256,12 @@ class ConditionWidget(forms.Widget):
         return [
             (title, found) for title, found in (*grouped, ("Your own fields", own), ("Gone", gone)) if found
         ]
+
+
+def _number_in(text: str) -> int | None:
+    """12 of “Northwind Health #12”; None where the text names no account by its number."""
+    found = NUMBERED.search(text)
+    return int(found[1]) if found and len(found[1]) < 19 else None
 
 
 def _id(name: str, key: str) -> str:
@@ -294,9 +307,12 @@ class ConditionField(forms.Field):
         super().__init__(**{"required": False} | kwargs)
         self.problems: list[tuple[str, str]] = []
 
-    def know(self, *, fields: Fields, user: User, suggestions: str = "") -> None:
-        """The fields that can be tested, who asks, and where accounts are offered while somebody types."""
+    def know(
+        self, *, fields: Fields, user: User, suggestions: str = "", units: Mapping[str, str] | None = None
+    ) -> None:
+        """The fields that can be tested with their units, who asks, and where accounts are offered while one types."""
         self.widget.fields, self.widget.user, self.widget.suggestions = fields, user, suggestions
+        self.widget.units = units or {}
 
     def was_pressed(self, data: Any, name: str) -> bool:
         """Whether a button of the builder sent the form: then nothing is to be saved."""

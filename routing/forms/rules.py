@@ -11,6 +11,7 @@ from crm.forms.conditions import ConditionField
 from crm.queries.words import custom_fields
 from reps.forms.records import RecordForm
 from reps.models import Rep, Team, User
+from reps.queries import organisation
 from routing.engine.configuration import REQUIREMENTS, condition_fields
 from routing.models import Rule
 from routing.queries.sentences import condition_sentence
@@ -68,7 +69,10 @@ class RuleForm(RecordForm):
         self.use_required_attribute = False
         own = list(custom_fields().values("key", "label", "type", "choices"))
         self.fields["condition"].know(  # type: ignore[attr-defined]
-            fields=condition_fields(own), user=user, suggestions=reverse_lazy("condition_accounts")
+            fields=condition_fields(own),
+            user=user,
+            suggestions=reverse_lazy("condition_accounts"),
+            units={"value": organisation().base_currency},
         )
         if not self.instance.pk:
             self.initial["condition"] = NEW_CONDITION
@@ -77,6 +81,7 @@ class RuleForm(RecordForm):
         for name in ("rep", "excluded"):
             self.fields[name].queryset = Rep.objects.filter(Q(left_at__isnull=True) | chosen)  # type: ignore[attr-defined]
         self.fields["rep"].empty_label = self.fields["team"].empty_label = "Choose"  # type: ignore[attr-defined]
+        self.fields["action"].choices = [("", "Choose"), *Rule.Action.choices]  # type: ignore[attr-defined]
         self.fields["team"].queryset = Team.objects.order_by("name")  # type: ignore[attr-defined]
 
     @property

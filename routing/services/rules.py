@@ -181,7 +181,8 @@ def move_rule(*, rule_id: int, to: int, by: User) -> int:
 def step_rule(*, rule_id: int, by_places: int, by: User) -> int:
     """One up is -1. Returns the place it has now."""
     _lock_order()
-    return move_rule(rule_id=rule_id, to=_order().index(rule_id) + 1 + by_places, by=by)
+    rule = Rule.objects.get(pk=rule_id)
+    return move_rule(rule_id=rule_id, to=rule.position + by_places, by=by)
 
 
 @transaction.atomic

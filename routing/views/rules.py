@@ -109,6 +109,6 @@ def rule_restore(request: SignedIn) -> HttpResponse:
 @requires("edit_configuration")
 def condition_accounts(request: SignedIn) -> HttpResponse:
     """Accounts offered to a test while somebody types; the input's own name says which test, so any value is meant."""
-    words = str(next(iter(request.GET.values()), "")).strip()
+    words = str(next(iter(request.GET.values()), "")).replace("\x00", "").strip()
     names = account_names(request.user, words=words) if len(words) > 1 else []
     return show(request, "crm/account_suggestions.html", {"accounts": names})

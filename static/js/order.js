@@ -50,7 +50,7 @@
     if (!grip || !step) return;
     event.preventDefault();
     const button = form_of(row_of(grip)).querySelector(`[value="${step}"]`);
-    if (button.getAttribute("aria-disabled") !== "true") button.form.requestSubmit(button);
+    if (button.getAttribute("aria-disabled") !== "true") button.click(); // htmx names the button that was clicked
   });
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-move] [aria-disabled=true]")) event.preventDefault();
