@@ -10,7 +10,7 @@ Buttons of the builder (add, remove, another value) send the whole form to its o
 `#<name>` is swapped, so the page has a partial of that name around the field.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,7 @@ from crm.queries.condition_words import (
     Choice,
     Offered,
     account_labels,
+    accounts_in,
     accounts_named,
     words_for_conditions,
 )
@@ -189,7 +190,7 @@ class ConditionWidget(forms.Widget):
         if isinstance(value, Group):
             return value
         condition = value if isinstance(value, Mapping) else {}
-        self.accounts = account_labels(_references(condition, self.fields))
+        self.accounts = account_labels(accounts_in(condition))
         return of_json(condition, self.words)
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
@@ -281,21 +282,6 @@ def _control(op: str, is_closed: bool) -> str:
     if op in MANY_VALUES:
         return "checks" if is_closed else "lines"
     return "choice" if is_closed else "one"
-
-
-def _references(node: Any, fields: Fields) -> list[int]:
-    """The ids that a condition names."""
-    if not isinstance(node, Mapping):
-        return []
-    found = [
-        one for group in GROUPS for member in node.get(group) or () for one in _references(member, fields)
-    ]
-    known = fields.get(str(node.get("field")))
-    if known is None or known.type != "reference":
-        return found
-    value = node.get("value")
-    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
-    return found + [one for one in values if isinstance(one, int) and not isinstance(one, bool)]
 
 
 class ConditionField(forms.Field):

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pycountry
 
+from crm.engine.conditions import BUILT_IN, GROUPS
 from crm.models import Account, Opportunity, Product, Term
 from crm.models.words import WordKind
 from crm.queries.records import accounts_visible_to
@@ -49,6 +51,37 @@ def words_for_conditions() -> Offered:
     offered["product"] = [(name, "") for name in products]
     offered["country"] = [(country.alpha_2, country.name) for country in pycountry.countries]
     return Offered({name: choices() for name, choices in CLOSED.items()}, offered)
+
+
+def accounts_in(node: Any) -> list[int]:
+    """The ids of the accounts that a condition names."""
+    if not isinstance(node, Mapping):
+        return []
+    found = [one for group in GROUPS for member in node.get(group) or () for one in accounts_in(member)]
+    known = BUILT_IN.get(str(node.get("field")))
+    if known is None or known.type != "reference":
+        return found
+    value: Any = node.get("value")
+    return found + [one for one in (value if isinstance(value, list | tuple) else [value]) if is_id(one)]
+
+
+def is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def with_account_names(node: Any, labels: Mapping[int, str]) -> Any:
+    """The condition with names in place of the ids, to be read out."""
+    if not isinstance(node, Mapping):
+        return node
+    named = {
+        kind: [with_account_names(member, labels) for member in node[kind]] for kind in GROUPS if kind in node
+    }
+    value: Any = node.get("value")
+    if not accounts_in({key: node[key] for key in ("field", "value") if key in node}):
+        return {**node, **named}
+    many = isinstance(value, list | tuple)
+    said = [labels.get(one, f"#{one}") for one in (value if many else [value])]
+    return {**node, **named, "value": said if many else said[0]}
 
 
 def account_labels(ids: Iterable[int]) -> dict[int, str]:

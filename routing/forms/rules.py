@@ -14,8 +14,9 @@ from reps.models import Rep, Team, User
 from reps.queries import organisation
 from routing.engine.configuration import REQUIREMENTS, condition_fields
 from routing.models import Rule
+from routing.queries.rules import requirement_words
 from routing.queries.sentences import condition_sentence
-from routing.services.rules import refusals
+from routing.services.rules import CLOSED, refusals
 
 MOMENT = "%Y-%m-%dT%H:%M"
 NEW_CONDITION = {"all": [{"field": "", "op": ""}]}  # the first test, to be filled in
@@ -54,7 +55,7 @@ class RuleForm(RecordForm):
         }
         help_texts = {
             "required_value": "Industry, product, language, competitor and deal size may stay empty: then the rep has "
-            "to fit the opportunity’s own. Seniority is 1 to 4 and technical depth 0 to 5, or more.",
+            "to fit the opportunity’s own. Seniority and technical depth (0 to 5) mean that or more.",
             "starts_at": "Empty: from the next version on.",
             "ends_at": "Empty: until it is switched off.",
         }
@@ -76,6 +77,10 @@ class RuleForm(RecordForm):
         )
         if not self.instance.pk:
             self.initial["condition"] = NEW_CONDITION
+        labels = {str(value): label for value, label in CLOSED.get(self.instance.required_field, ())}
+        value = self.instance.required_value
+        self.initial["required_value"] = labels.get(value, value)
+        self.fields["required_value"].widget.attrs |= {"list": "required-words", "autocomplete": "off"}
         kept = self.initial.get("excluded") or []
         chosen = Q(pk__in=[self.instance.rep_id or 0, *(rep.pk for rep in kept)])
         for name in ("rep", "excluded"):
@@ -83,6 +88,20 @@ class RuleForm(RecordForm):
         self.fields["rep"].empty_label = self.fields["team"].empty_label = "Choose"  # type: ignore[attr-defined]
         self.fields["action"].choices = [("", "Choose"), *Rule.Action.choices]  # type: ignore[attr-defined]
         self.fields["team"].queryset = Team.objects.order_by("name")  # type: ignore[attr-defined]
+
+    def clean_required_value(self) -> str:
+        """ "Senior" is stored as the level that it is."""
+        text = str(self.cleaned_data["required_value"]).strip()
+        values = {str(label).casefold(): str(value) for value, label in self.closed_of_chosen()}
+        return values.get(text.casefold(), text)
+
+    def closed_of_chosen(self) -> list[tuple[Any, Any]]:
+        return CLOSED.get(self.cleaned_data.get("required_field", ""), [])
+
+    def required_words(self) -> list[tuple[str, str]]:
+        """Offered while somebody says what is required."""
+        closed = [(str(label), name.replace("_", " ")) for name, all_ in CLOSED.items() for _, label in all_]
+        return closed + requirement_words()
 
     @property
     def is_building(self) -> bool:

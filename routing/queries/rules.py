@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from reps.models import Team
+from reps.models import Skill, Team
 from routing.models import Rule
 from routing.queries.configuration import capacity_settings, live_version, unpublished_changes
 from routing.queries.sentences import (
@@ -41,6 +41,13 @@ def rules_page(now: datetime.datetime) -> dict[str, Any]:
         "policies": policies_in_sentences(),
         "capacity": capacity_settings(),
     }
+
+
+def requirement_words() -> list[tuple[str, str]]:
+    """What reps' profiles hold, with its kind, offered while somebody says what is required. One query."""
+    kinds = dict(Skill.Kind.choices)
+    held = Skill.objects.filter(rep__left_at__isnull=True).order_by("kind", "name")
+    return [(name, kinds.get(kind, "")) for kind, name in held.values_list("kind", "name").distinct()[:800]]
 
 
 def rule_lines(now: datetime.datetime) -> list[RuleLine]:

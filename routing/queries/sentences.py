@@ -5,6 +5,7 @@ from typing import Any
 
 from crm.engine.conditions import BUILT_IN, Field, describe
 from crm.models import Account, CustomField
+from crm.queries.condition_words import account_labels, accounts_in, with_account_names
 from reps.models import Rep
 from routing.engine.configuration import condition_fields
 from routing.models import Policy, Rule
@@ -19,7 +20,10 @@ def condition_sentence(condition: dict[str, Any], fields: Mapping[str, Field] | 
     """ "value is over 100,000 and industry is Healthcare". Whoever reads out many gives the `fields`."""
     if fields is None:
         fields = _fields() if "custom." in str(condition) else BUILT_IN
-    return describe(condition, fields)
+    accounts = accounts_in(condition)
+    return describe(
+        with_account_names(condition, account_labels(accounts)) if accounts else condition, fields
+    )
 
 
 def _requirement(rule: Rule) -> str:
@@ -27,7 +31,9 @@ def _requirement(rule: Rule) -> str:
         return f"seniority {dict(Rep.Seniority.choices).get(int(rule.required_value), rule.required_value)} or above"
     if rule.required_field == "technical_depth":
         return f"technical depth of {rule.required_value} or more"
-    return f"{rule.required_field.replace('_', ' ')} {rule.required_value or 'as the opportunity’s'}"
+    labels: dict[str, str] = dict(Rep.Tier.choices) | dict(Rep.SellingStyle.choices)
+    value = labels.get(rule.required_value, rule.required_value) or "as the opportunity’s"
+    return f"{rule.required_field.replace('_', ' ')} {value}"
 
 
 def rule_sentence(rule: Rule, fields: Mapping[str, Field] | None = None) -> str:

@@ -21,6 +21,13 @@ from routing.models import Rule
 
 ORDER_LOCK = 0x72756C65
 LONGEST_NAME = 120
+DEEPEST = 5
+# Requirements whose values the model knows; of all others any word may be asked for.
+CLOSED: dict[str, list[tuple[Any, Any]]] = {
+    "tier": list(Rep.Tier.choices),
+    "selling_style": list(Rep.SellingStyle.choices),
+    "seniority": list(Rep.Seniority.choices),
+}
 
 
 # --- what cannot be --------------------------------------------------------------------------------------------------
@@ -57,15 +64,25 @@ def _wrong_action(rule: Rule, excluded: list[Rep]) -> dict[str, str]:
         )
     if rule.action == Rule.Action.EXCLUDE_REPS:
         return {} if excluded else {"excluded": "Say who is excluded."}
+    return _wrong_requirement(rule.required_field, rule.required_value)
+
+
+def _wrong_requirement(name: str, value: str) -> dict[str, str]:
+    if not name:
+        return {"required_field": "Say what is required."}
     try:
-        check_requirement("", rule.required_field, rule.required_value)
+        check_requirement("", name, value)
     except ConfigurationError as error:
-        name = "required_value" if rule.required_field else "required_field"
+        return {"required_value": f"{error.message[:1].upper()}{error.message[1:]}."}
+    if name == "deal_size" and value:
         return {
-            name: f"{error.message[:1].upper()}{error.message[1:]}."
-            if rule.required_field
-            else "Say what is required."
+            "required_value": "Leave this empty: the rep’s deal sizes have to cover the opportunity’s value."
         }
+    if name == "technical_depth" and int(value) > DEEPEST:
+        return {"required_value": f"Technical depth goes up to {DEEPEST}."}
+    if name in CLOSED and value not in {str(one) for one, _ in CLOSED[name]}:
+        words = ", ".join(str(label) for _, label in CLOSED[name])
+        return {"required_value": f"“{value}” is no {name.replace('_', ' ')}: use one of {words}."}
     return {}
 
 

@@ -26,7 +26,7 @@ from routing.services import rules as services
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
 PAGE_QUERIES = 25
-FORM_QUERIES = 13
+FORM_QUERIES = 14
 BIG: dict[str, Any] = {"field": "value", "op": "over", "value": 100_000}
 
 
@@ -231,6 +231,14 @@ class TestRefusals:
             ("certification", "", "Say which certification is required."),
             ("seniority", "senior", "Seniority is a number: “senior” is not one."),
             ("tier", "", "Say which tier is required."),
+            ("tier", "gold", "“gold” is no tier: use one of Standard, Top performers."),
+            ("seniority", "7", "“7” is no seniority: use one of Junior, Mid, Senior, Principal."),
+            ("technical_depth", "6", "Technical depth goes up to 5."),
+            (
+                "deal_size",
+                "5",
+                "Leave this empty: the rep’s deal sizes have to cover the opportunity’s value.",
+            ),
         ],
     )
     def test_requirement_that_nobody_can_meet(
@@ -419,6 +427,54 @@ class TestPages:
         data = sent({"field": "account_id", "op": "is", "value": account.pk}, rep=ana.pk)
         as_user(omar).post(reverse("rule_new"), data | {"condition-0-value": "northwind"})
         assert Rule.objects.get().condition == {"field": "account_id", "op": "is", "value": account.pk}
+
+    def test_requirement_by_its_word(self, omar: User, as_user: SignIn) -> None:
+        client = as_user(omar)
+        senior = sent(BIG, action="require", required_field="seniority", required_value="senior")
+        client.post(reverse("rule_new"), senior)
+        rule = Rule.objects.get()
+        assert rule.required_value == "3"
+        assert 'value="Senior"' in text(client.get(reverse("rule", args=[rule.pk])))
+
+    def test_accounts_are_read_out_by_name(
+        self, make_rule: Callable[..., Rule], nia: User, as_user: SignIn
+    ) -> None:
+        account = Account.objects.create(name="Northwind")
+        make_rule(condition={"any": [BIG, {"field": "account_id", "op": "in", "value": [account.pk, 99]}]})
+        page = text(as_user(nia).get(reverse("rules")))
+        assert f"account is one of Northwind #{account.pk} or #99" in page
+
+    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        st.dictionaries(
+            st.builds(
+                lambda key, part: f"condition-{key}{part}",
+                st.sampled_from(["", "0-", "1-", "0_0-", "9_9-"]),
+                st.sampled_from(["kind", "field", "op", "value", "lines", "more", "do", "nodes", "bare"]),
+            ),
+            st.lists(
+                st.sampled_from(
+                    ["", "0", "1", "0_0", "all", "none", "value", "account_id", "in", "between", "is", "remove:0",
+                     "remove:", "add-group:0", "#12", "#99999999999999999999", "x\x00", "9" * 40, "1e999", "nan"]
+                ),
+                max_size=3,
+            ),
+            max_size=14,
+        )
+    )  # fmt: skip
+    def test_anything_sent_is_answered(
+        self, omar: User, ana: Rep, client: Client, data: dict[str, list[str]]
+    ) -> None:
+        client.force_login(omar)
+        whole = {
+            "name": "Any",
+            "action": "route_to_rep",
+            "rep": str(ana.pk),
+            "condition-nodes": ["0", "0_0", "1"],
+        }
+        response = client.post(reverse("rule_new"), whole | data)
+        assert response.status_code in (200, 302, 422)
+        Rule.objects.all().delete()
 
     def test_two_people_at_once(
         self, make_rule: Callable[..., Rule], omar: User, ana: Rep, as_user: SignIn
