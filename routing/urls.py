@@ -2,7 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from routing.views import configuration, dry_run, history_check, models, opportunities, queue, work
+from routing.views import (
+    configuration,
+    dry_run,
+    history_check,
+    models,
+    opportunities,
+    queue,
+    territories,
+    work,
+)
 
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
@@ -30,6 +39,9 @@ urlpatterns: list[URLPattern] = [
     path("rules/publish/", configuration.publish, name="publish"),
     path("rules/try/", dry_run.dry_runs, name="dry_runs"),
     path("rules/try/<int:pk>/", dry_run.dry_run, name="dry_run"),
+    path("territories/", territories.territories, name="territories"),
+    path("territories/export.csv", territories.territories_csv, name="territories_csv"),
+    path("analytics/coverage/", territories.coverage, name="analytics_coverage"),
     path("analytics/model/", models.model_page, name="analytics_model"),
     path("analytics/model/history/", models.model_history, name="model_history"),
     path("analytics/model/train/", models.model_train, name="model_train"),
