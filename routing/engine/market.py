@@ -7,7 +7,7 @@ not do: coverage, which changes who may have an opportunity and not where it fal
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -36,16 +36,23 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Use:
-    """`won` by territory: how often it was the most specific match."""
+    """`got` by territory: how often it was the most specific match."""
 
     total: int
-    won: dict[int, int]
+    got: dict[int, int]
     overlaps: tuple[Overlap, ...]
 
 
-def matching(configuration: Configuration, cell: Cell) -> list[Territory]:
-    """The territories that match, the winner first."""
-    return [t for t in configuration.territories if cell.own.issuperset(t.lineage)]
+def landing(configuration: Configuration) -> Callable[[Cell], list[Territory]]:
+    """Tells the territories that match, the winner first; looked up once for each set of conditions met."""
+    known: dict[frozenset[int], list[Territory]] = {}
+
+    def matching(cell: Cell) -> list[Territory]:
+        if cell.own not in known:
+            known[cell.own] = [t for t in configuration.territories if cell.own.issuperset(t.lineage)]
+        return known[cell.own]
+
+    return matching
 
 
 def tied(found: Sequence[Territory]) -> list[Territory]:
@@ -56,16 +63,16 @@ def tied(found: Sequence[Territory]) -> list[Territory]:
 
 def use_of(configuration: Configuration, cells: Iterable[Cell], *, deepest_only: bool = False) -> Use:
     """Overlaps at any depth, also where a territory further inside decides; or only those that leave a tie."""
-    won: Counter[int] = Counter()
+    got: Counter[int] = Counter()
     counts: Counter[tuple[int, int]] = Counter()
     examples: dict[tuple[int, int], int] = {}
-    total = 0
+    matching, total = landing(configuration), 0
     for cell in cells:
         total += cell.count
-        found = matching(configuration, cell)
+        found = matching(cell)
         if not found:
             continue
-        won[found[0].id] += cell.count
+        got[found[0].id] += cell.count
         for one, other in combinations(tied(found) if deepest_only else found, 2):
             if len(one.lineage) != len(other.lineage):
                 continue
@@ -76,7 +83,7 @@ def use_of(configuration: Configuration, cells: Iterable[Cell], *, deepest_only:
         Overlap(one, other, count, examples.get((one, other)))
         for (one, other), count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     )
-    return Use(total, dict(won), tuple(overlaps))
+    return Use(total, dict(got), tuple(overlaps))
 
 
 @dataclass(frozen=True)
@@ -100,9 +107,10 @@ def gaps(
     """Totals by the values at `places`; those with the most in no territory or in several first."""
     totals: dict[tuple[str, ...], list[int]] = {}
     shown: dict[tuple[str, ...], list[int]] = {}
+    matching = landing(configuration)
     for cell in cells:
         key = tuple(cell.values[place] for place in places)
-        found = matching(configuration, cell)
+        found = matching(cell)
         numbers = totals.setdefault(key, [0, 0, 0])
         numbers[0] += cell.count
         is_tied = bool(found) and bool(tied(found))

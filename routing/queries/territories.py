@@ -1,4 +1,4 @@
-"""Territories as their page tells them: the hierarchy, who covers it, what each won in a year, what is wrong."""
+"""Territories as their page tells them: the hierarchy, who covers it, what each got in a year, what is wrong."""
 
 import datetime
 from collections import Counter
@@ -61,7 +61,7 @@ class TerritoryLine:
     covers: tuple[Cover, ...]
     through: str
     off: str
-    won: int
+    got: int
     warnings: tuple[Warned, ...]
 
 
@@ -180,7 +180,7 @@ class _Page:
             covers=tuple(self._cover(one) for one in territory.coverage.all()),
             through=nearest.name if nearest is not None and nearest != territory else "",
             off="" if off is None else "off" if off == territory else f"off with {off.name}",
-            won=self.use.won.get(territory.pk, 0),
+            got=self.use.got.get(territory.pk, 0),
             warnings=() if off == territory else tuple(self._warnings(territory, nearest, off)),
         )
 
@@ -203,8 +203,8 @@ class _Page:
             why = self.draft.unusable[broken[0].pk]
             return [Warned(why if broken[0] == territory else f"It lies inside {broken[0].name}. {why}")]
         found = [*self._gone(territory), *self._uncovered(territory, nearest)]
-        if not self.use.won.get(territory.pk) and not self.children[territory.pk]:
-            found.append(Warned("It won no opportunity in the past 12 months."))
+        if not self.use.got.get(territory.pk) and not self.children[territory.pk]:
+            found.append(Warned("It got no opportunity in the past 12 months."))
         return found + self._overlaps(territory.pk)
 
     def _gone(self, territory: Territory) -> list[Warned]:
@@ -215,7 +215,7 @@ class _Page:
 
     def _uncovered(self, territory: Territory, nearest: Territory | None) -> list[Warned]:
         """Where all lies in the territories inside it, a territory needs nobody of its own."""
-        only_around = self.children[territory.pk] and not self.use.won.get(territory.pk)
+        only_around = self.children[territory.pk] and not self.use.got.get(territory.pk)
         if nearest is None and only_around:
             return []
         current = [] if nearest is None else self._current(nearest)

@@ -305,6 +305,9 @@ class _Reader:
         said = describe(one.condition, self.draft.fields) if not self.problems else ""
         before = None if one.is_new else self.draft.territories[int(one.key)]
         changes = [] if before is None else self._changes(one, before, parent, said, finals)
+        if before is None:
+            inside = f", inside {finals[parent]}" if parent is not None else ""
+            said = f"{said}{inside} → {self._who(one.coverage)}{'' if one.is_active else ', off'}"
         return Planned(**{**one.__dict__, "parent": parent, "said": said, "changes": tuple(changes)})
 
     def _changes(

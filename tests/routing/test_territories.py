@@ -70,7 +70,7 @@ def test_parents_stand_before_their_children_and_the_most_specific_wins(
     make("Ohioan", country="us", region="Ohio")
     make("Elsewhere", country="Mexico", region="Texas")
     found = territory_lines(user=omar, now=now)
-    assert [(line.territory.name, line.indent, line.won) for line in found] == [
+    assert [(line.territory.name, line.indent, line.got) for line in found] == [
         ("Abroad", 0, 1),
         ("America", 0, 1),
         ("Texas", 1, 3),
@@ -106,7 +106,7 @@ def test_an_overlap_is_told_on_both_sides_with_an_example(
         f"Overlaps with Health: {said}this one wins: it is more specific."
     ]
     assert warnings_of(found["Health"]) == [
-        "It won no opportunity in the past 12 months.",
+        "It got no opportunity in the past 12 months.",
         f"Overlaps with America: {said}America wins: it is more specific.",
     ]
     assert found["Health"].warnings[1].example == both.pk
@@ -128,7 +128,7 @@ def test_what_is_wrong_with_a_territory_is_told(
     assert warnings_of(found["America"]) == [
         "Bo has left.",
         "Nobody is in team West.",
-        "It won no opportunity in the past 12 months.",
+        "It got no opportunity in the past 12 months.",
     ]
     assert "there is no field “custom.gone”" in warnings_of(found["Broken"])[0]
 

@@ -87,6 +87,10 @@ def test_territories_are_added_changed_and_switched_off(us: Territory, west: Tea
 """
     plan = written(text, off=True)
     assert ([one.name for one in plan.added], plan.switched_off) == (["South", "Austin"], ("Old",))
+    assert [one.said for one in plan.added] == [
+        "state or region is Texas, inside United States → team West",
+        "everything, inside South → nobody, off",
+    ]
     assert plan.changed[0].changes == (
         "name: America → United States",
         "coverage: team East, Bo from 2026-01-01 until 2026-06-30 → team East",
