@@ -9,20 +9,24 @@ What it does not do: indexes. A test computes its field's value from the row.
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import (
     BigIntegerField,
     BooleanField,
+    Case,
     Count,
     F,
     FloatField,
     Func,
+    Max,
     Q,
     QuerySet,
     TextField,
     Value,
+    When,
 )
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast, Collate
@@ -91,6 +95,50 @@ def counts(
         totals = rows.aggregate(**{f"count_{i}": Count("pk", filter=q) for i, q in enumerate(tests)})
         found += [totals[f"count_{i}"] for i in range(len(tests))]
     return found
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Opportunities that match the same of several conditions (`matched`, their places) and have the same values in
+    the columns that were asked for. `example` is one of them that may be shown, where there is one."""
+
+    matched: tuple[int, ...]
+    values: tuple[str, ...]
+    count: int
+    example: int | None
+
+
+def patterns(
+    conditions: Sequence[Mapping[str, Any]],
+    fields: Mapping[str, Field] = BUILT_IN,
+    base: QuerySet[Opportunity] | None = None,
+    *,
+    by: Sequence[str] = (),
+    shown: QuerySet[Opportunity] | None = None,
+) -> list[Pattern]:
+    """Which of the conditions hold together, by the columns `by`: one query with a row for each pattern. Examples are
+    taken from `shown`."""
+    opportunities = Opportunity.objects.all() if base is None else base
+    tests = [to_q(each, fields) for each in conditions]
+    may_show = None if shown is None else Q(pk__in=shown.order_by().values("pk"))
+    holding = _Holding(
+        *(Case(When(test, then=True), default=False) if test else Value(True) for test in tests)
+    )
+    rows = (
+        opportunities.order_by()
+        .annotate(holding=holding)
+        .values_list("holding", *by)
+        .annotate(number=Count("pk"), example=Max("pk", filter=may_show))
+    )
+    return [
+        Pattern(tuple(i for i, holds in enumerate(held) if holds), tuple(values), number, example)
+        for held, *values, number, example in rows
+    ]
+
+
+class _Holding(Func):
+    template = "ARRAY[%(expressions)s]::boolean[]"
+    output_field = ArrayField(BooleanField())
 
 
 def _shared(columns: dict[str, Combinable]) -> Column:

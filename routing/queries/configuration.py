@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -31,7 +31,7 @@ def working_content() -> dict[str, Any]:
     """What would be published now: the content of a `ConfigurationVersion`."""
     default_team = Team.objects.filter(is_default=True).values_list("pk", flat=True).first()
     return {
-        "territories": [_territory(t) for t in _active_territories()],
+        "territories": territories_content(Territory.objects.order_by("pk").prefetch_related("coverage")),
         "rules": [_rule(r) for r in Rule.objects.filter(is_active=True).prefetch_related("excluded")],
         "policies": [_policy(p) for p in Policy.objects.filter(is_active=True)],
         "capacity": _capacity(),
@@ -42,14 +42,18 @@ def working_content() -> dict[str, Any]:
     }
 
 
-def _active_territories() -> list[Territory]:
-    """Those that are switched on and lie inside such ones only: without its parent's condition, a child would reach
-    beyond its parent."""
-    territories = {t.pk: t for t in Territory.objects.order_by("pk").prefetch_related("coverage")}
-    return [t for t in territories.values() if all(above.is_active for above in _lineage(t, territories))]
+def territories_content(territories: Iterable[Territory]) -> list[dict[str, Any]]:
+    """Of all territories those that are switched on and lie inside such ones only, as a version keeps them: without
+    its parent's condition, a child would reach beyond its parent."""
+    by_id = {territory.pk: territory for territory in territories}
+    return [
+        _territory(territory)
+        for territory in by_id.values()
+        if all(above.is_active for above in lineage_of(territory, by_id))
+    ]
 
 
-def _lineage(territory: Territory, territories: Mapping[int, Territory]) -> list[Territory]:
+def lineage_of(territory: Territory, territories: Mapping[int, Territory]) -> list[Territory]:
     """The territory and those around it, each once (a circle is refused when it is published)."""
     found = [territory]
     while (parent := territories.get(found[-1].parent_id or 0)) is not None and parent not in found:

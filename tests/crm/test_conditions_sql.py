@@ -20,7 +20,7 @@ from crm.engine.conditions import (
     compile_condition,
 )
 from crm.models import Account, Opportunity, Product
-from crm.queries.conditions import counts, matching, to_q
+from crm.queries.conditions import counts, matching, patterns, to_q
 from routing.engine.configuration import condition_fields
 from routing.queries.inputs import opportunity_facts
 
@@ -338,3 +338,24 @@ def test_field_that_opportunities_do_not_have_is_refused() -> None:
     fields = {"mood": Field("mood", "mood", "text")}
     with pytest.raises(ConditionError, match="have no text “mood”"):
         to_q({"field": "mood", "op": "is_empty"}, fields)
+
+
+@pytest.mark.django_db
+def test_patterns_say_which_conditions_hold_together(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    us = {"field": "country", "op": "is", "value": "US"}
+    health = {"none": [{"field": "industry", "op": "is", "value": "Energy"}]}
+    for country, industry in (("US", "Energy"), ("us", "Health"), ("US", "Health"), ("FR", "Energy")):
+        Opportunity.objects.create(name="X", country=country, industry=industry)
+    shown = Opportunity.objects.filter(country="us")
+    with django_assert_num_queries(1):
+        found = patterns([us, health, {}], FIELDS, by=("industry",), shown=shown)
+    assert {(one.matched, one.values, one.count, one.example) for one in found} == {
+        ((0, 2), ("Energy",), 1, None),
+        ((0, 1, 2), ("Health",), 2, shown.get().pk),
+        ((2,), ("Energy",), 1, None),
+    }
+    assert sorted(counts([us, health, {}], FIELDS)) == [2, 3, 4]
+    with django_assert_num_queries(1):
+        assert [(one.matched, one.count) for one in patterns([])] == [((), 4)]
