@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from django.db import connection, transaction
 
+from benchmarks import account_matching, draft
 from benchmarks.decision import AT, make_configuration, make_facts, make_roster, make_state
 from crm.engine.conditions import compile_condition
 from crm.models import Opportunity, Product
@@ -37,8 +38,16 @@ FIELDS = condition_fields(
 
 def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Keys: vs_naive (naive / all counted at once), vs_naive_each (naive / a query for each condition), vs_naive_alone
-    (one condition asked alone: loading and evaluating / its query), rules_ms."""
-    return in_number(short=short, say=say) | {"rules_ms": rules_ms(short=short)}
+    (one condition asked alone: loading and evaluating / its query), rules_ms, dry_run_s (benchmarks.draft), and
+    match_precision, match_recall of account matching (benchmarks.account_matching)."""
+    accounts = account_matching.run(short=short, say=say)
+    return {
+        **in_number(short=short, say=say),
+        "rules_ms": rules_ms(short=short),
+        "dry_run_s": draft.run(short=short, say=say)["dry_run_s"],
+        "match_precision": accounts["match_precision"],
+        "match_recall": accounts["match_recall"],
+    }
 
 
 # --- many conditions over many opportunities ------------------------------------------------------------------------
