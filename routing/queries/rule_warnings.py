@@ -47,7 +47,7 @@ def warnings_of_rules(now: datetime.datetime) -> dict[int, list[str]]:
     _about_reach(rules, now, found)
     for rule_id, count in _skipped(now).items():
         found[rule_id].append(
-            f"In the last {DAYS} days it was skipped {count:,} times, because together with what came before it would "
+            f"In the last {DAYS} days it was skipped {'once' if count == 1 else f'{count:,} times'}, because together with what came before it would "
             "have left nobody."
         )
     return {rule.pk: found[rule.pk] for rule in rules if found.get(rule.pk)}
