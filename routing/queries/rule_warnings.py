@@ -48,7 +48,7 @@ def warnings_of_rules(now: datetime.datetime) -> dict[int, list[str]]:
     for rule_id, count in _skipped(now).items():
         often = "once" if count == 1 else f"{count:,} times"
         found[rule_id].append(
-            f"In the last {DAYS} days it was skipped {often}, because together with what came before it would have left "
+            f"In the last {DAYS} days it was skipped {often}: with what came before it would have left "
             "nobody."
         )
     return {rule.pk: found[rule.pk] for rule in rules if found.get(rule.pk)}

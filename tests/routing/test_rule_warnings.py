@@ -81,7 +81,7 @@ def test_rules_that_together_leave_nobody(
     publish()
     route(opportunity_id=make_opportunity(industry="Healthcare").pk, at=NOW)
     second = Rule.objects.get(name="Not Bo")
-    assert "it was skipped once, because together" in warnings_of_rules(LATER)[second.pk][0]
+    assert "it was skipped once: with what came before" in warnings_of_rules(LATER)[second.pk][0]
 
 
 def test_a_rule_that_is_off_is_not_warned_about(rule: Callable[..., Rule]) -> None:
