@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from crm.engine.imports import values
 from crm.engine.imports.fields import custom_key, plain, synonyms_of
 from crm.engine.imports.reading import Problem, Table, read_table
@@ -152,22 +154,11 @@ def _deals(reading: _Reading) -> DealFile:
         if name in reading.columns
     }
     own = {key: _own_values(reading.texts(column)) for key, column in reading.inputs.items()}
-    deals = []
-    for i in range(count):
-        if not outcomes[i]:
-            continue
-        deals.append(
-            Deal(
-                facts=_facts(i, texts, own, amounts[i]),
-                outcome=outcomes[i],
-                rep_id=reps.get(names[i]),
-                opened=None if opened[i] is None else opened[i].date(),
-                closed=closed[i].date(),
-                cycle_days=float("nan")
-                if opened[i] is None
-                else max((closed[i] - opened[i]).total_seconds() / 86400, 0.0),
-            )
-        )
+    facts = [_facts(i, texts, own, amounts[i]) for i in range(count)]
+    rep_ids = [reps.get(name) for name in names]
+    deals = [
+        _deal(facts[i], outcomes[i], rep_ids[i], opened[i], closed[i]) for i in range(count) if outcomes[i]
+    ]
     return DealFile(
         deals=tuple(deals),
         reps={number: name for name, number in reps.items()},
@@ -175,6 +166,24 @@ def _deals(reading: _Reading) -> DealFile:
         labels={f"custom.{key}": column for key, column in reading.inputs.items()},
         open_count=len(rows) - len(deals),
         warnings=tuple(_warnings(outcomes, opened, closed, names)),
+    )
+
+
+def _deal(
+    facts: OpportunityFacts,
+    outcome: str,
+    rep_id: int | None,
+    opened: datetime.datetime | None,
+    closed: datetime.datetime,
+) -> Deal:
+    days = np.nan if opened is None else max((closed - opened).total_seconds() / 86400, 0.0)
+    return Deal(
+        facts=facts,
+        outcome=outcome,
+        rep_id=rep_id,
+        opened=None if opened is None else opened.date(),
+        closed=closed.date(),
+        cycle_days=days,
     )
 
 
