@@ -146,13 +146,13 @@ def test_errors_lead_to_their_test(open_page: OpenPage, omar: User, rules: list[
     page.goto(f"/rules/{rules[0].pk}/")
     page.get_by_label("Value").fill("plenty")
     page.get_by_role("button", name="Save").last.click()
-    page.complaints.clear()  # type: ignore[attr-defined]  # the 422 was meant
     expect(page.locator(".summary")).to_be_focused()
     page.get_by_role("link", name="When: Value is a number: “plenty” is not one.").click()
     expect(page).to_have_url(re.compile("#id_condition-0$"))
     expect(page.get_by_label("Value")).to_have_value("plenty")
     expect(page.get_by_label("Field")).to_have_attribute("aria-describedby", "id_condition-0_error")
     assert problems(page) == []
+    page.complaints.clear()  # type: ignore[attr-defined]  # the 422 was meant
 
 
 def test_order_by_drag(open_page: OpenPage, omar: User, rules: list[Rule]) -> None:
