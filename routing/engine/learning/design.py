@@ -33,7 +33,6 @@ SOURCE_PRODUCT_SD = 0.2
 INTERCEPT_SD = 5.0
 WIDE_SD = 10.0  # of columns whose prior is carried by imaginary data
 
-PairPrior = Prior
 PAIR_PRIORS: dict[str, Prior] = {name: column.prior for name, column in COLUMNS.items()}
 SEASON = "season"
 SEASON_PRIOR = Prior(

@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from scipy import sparse
 
 from routing.engine.columns import Prior
-from routing.engine.learning.design import PAIR_PRIORS, Scales, imaginary_deals, make_design
+from routing.engine.learning.design import PAIR_PRIORS, Scales, make_design
 from routing.engine.learning.fit import Calibration, Fit, check_trainable
 from routing.engine.learning.learned import LearnedModel
-from routing.engine.learning.solve import ridge
+from routing.engine.learning.solve import solve
 from routing.engine.learning.table import DealTable, Floats, Mask
 from routing.engine.model import logistic
 
@@ -98,12 +97,7 @@ def corrected(p_chosen: Probability, p_average: Probability, ratio: float) -> tu
 def fit_with_scales(table: DealTable, scales: Scales, priors: dict[str, Prior]) -> Fit:
     """The whole model with scales that are known already: one ridge, no search, no posterior."""
     design = make_design(table, scales)
-    extra, labels, weights = imaginary_deals(design.layout, design.sd, priors)
-    theta = ridge(
-        sparse.vstack([design.matrix, extra], format="csr"),
-        np.concatenate([table.won, labels]),
-        np.concatenate([table.weight, weights]),
-    )
+    theta = solve(design, table, priors)
     return Fit(theta * design.sd, design.layout, scales, np.full(len(design.sd), np.nan))
 
 
