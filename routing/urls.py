@@ -6,6 +6,7 @@ from routing.views import (
     configuration,
     dry_run,
     history_check,
+    ladder,
     models,
     opportunities,
     queue,
@@ -15,6 +16,19 @@ from routing.views import (
     versions,
     work,
 )
+
+
+def on_ladder(word: str, folder: str) -> list[URLPattern]:
+    """What can be done to a rule or a policy where it stands."""
+    actions = {"move": ladder.move, "switch": ladder.switch, "copy": ladder.copy, "delete": ladder.delete}
+    return [
+        path(f"{folder}/restore/", ladder.restore, {"word": word}, name=f"{word}_restore"),
+        *(
+            path(f"{folder}/<int:pk>/{action}/", view, {"word": word}, name=f"{word}_{action}")
+            for action, view in actions.items()
+        ),
+    ]
+
 
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
@@ -39,22 +53,29 @@ urlpatterns: list[URLPattern] = [
     path("reps/<int:pk>/away/", work.away, name="rep_away"),
     path("reps/<int:pk>/back/", work.back, name="rep_back"),
     path("rules/", configuration.rules, name="rules"),
+    path("rules/compare/", configuration.compare, name="compare"),
     path("rules/publish/", configuration.publish, name="publish"),
+    path("rules/discard/", configuration.discard, name="discard"),
     path("rules/warnings/", rule_warnings.rule_warnings, name="rule_warnings"),
     path("rules/versions/", versions.versions, name="versions"),
     path("rules/versions/<int:number>/", versions.version, name="version"),
     path("rules/versions/<int:number>/restore/", versions.version_restore, name="version_restore"),
-    path("rules/new/", rules.rule_form, name="rule_new"),
-    path("rules/restore/", rules.rule_restore, name="rule_restore"),
     path("rules/accounts/", rules.condition_accounts, name="condition_accounts"),
+    path("rules/capacity/", rules.capacity_form, name="capacity"),
+    path("rules/new/", rules.rule_form, name="rule_new"),
     path("rules/<int:pk>/", rules.rule_form, name="rule"),
-    path("rules/<int:pk>/move/", rules.rule_move, name="rule_move"),
-    path("rules/<int:pk>/switch/", rules.rule_switch, name="rule_switch"),
-    path("rules/<int:pk>/copy/", rules.rule_copy, name="rule_copy"),
-    path("rules/<int:pk>/delete/", rules.rule_delete, name="rule_delete"),
+    path("policies/new/", rules.policy_form, name="policy_new"),
+    path("policies/<int:pk>/", rules.policy_form, name="policy"),
+    *on_ladder("rule", "rules"),
+    *on_ladder("policy", "policies"),
     path("rules/try/", dry_run.dry_runs, name="dry_runs"),
     path("rules/try/<int:pk>/", dry_run.dry_run, name="dry_run"),
     path("territories/", territories.territories, name="territories"),
+    path("territories/new/", territories.territory_form, name="territory_new"),
+    path("territories/restore/", territories.territory_restore, name="territory_restore"),
+    path("territories/<int:pk>/", territories.territory_form, name="territory"),
+    path("territories/<int:pk>/delete/", territories.territory_delete, name="territory_delete"),
+    path("territories/<int:pk>/switch/", territories.territory_switch, name="territory_switch"),
     path("territories/export.csv", territories.territories_csv, name="territories_csv"),
     path("territories/import/", territories.territories_import, name="territories_import"),
     path("territories/import/apply/", territories.territories_import_apply, name="territories_import_apply"),

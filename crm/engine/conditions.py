@@ -8,8 +8,9 @@ Meaning, nulls included (two-valued, so that SQL and Python can agree): a test o
 is compared without regard to case. A custom value of another type than its field's (an import's or an earlier type's)
 is given, but equals nothing and compares with nothing. `none` is true when no member is.
 
-`compile_condition` checks a condition against the fields there are and returns a predicate; `describe` reads it out.
-What it does not do: SQL (crm.queries.conditions compiles the same tree) and records (facts are a plain mapping).
+`compile_condition` checks a condition against the fields there are and returns a predicate.
+What it does not do: sentences (crm.engine.spoken), SQL (crm.queries.conditions compiles the same tree) and records
+(facts are a plain mapping).
 """
 
 import datetime
@@ -364,43 +365,3 @@ def _normal(value: Any) -> Any:
     if isinstance(value, int | datetime.date):
         return value
     return float(value)
-
-
-def describe(condition: Mapping[str, Any], fields: Mapping[str, Field] = BUILT_IN) -> str:
-    """The condition as a person would say it: "value is over 100,000 and industry is Healthcare"."""
-    if not condition:
-        return "everything"
-    return _describe(condition, fields, outermost=True)
-
-
-def _describe(node: Mapping[str, Any], fields: Mapping[str, Field], *, outermost: bool = False) -> str:
-    for group, word in (("all", " and "), ("any", " or "), ("none", " or ")):
-        if group in node:
-            text = word.join(_describe(member, fields) for member in node[group])
-            if group == "none":
-                return f"not ({text})"
-            return text if outermost or len(node[group]) == 1 else f"({text})"
-    name = str(node.get("field"))
-    field = fields.get(name, Field(name, name, "text"))
-    op = str(node.get("op"))
-    if op in MANY_VALUES and len(node.get("value") or ()) == 1:
-        op = {"in": "is", "not_in": "is_not", "includes_any": "includes"}[op]  # "is one of X" is "is X"
-    verb = OPERATORS[field.type].get(op, op)
-    return f"{field.label} {verb}{_describe_value(node)}"
-
-
-def _describe_value(node: Mapping[str, Any]) -> str:
-    value = node.get("value")
-    if node.get("op") in NO_VALUE or value is None:
-        return ""
-    if node.get("op") == "between":
-        return f" {_say(value[0])} to {_say(value[1])}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return " " + " or ".join(_say(item) for item in value)
-    return f" {_say(value)}"
-
-
-def _say(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)

@@ -7,10 +7,13 @@ from typing import Any
 import pycountry
 
 from crm.engine.conditions import BUILT_IN, GROUPS
+from crm.engine.spoken import Say, say_plainly
 from crm.models import Account, Opportunity, Product, Term
 from crm.models.words import WordKind
 from crm.queries.records import accounts_visible_to
+from reps.engine.money import money
 from reps.models import User
+from reps.queries import organisation
 
 Choice = tuple[str, str]  # what is stored, what is read
 # Fields whose values are closed by the model; all others take any word, the known ones are offered.
@@ -69,19 +72,27 @@ def is_id(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def with_account_names(node: Any, labels: Mapping[int, str]) -> Any:
-    """The condition with names in place of the ids, to be read out."""
-    if not isinstance(node, Mapping):
-        return node
-    named = {
-        kind: [with_account_names(member, labels) for member in node[kind]] for kind in GROUPS if kind in node
-    }
-    value: Any = node.get("value")
-    if not accounts_in({key: node[key] for key in ("field", "value") if key in node}):
-        return {**node, **named}
-    many = isinstance(value, list | tuple)
-    said = [labels.get(one, f"#{one}") for one in (value if many else [value])]
-    return {**node, **named, "value": said if many else said[0]}
+def say_for(conditions: Iterable[Any]) -> Say:
+    """How the values of these conditions are said: money, choices by their words, accounts by name; two queries for
+    all of them (one where none names an account)."""
+    ids = {pk for condition in conditions for pk in accounts_in(condition)}
+    names = dict(Account.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    currency = organisation().base_currency
+    words = {name: {str(value): label for value, label in choices()} for name, choices in CLOSED.items()}
+
+    def say(name: str, value: Any) -> str:
+        if name == "value" and is_number(value):
+            return money(value, currency)
+        if name in BUILT_IN and BUILT_IN[name].type == "reference":
+            return names.get(value, f"account #{value}")
+        found = words.get(name, {}).get(str(value))
+        return say_plainly(name, value) if found is None else found.lower()
+
+    return say
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def account_labels(ids: Iterable[int]) -> dict[int, str]:

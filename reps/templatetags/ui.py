@@ -11,41 +11,17 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from reps.engine.money import NBSP, money, short_money
+
 register = template.Library()
 
-NBSP = "\N{NO-BREAK SPACE}"
-SYMBOLS = {
-    "USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "CAD": "CA$", "AUD": "A$", "BRL": "R$", "MXN": "MX$",
-}  # fmt: skip
-WITHOUT_MINOR_UNIT = {"JPY", "KRW", "CLP", "VND", "ISK"}
 BAND_CLASSES = {"available": "", "near capacity": "near", "at capacity": "at", "over capacity": "over"}
 BAND_TONES = {"available": "good", "near capacity": "warn", "at capacity": "hot", "over capacity": "bad"}
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
-@register.filter
-def money(amount: Decimal | float | int | None, currency: str = "") -> str:
-    """`$180,000`, `€42.50`, `CHF 9,000`: minor units only where there are some."""
-    if amount is None or amount == "":
-        return "–"
-    value = Decimal(str(amount))
-    whole = value == value.to_integral_value() or currency in WITHOUT_MINOR_UNIT
-    number = f"{abs(value):,.0f}" if whole else f"{abs(value):,.2f}"
-    symbol = SYMBOLS.get(currency) or (f"{currency}{NBSP}" if currency else "")
-    return f"{'−' if value < 0 else ''}{symbol}{number}"
-
-
-@register.filter
-def short_money(amount: Decimal | float | int | None, currency: str = "") -> str:
-    """`$1.2M`, `$50K`: for places where the magnitude is enough."""
-    if amount is None or amount == "":
-        return "–"
-    value = float(amount)
-    symbol = SYMBOLS.get(currency) or (f"{currency}{NBSP}" if currency else "")
-    for bound, unit in ((1e9, "B"), (1e6, "M"), (1e3, "K")):
-        if abs(value) >= bound:
-            return f"{symbol}{value / bound:.3g}{unit}"
-    return f"{symbol}{value:,.0f}"
+register.filter("money", money)
+register.filter("short_money", short_money)
 
 
 @register.filter

@@ -17,15 +17,14 @@ import numpy.typing as npt
 from reps.engine.capacity import Band, bands, load_pct
 from routing.engine.columns import columns, speaks
 from routing.engine.configuration import (
-    SKILL_REQUIREMENTS,
     Configuration,
     Policy,
-    Rule,
     Territory,
     coverage_today,
 )
 from routing.engine.facts import OpportunityFacts
 from routing.engine.model import REFERENCE_AT_LEAST, ROUNDING, MatchModel, Scores, score
+from routing.engine.requirements import ROUTES, kept_by
 from routing.engine.roster import Floats, Mask, Roster, RosterState
 from routing.engine.turns import Turn, next_turn
 
@@ -241,12 +240,13 @@ class _Ladder:
     def _rules(self) -> None:
         """First match wins for the two that route; exclusions and requirements all apply."""
         tests, at = self.inputs.facts.tests, self.inputs.at
+        language = self.inputs.configuration.default_language
         routed = False
         for index, rule in enumerate(self.inputs.configuration.rules):
-            routes = rule.action in ("route_to_rep", "route_to_team")
+            routes = rule.action in ROUTES
             if (routes and routed) or not rule.matches(tests) or not rule.holds_at(at):
                 continue
-            keep = self._kept_by(rule)
+            keep = kept_by(rule, self.inputs.roster, self.inputs.facts, language)
             before = int(self.mask.sum())
             found = {"rule": rule.id, "index": index, "action": rule.action}
             if keep is None or not (self.mask & keep).any():
@@ -259,45 +259,6 @@ class _Ladder:
                 routed = True
                 self.ruled_rep = rule.rep_id
                 self.team_id = rule.team_id or int(self.inputs.roster.team_ids[np.flatnonzero(keep)[0]])
-
-    def _kept_by(self, rule: Rule) -> Mask | None:
-        """The reps a rule leaves; None where it asks for the opportunity's own value and there is none."""
-        roster = self.inputs.roster
-        if rule.action == "route_to_rep":
-            return np.asarray(roster.ids == rule.rep_id)
-        if rule.action == "route_to_team":
-            return np.asarray(roster.team_ids == rule.team_id)
-        if rule.action == "exclude_reps":
-            return ~np.isin(roster.ids, rule.excluded)
-        return self._required(rule)
-
-    def _required(self, rule: Rule) -> Mask | None:
-        roster, facts = self.inputs.roster, self.inputs.facts
-        name, value = rule.required_field, rule.required_value
-        if name == "deal_size":
-            low, high, declared = roster.deal_size
-            amount = facts.value
-            return None if amount is None else declared & (low <= amount) & (amount <= high)
-        if name in SKILL_REQUIREMENTS:
-            wanted = (value,) if value else self._own_values(name)
-            if not wanted:
-                return None
-            return np.asarray(np.maximum.reduce([self._has_skill(name, item) for item in wanted]) > 0)
-        if name in ("seniority", "technical_depth"):
-            return np.asarray(getattr(roster, name) >= int(value))
-        return roster.attribute(name, value)
-
-    def _own_values(self, name: str) -> tuple[str, ...]:
-        facts = self.inputs.facts
-        if name == "competitor":
-            return facts.competitors
-        own = str(getattr(facts, name, ""))
-        return (own,) if own else ()
-
-    def _has_skill(self, kind: str, name: str) -> Floats:
-        if kind == "language":
-            return speaks(self.inputs.roster, name, self.inputs.configuration.default_language)
-        return self.inputs.roster.skill(kind, name)
 
     # --- scores -----------------------------------------------------------------------------------------------
 

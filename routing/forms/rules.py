@@ -3,31 +3,23 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Model, Q
-from django.forms.utils import ErrorDict
-from django.urls import reverse_lazy
+from django.db.models import Q
 
-from crm.forms.conditions import ConditionField
-from crm.queries.words import custom_fields
-from reps.forms.records import RecordForm
 from reps.models import Rep, Team, User
-from reps.queries import organisation
-from routing.engine.configuration import REQUIREMENTS, condition_fields
+from routing.engine.configuration import REQUIREMENTS
+from routing.forms.conditions import NEW_CONDITION, ConditionRecordForm
 from routing.models import Rule
 from routing.queries.rules import requirement_words
-from routing.queries.sentences import condition_sentence
 from routing.services.rules import CLOSED, refusals
 
 MOMENT = "%Y-%m-%dT%H:%M"
-NEW_CONDITION = {"all": [{"field": "", "op": ""}]}  # the first test, to be filled in
 
 
 def _moment_input() -> forms.DateTimeInput:
     return forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
 
 
-class RuleForm(RecordForm):
-    condition = ConditionField(label="When")
+class RuleForm(ConditionRecordForm):
     required_field = forms.ChoiceField(
         required=False,
         label="What is required",
@@ -66,15 +58,7 @@ class RuleForm(RecordForm):
         }
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.use_required_attribute = False
-        own = list(custom_fields().values("key", "label", "type", "choices"))
-        self.fields["condition"].know(  # type: ignore[attr-defined]
-            fields=condition_fields(own),
-            user=user,
-            suggestions=reverse_lazy("condition_accounts"),
-            units={"value": organisation().base_currency},
-        )
+        super().__init__(*args, user=user, **kwargs)
         if not self.instance.pk:
             self.initial["condition"] = NEW_CONDITION
         labels = {str(value): label for value, label in CLOSED.get(self.instance.required_field, ())}
@@ -103,38 +87,7 @@ class RuleForm(RecordForm):
         closed = [(str(label), name.replace("_", " ")) for name, all_ in CLOSED.items() for _, label in all_]
         return closed + requirement_words()
 
-    @property
-    def is_building(self) -> bool:
-        """Whether a button of the condition was pressed. Then nothing is checked or saved."""
-        pressed = self.is_bound and self.fields["condition"].was_pressed(self.data, "condition")  # type: ignore[attr-defined]
-        if pressed:
-            self._errors, self.cleaned_data = ErrorDict(), {}
-        return bool(pressed)
-
     def _post_clean(self) -> None:
         super()._post_clean()  # type: ignore[misc]  # not in the stubs
         if {"action", "condition"} <= set(self.cleaned_data):
-            for name, text in refusals(self.instance, self.cleaned_data.get("excluded") or ()).items():
-                if name not in self.errors:
-                    self.add_error(name, text)
-
-    @property
-    def problems(self) -> list[tuple[str, str]]:
-        """(id of what it links to, words) for the summary; a line for each wrong test of the condition."""
-        found: list[tuple[str, str]] = [("", str(text)) for text in self.non_field_errors()]
-        for bound in self:
-            if isinstance(bound.field, ConditionField) and bound.field.problems:
-                found += [(anchor, f"{bound.label}: {text}") for anchor, text in bound.field.problems]
-            else:
-                target = bound.id_for_label or bound.auto_id
-                found += [(str(target), f"{bound.label}: {text}") for text in bound.errors]
-        return found
-
-    def show_conflict(self, current: Model) -> None:
-        super().show_conflict(current)
-        if self.conflict is not None and isinstance(current, Rule):
-            sentence = condition_sentence(current.condition)
-            self.conflict["differences"] = [
-                (label, sentence if label == self.fields["condition"].label else theirs)
-                for label, theirs in self.conflict["differences"]
-            ]
+            self.refuse(refusals(self.instance, self.cleaned_data.get("excluded") or ()))

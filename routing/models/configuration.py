@@ -1,7 +1,8 @@
 """The working configuration (the draft) and the published versions that decisions are made with.
 
 `Rule`, `Policy`, `CapacitySettings` and, below, `territories.Territory` are what people edit. Nothing of it takes
-effect until it is published: `ConfigurationVersion.content` is a frozen copy, and the newest one is live.
+effect until it is published: `ConfigurationVersion.content` is a frozen copy; the newest one, candidates for
+experiments aside, is live.
 """
 
 from typing import Any
@@ -194,12 +195,17 @@ class CapacitySettings(models.Model):
 
 
 class ConfigurationVersion(models.Model):
-    """A published configuration, frozen. The one with the highest number is live."""
+    """A published configuration, frozen. The one with the highest number that is no candidate is live."""
 
     number = models.PositiveIntegerField(unique=True)
     content: Any = models.JSONField()
     content_hash = models.CharField(max_length=64)
     note = models.CharField(max_length=200, blank=True)
+    is_candidate = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Kept for an experiment against the live version; decides nothing by itself.",
+    )
     published_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     published_at = models.DateTimeField(default=timezone.now)
 

@@ -32,8 +32,8 @@ def working_content() -> dict[str, Any]:
     default_team = Team.objects.filter(is_default=True).values_list("pk", flat=True).first()
     return {
         "territories": territories_content(Territory.objects.order_by("pk").prefetch_related("coverage")),
-        "rules": [_rule(r) for r in Rule.objects.filter(is_active=True).prefetch_related("excluded")],
-        "policies": [_policy(p) for p in Policy.objects.filter(is_active=True)],
+        "rules": [rule_content(r) for r in Rule.objects.filter(is_active=True).prefetch_related("excluded")],
+        "policies": [policy_content(p) for p in Policy.objects.filter(is_active=True)],
         "capacity": _capacity(),
         "default_team_id": default_team,
         "default_language": organisation().default_language,
@@ -47,7 +47,7 @@ def territories_content(territories: Iterable[Territory]) -> list[dict[str, Any]
     its parent's condition, a child would reach beyond its parent."""
     by_id = {territory.pk: territory for territory in territories}
     return [
-        _territory(territory)
+        territory_content(territory)
         for territory in by_id.values()
         if all(above.is_active for above in lineage_of(territory, by_id))
     ]
@@ -61,7 +61,7 @@ def lineage_of(territory: Territory, territories: Mapping[int, Territory]) -> li
     return found
 
 
-def _territory(territory: Territory) -> dict[str, Any]:
+def territory_content(territory: Territory) -> dict[str, Any]:
     return {
         "id": territory.pk,
         "name": territory.name,
@@ -79,7 +79,7 @@ def _territory(territory: Territory) -> dict[str, Any]:
     }
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def rule_content(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.pk,
         "name": rule.name,
@@ -95,7 +95,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _policy(policy: Policy) -> dict[str, Any]:
+def policy_content(policy: Policy) -> dict[str, Any]:
     return {
         "id": policy.pk,
         "name": policy.name,
@@ -136,7 +136,7 @@ def content_hash(content: Mapping[str, Any]) -> str:
 
 def live_version() -> ConfigurationVersion:
     """The version that decides. Raises ConfigurationVersion.DoesNotExist before the first publication."""
-    return ConfigurationVersion.objects.order_by("-number")[:1].get()
+    return ConfigurationVersion.objects.filter(is_candidate=False).order_by("-number")[:1].get()
 
 
 @lru_cache(maxsize=32)
@@ -144,41 +144,3 @@ def compiled(version_id: int) -> Configuration:
     """A version compiled for the ladder. Versions never change, so every process may keep them."""
     version = ConfigurationVersion.objects.get(pk=version_id)
     return Configuration.from_content(version.number, version.content)
-
-
-def unpublished_changes() -> list[str]:
-    """What differs between the working configuration and the live one, a sentence each."""
-    return changes_between(live_version().content, working_content())
-
-
-def changes_between(live: Mapping[str, Any], working: Mapping[str, Any]) -> list[str]:
-    """What differs between two contents, a sentence each, as seen from the first."""
-    changes: list[str] = []
-    for part, word in (("territories", "Territory"), ("rules", "Rule"), ("policies", "Policy")):
-        changes += _changes_of_list(word, live.get(part, []), working.get(part, []))
-    for part, word in (
-        ("capacity", "Capacity settings"),
-        ("default_team_id", "Default team"),
-        ("default_language", "Default language"),
-        ("managers", "Managers of teams"),
-        ("custom_fields", "Custom fields"),
-    ):
-        if live.get(part) != working.get(part):
-            changes.append(f"{word} changed")
-    return changes
-
-
-def _changes_of_list(word: str, live: list[dict[str, Any]], working: list[dict[str, Any]]) -> list[str]:
-    before = {row["id"]: row for row in live}
-    after = {row["id"]: row for row in working}
-    changes = [f"{word} “{row['name']}” added" for key, row in after.items() if key not in before]
-    changes += [f"{word} “{row['name']}” removed" for key, row in before.items() if key not in after]
-    changes += [
-        f"{word} “{after[key]['name']}” changed"
-        for key in after
-        if key in before and after[key] != before[key]
-    ]
-    kept = [row["id"] for row in live if row["id"] in after]
-    if word != "Territory" and kept != [row["id"] for row in working if row["id"] in before]:
-        changes.append(f"Order of the {word.lower().replace('policy', 'policie')}s changed")
-    return changes

@@ -56,7 +56,8 @@ def load_live(at: datetime.datetime) -> Live:
         cursor.execute(
             """
             SELECT (SELECT version FROM reps_rosterstamp WHERE id = 1),
-                   (SELECT id FROM routing_configurationversion ORDER BY number DESC LIMIT 1),
+                   (SELECT id FROM routing_configurationversion WHERE NOT is_candidate
+                    ORDER BY number DESC LIMIT 1),
                    (SELECT id FROM routing_modelversion WHERE state = 'champion')
             """
         )

@@ -1,46 +1,85 @@
 """What the page of routing rules shows: the ladder of the draft, and how it differs from what is live."""
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Q
 
 from reps.models import Skill, Team
-from routing.models import Rule
-from routing.queries.configuration import capacity_settings, live_version, unpublished_changes
-from routing.queries.sentences import (
-    named_account_counts,
-    policies_in_sentences,
-    rules_in_sentences,
-    territories_in_sentences,
+from routing.engine.configuration import Configuration, ConfigurationError
+from routing.models import Policy, Rule
+from routing.queries.changes import Change, changes_between
+from routing.queries.configuration import (
+    capacity_settings,
+    content_hash,
+    live_version,
+    policy_content,
+    rule_content,
+    working_content,
 )
+from routing.queries.sentences import Sentence, Speaker, load_speaker, named_account_counts
+from routing.queries.territories import territory_counts
 
 
 @dataclass(frozen=True)
-class RuleLine:
-    """A rule on the ladder. `warning` says why it does nothing, where that can be seen without any lead."""
+class Line:
+    """A rule or a policy on the ladder. `state` and `moment` say since or until when it holds; `warning` why it does
+    nothing, where that can be seen without any lead; `change` how the draft differs from what is live."""
 
-    rule: Rule
-    sentence: str
-    state: str
-    until: datetime.datetime | None
-    warning: str
+    word: str
+    record: Rule | Policy
+    sentence: Sentence
+    state: str = ""
+    moment: datetime.datetime | None = None
+    warning: str = ""
+    change: Change | None = None
+
+    @property
+    def is_off(self) -> bool:
+        return not self.record.is_active or self.state == "ended"
 
 
 def rules_page(now: datetime.datetime) -> dict[str, Any]:
     """The four steps, in as many queries for one rule as for thirty."""
     named, left = named_account_counts()
+    version, working = live_version(), working_content()
+    changes = changes_between(version.content, working)
+    rules = list(Rule.objects.select_related("rep", "team").prefetch_related("excluded"))
+    policies = list(Policy.objects.all())
+    contents = [*map(rule_content, rules), *map(policy_content, policies)]
+    speaker = load_speaker(contents, working["custom_fields"])
     return {
-        "version": live_version(),
-        "changes": unpublished_changes(),
+        "version": version,
+        "changes": changes,
         "named_accounts": named,
         "owners_left": left,
-        "territories": territories_in_sentences(),
-        "rules": rule_lines(now),
-        "policies": policies_in_sentences(),
+        "territories": territory_counts(),
+        "rules": _rule_lines(rules, speaker, changes, now),
+        "policies": _policy_lines(policies, speaker, changes),
         "capacity": capacity_settings(),
+        "capacity_change": next((one for one in changes if one.part == "capacity"), None),
     }
+
+
+def publish_page() -> dict[str, Any]:
+    """What the draft changes against the live version, with the hash of what was compared."""
+    version, working = live_version(), working_content()
+    return {
+        "version": version,
+        "changes": changes_between(version.content, working),
+        "digest": content_hash(working),
+        "problem": _unusable(working),
+    }
+
+
+def _unusable(content: dict[str, Any]) -> str:
+    try:
+        Configuration.from_content(0, content)
+    except ConfigurationError as error:
+        return str(error)
+    return ""
 
 
 def requirement_words() -> list[tuple[str, str]]:
@@ -50,29 +89,65 @@ def requirement_words() -> list[tuple[str, str]]:
     return [(name, kinds.get(kind, "")) for kind, name in held.values_list("kind", "name").distinct()[:800]]
 
 
-def rule_lines(now: datetime.datetime) -> list[RuleLine]:
-    staffed = set(
-        Team.objects.annotate(active=Count("reps", filter=Q(reps__left_at__isnull=True)))
-        .filter(active__gt=0)
-        .values_list("pk", flat=True)
-    )
-    return [_line(rule, sentence, now, staffed) for rule, sentence in rules_in_sentences()]
+def staffed_teams() -> set[int]:
+    """The teams that somebody is in who has not left."""
+    here = Count("reps", filter=Q(reps__left_at__isnull=True))
+    return set(Team.objects.annotate(here=here).filter(here__gt=0).values_list("pk", flat=True))
 
 
-def _line(rule: Rule, sentence: str, now: datetime.datetime, staffed: set[int]) -> RuleLine:
-    state, moment = "", None
+def _rule_lines(
+    rules: Sequence[Rule], speaker: Speaker, changes: Sequence[Change], now: datetime.datetime
+) -> list[Line]:
+    staffed, changed = staffed_teams(), _by_key(changes, "rule")
+    return [
+        Line(
+            "rule",
+            rule,
+            speaker.rule(rule_content(rule)),
+            *_state(rule, now),
+            warning=people_warning(rule, staffed),
+            change=changed.get(rule.pk),
+        )
+        for rule in rules
+    ]
+
+
+def _policy_lines(policies: Sequence[Policy], speaker: Speaker, changes: Sequence[Change]) -> list[Line]:
+    """Behind an active policy for everything, no other one is asked."""
+    changed, found, everything = _by_key(changes, "policy"), [], ""
+    for policy in policies:
+        warning = f"Never asked: “{everything}” takes everything before it." if everything else ""
+        found.append(
+            Line(
+                "policy",
+                policy,
+                speaker.policy(policy_content(policy)),
+                state="" if policy.is_active else "off",
+                warning=warning if policy.is_active else "",
+                change=changed.get(policy.pk),
+            )
+        )
+        if policy.is_active and not policy.condition and not everything:
+            everything = policy.name
+    return found
+
+
+def _by_key(changes: Sequence[Change], part: str) -> dict[int, Change]:
+    return {one.key: one for one in changes if one.part == part and one.key is not None}
+
+
+def _state(rule: Rule, now: datetime.datetime) -> tuple[str, datetime.datetime | None]:
     if not rule.is_active:
-        state = "off"
-    elif rule.ends_at and rule.ends_at <= now:
-        state, moment = "ended", rule.ends_at
-    elif rule.starts_at and rule.starts_at > now:
-        state, moment = "from", rule.starts_at
-    elif rule.ends_at:
-        state, moment = "until", rule.ends_at
-    return RuleLine(rule, sentence, state, moment, _warning(rule, staffed))
+        return "off", None
+    if rule.ends_at and rule.ends_at <= now:
+        return "ended", rule.ends_at
+    if rule.starts_at and rule.starts_at > now:
+        return "from", rule.starts_at
+    return ("until", rule.ends_at) if rule.ends_at else ("", None)
 
 
-def _warning(rule: Rule, staffed: set[int]) -> str:
+def people_warning(rule: Rule, staffed: set[int]) -> str:
+    """Whom it names is gone; "" where that is not so."""
     if rule.rep is not None and not rule.rep.is_active:
         return f"{rule.rep} has left: the rule is skipped."
     if rule.team is not None and rule.team.pk not in staffed:

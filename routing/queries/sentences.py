@@ -1,93 +1,130 @@
-"""Rules, territories and policies read out as sentences."""
+"""Rules, territories and policies read out as sentences, from what a version keeps of them.
 
-from collections.abc import Mapping
+A sentence is told in parts (`Said`), so that a page marks what somebody has filled in.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from crm.engine.conditions import BUILT_IN, Field, describe
+from crm.engine.conditions import Field
+from crm.engine.spoken import Said, Say, described, joined
 from crm.models import Account, CustomField
-from crm.queries.condition_words import account_labels, accounts_in, with_account_names
-from reps.models import Rep
+from crm.queries.condition_words import say_for
+from reps.models import Rep, Team
 from routing.engine.configuration import condition_fields
 from routing.models import Policy, Rule
-from territories.models import Territory
+
+Row = Mapping[str, Any]  # of a version's content
+Sentence = tuple[Said, ...]
+ANY_OR_OTHER = "as the opportunity’s"
+FALLBACK_WORDS = {
+    Policy.Fallback.ROUND_ROBIN: "round-robin in team",
+    Policy.Fallback.MANAGER: "to the manager",
+    Policy.Fallback.HOLD: "hold in the queue",
+}
 
 
-def _fields() -> dict[str, Field]:
-    return condition_fields(list(CustomField.objects.values("key", "label", "type", "choices")))
+def own_fields() -> list[dict[str, Any]]:
+    """The organisation's own fields as a version keeps them."""
+    return [dict(row) for row in CustomField.objects.values("key", "label", "type", "choices")]
 
 
-def condition_sentence(condition: dict[str, Any], fields: Mapping[str, Field] | None = None) -> str:
-    """ "value is over 100,000 and industry is Healthcare". Whoever reads out many gives the `fields`."""
-    if fields is None:
-        fields = _fields() if "custom." in str(condition) else BUILT_IN
-    accounts = accounts_in(condition)
-    return describe(
-        with_account_names(condition, account_labels(accounts)) if accounts else condition, fields
+def condition_sentence(condition: Row, fields: Mapping[str, Field] | None = None) -> str:
+    """ "value is over $100,000 and industry is Healthcare"."""
+    known = condition_fields(own_fields()) if fields is None else fields
+    return joined(described(condition, known, say=say_for([condition])))
+
+
+def load_speaker(rows: Iterable[Row], custom: list[dict[str, Any]] | None = None) -> "Speaker":
+    """Who reads these rows out; four or five queries, whatever their number."""
+    return Speaker(
+        condition_fields(own_fields() if custom is None else custom),
+        say_for([row.get("condition") for row in rows]),
+        dict(Rep.objects.values_list("pk", "name")),
+        dict(Team.objects.values_list("pk", "name")),
     )
 
 
-def _requirement(rule: Rule) -> str:
-    if rule.required_field == "seniority" and rule.required_value.isdigit():
-        return f"seniority {dict(Rep.Seniority.choices).get(int(rule.required_value), rule.required_value)} or above"
-    if rule.required_field == "technical_depth":
-        return f"technical depth of {rule.required_value} or more"
+@dataclass(frozen=True)
+class Speaker:
+    fields: Mapping[str, Field]
+    say: Say
+    reps: Mapping[int, str]
+    teams: Mapping[int, str]
+
+    def condition(self, row: Row) -> Sentence:
+        return described(row.get("condition") or {}, self.fields, say=self.say)
+
+    def rule(self, row: Row) -> Sentence:
+        """ "When value is over $100,000, route to team Enterprise East"."""
+        if row.get("condition"):
+            return (Said("When "), *self.condition(row), Said(", "), *self.action(row))
+        return (Said("Always "), *self.action(row))
+
+    def action(self, row: Row) -> Sentence:
+        action = row["action"]
+        if action == Rule.Action.ROUTE_TO_REP:
+            return Said("route to "), Said(self.rep(row.get("rep_id")), True)
+        if action == Rule.Action.ROUTE_TO_TEAM:
+            return Said("route to team "), Said(self.team(row.get("team_id")), True)
+        if action == Rule.Action.EXCLUDE_REPS:
+            return Said("exclude "), Said(", ".join(map(self.rep, row.get("excluded", ()))), True)
+        return _requirement(row.get("required_field", ""), row.get("required_value", ""))
+
+    def territory(self, row: Row, *, inside: str = "", around_others: bool = False) -> Sentence:
+        """ "country is US and state or region is Texas → Enterprise East"."""
+        lies = [Said(f", inside {inside}")] if inside else []
+        names = [self.covering(cover) for cover in row.get("coverage", ())]
+        nobody = "only through the territories inside it" if around_others else "covered by nobody"
+        whom = Said(", ".join(names), True) if names else Said(nobody)
+        return (*self.condition(row), *lies, Said(" → "), whom)
+
+    def covering(self, cover: Row) -> str:
+        team = cover.get("team_id")
+        who = self.team(team) if team is not None else self.rep(cover.get("rep_id"))
+        return who + "".join(
+            f" {word} {_day(cover[name])}"
+            for word, name in (("from", "starts_on"), ("until", "ends_on"))
+            if cover.get(name)
+        )
+
+    def policy(self, row: Row) -> Sentence:
+        """ "value is under $100,000: assign at once, threshold 60, else round-robin in team"."""
+        how = "assign" if row.get("application") == Policy.Application.ASSIGN else "suggest"
+        when = "at once" if row.get("mode", Policy.Mode.REAL_TIME) == Policy.Mode.REAL_TIME else "in batches"
+        chain = [FALLBACK_WORDS[Policy.Fallback(kind)] for kind in row.get("fallback") or ["hold"]]
+        score, otherwise = f"{row.get('threshold', 50):.4g}", ", then ".join(chain)
+        every = (Said("Everything"),) if not row.get("condition") else self.condition(row)
+        return (
+            *every, Said(": "), Said(f"{how} {when}", True), Said(", threshold "), Said(score, True), Said(", else "),
+            Said(otherwise, True),
+        )  # fmt: skip
+
+    def rep(self, pk: int | None) -> str:
+        return self.reps.get(pk or 0, "somebody who is gone")
+
+    def team(self, pk: int | None) -> str:
+        return self.teams.get(pk or 0, "a team that is gone")
+
+
+def _requirement(name: str, value: str) -> Sentence:
+    said = Said(f"require {name.replace('_', ' ')} ")
+    if name == "seniority" and value.isdigit():
+        return said, Said(f"{dict(Rep.Seniority.choices).get(int(value), value)} or above", True)
+    if name == "technical_depth":
+        return said, Said(f"{value} or more", True)
     labels: dict[str, str] = dict(Rep.Tier.choices) | dict(Rep.SellingStyle.choices)
-    value = labels.get(rule.required_value, rule.required_value) or "as the opportunity’s"
-    return f"{rule.required_field.replace('_', ' ')} {value}"
+    return said, Said(labels.get(value, value) or ANY_OR_OTHER, True)
 
 
-def rule_sentence(rule: Rule, fields: Mapping[str, Field] | None = None) -> str:
-    """ "When value is over 100,000, route to team Enterprise East"."""
-    action = {
-        Rule.Action.ROUTE_TO_REP: f"route to {rule.rep}",
-        Rule.Action.ROUTE_TO_TEAM: f"route to team {rule.team}",
-        Rule.Action.EXCLUDE_REPS: "exclude " + ", ".join(rep.name for rep in rule.excluded.all()),
-        Rule.Action.REQUIRE: f"require {_requirement(rule)}",
-    }[Rule.Action(rule.action)]
-    when = condition_sentence(rule.condition, fields)
-    return f"When {when}, {action}" if rule.condition else f"Always {action}"
-
-
-def territory_sentence(territory: Territory, fields: Mapping[str, Field] | None = None) -> str:
-    """ "country is US and region is Texas → Enterprise East"."""
-    covering = [str(cover.team or cover.rep) for cover in territory.coverage.all()]
-    parent = territory.parent
-    inside = f", inside {parent.name}{'' if parent.is_active else ', which is off'}" if parent else ""
-    if not covering:
-        covering = [
-            "only through the territories inside it" if territory.children.all() else "covered by nobody"
-        ]
-    return f"{condition_sentence(territory.condition, fields)}{inside} → {', '.join(covering)}"
-
-
-def policy_sentence(policy: Policy, fields: Mapping[str, Field] | None = None) -> str:
-    """ "Inbound under 100,000: assign at once, threshold 50, else round-robin"."""
-    how = "assign" if policy.application == Policy.Application.ASSIGN else "suggest"
-    when = "at once" if policy.mode == Policy.Mode.REAL_TIME else "in batches"
-    chain = [dict(Policy.Fallback.choices)[kind].lower() for kind in policy.fallback] or ["hold in queue"]
-    score, otherwise = f"{policy.threshold:.0f}", ", then ".join(chain)
-    return f"{condition_sentence(policy.condition, fields)}: {how} {when} from a score of {score}, else {otherwise}"
+def _day(text: str) -> str:
+    day = datetime.date.fromisoformat(text)
+    return f"{day.day} {day:%b %Y}"
 
 
 def named_account_counts() -> tuple[int, int]:
     """Accounts with an owner, and how many of the owners have left."""
     named = Account.objects.filter(owner__isnull=False)
     return named.count(), named.filter(owner__left_at__isnull=False).count()
-
-
-def territories_in_sentences() -> list[tuple[Territory, str]]:
-    found = Territory.objects.select_related("parent")
-    records = found.prefetch_related("coverage__team", "coverage__rep", "children")
-    fields = _fields()
-    return [(territory, territory_sentence(territory, fields)) for territory in records]
-
-
-def rules_in_sentences() -> list[tuple[Rule, str]]:
-    found = Rule.objects.select_related("rep", "team").prefetch_related("excluded")
-    fields = _fields()
-    return [(rule, rule_sentence(rule, fields)) for rule in found]
-
-
-def policies_in_sentences() -> list[tuple[Policy, str]]:
-    fields = _fields()
-    return [(policy, policy_sentence(policy, fields)) for policy in Policy.objects.all()]

@@ -8,8 +8,10 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from crm.engine.conditions import ConditionError, Field, describe
+from crm.engine.conditions import ConditionError, Field
+from crm.engine.spoken import Said, described
 from crm.models import CustomField, Opportunity
+from crm.queries.condition_words import say_for
 from crm.queries.conditions import patterns, to_q
 from crm.queries.opportunities import opportunities_visible_to
 from reps.models import Team, User
@@ -57,7 +59,7 @@ class TerritoryLine:
 
     territory: Territory
     indent: int
-    sentence: str
+    sentence: tuple[Said, ...]
     covers: tuple[Cover, ...]
     through: str
     off: str
@@ -128,6 +130,45 @@ def names_of(ids: set[int]) -> dict[int, str]:
     return dict(Opportunity.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
+@dataclass(frozen=True)
+class TerritoryCounts:
+    """How many there are, and of them how many are in use."""
+
+    total: int
+    active: int
+
+    @property
+    def off(self) -> int:
+        return self.total - self.active
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Of `total` opportunities of the past 12 months, `inside` fall in a territory; `overlaps` pairs of territories
+    compete for some."""
+
+    total: int
+    inside: int
+    overlaps: int
+
+    @property
+    def share(self) -> float | None:
+        return self.inside / self.total if self.total else None
+
+
+def territory_counts() -> TerritoryCounts:
+    counted = Territory.objects.aggregate(total=Count("pk"), active=Count("pk", filter=Q(is_active=True)))
+    return TerritoryCounts(counted["total"], counted["active"])
+
+
+def territories_reach(*, user: User, now: datetime.datetime) -> Reached:
+    """As they are drafted, on what came in during the past 12 months."""
+    draft = load_draft()
+    year = opened_within(now - datetime.timedelta(days=DAYS_LOOKED_BACK), now)
+    use = use_of(draft.configuration, cells_of(draft, year, user=user))
+    return Reached(use.total, sum(use.got.values()), len(use.overlaps))
+
+
 # --- the page -------------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +208,7 @@ class _Page:
         self, draft: Draft, use: Use, names: Mapping[int, str], teams: Mapping[int, int], today: datetime.date
     ) -> None:
         self.draft, self.use, self.names, self.teams, self.today = draft, use, names, teams, today
+        self.say = say_for([one.condition for one in draft.territories.values()])
         self.children = Counter(one.parent_id for one in draft.territories.values() if one.is_active)
 
     def line(self, territory: Territory, indent: int) -> TerritoryLine:
@@ -176,7 +218,7 @@ class _Page:
         return TerritoryLine(
             territory=territory,
             indent=indent,
-            sentence=describe(territory.condition, self.draft.fields),
+            sentence=described(territory.condition, self.draft.fields, say=self.say),
             covers=tuple(self._cover(one) for one in territory.coverage.all()),
             through=nearest.name if nearest is not None and nearest != territory else "",
             off="" if off is None else "off" if off == territory else f"off with {off.name}",

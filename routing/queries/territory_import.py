@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crm.engine.conditions import ConditionError, describe
+from crm.engine.conditions import ConditionError
 from crm.engine.imports.reading import Problem, Table, Unreadable, read_table
+from crm.engine.spoken import Say, describe, say_plainly
 from crm.engine.words import Vocabulary
+from crm.queries.condition_words import say_for
 from crm.queries.conditions import to_q
 from crm.queries.imports import FORMULA
 from crm.queries.vocabulary import load_vocabulary
@@ -108,6 +110,7 @@ class _Reader:
         ]
         self.problems = list(table.problems)
         self.draft: Draft = load_draft()
+        self.say: Say = say_plainly
         self.words: Vocabulary = load_vocabulary()
         self.by_name = {one.name: one for one in self.draft.territories.values()}
         teams, reps = (
@@ -136,6 +139,9 @@ class _Reader:
         parents = self._parents(planned, finals)
         self._names_once(planned, finals)
         self._no_circles(planned, parents)
+        if not self.problems:
+            conditions = [one.condition for one in planned]
+            self.say = say_for([*conditions, *(one.condition for one in self.draft.territories.values())])
         done = [self._told(one, parents[one.key], finals) for one in planned]
         named = {one.key for one in done}
         active = [one for pk, one in self.draft.territories.items() if one.is_active and pk not in named]
@@ -302,7 +308,7 @@ class _Reader:
 
     def _told(self, one: Planned, parent: Key | None, finals: Mapping[Key, str]) -> Planned:
         """With its parent found, and what changes in words."""
-        said = describe(one.condition, self.draft.fields) if not self.problems else ""
+        said = describe(one.condition, self.draft.fields, say=self.say) if not self.problems else ""
         before = None if one.is_new else self.draft.territories[int(one.key)]
         changes = [] if before is None else self._changes(one, before, parent, said, finals)
         if before is None:
@@ -320,7 +326,8 @@ class _Reader:
             old = before.parent.name if before.parent else "none"
             found.append(f"parent: {old} → {finals[parent] if parent is not None else 'none'}")
         if one.condition != before.condition:
-            found.append(f"condition: {describe(before.condition, self.draft.fields)} → {said}")
+            was = describe(before.condition, self.draft.fields, say=self.say)
+            found.append(f"condition: {was} → {said}")
         if one.is_active != before.is_active:
             found.append("switched on" if one.is_active else "switched off")
         if set(one.coverage) != set(covers_of(before)):

@@ -11,5 +11,6 @@ def listed_versions() -> QuerySet[ConfigurationVersion]:
 
 
 def version_before(version: ConfigurationVersion) -> ConfigurationVersion | None:
-    """The one that it took the place of."""
-    return ConfigurationVersion.objects.filter(number__lt=version.number).order_by("-number").first()
+    """The one that was live when it was published."""
+    earlier = ConfigurationVersion.objects.filter(number__lt=version.number, is_candidate=False)
+    return earlier.order_by("-number").first()

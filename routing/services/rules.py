@@ -1,16 +1,11 @@
-"""Writing rules of the draft: saved, moved, switched on and off, deleted and brought back. Published elsewhere.
-
-Positions are 1 to n without gaps; whoever changes them holds one lock, so that two people who move at once do not
-meet in the same place.
-"""
+"""Writing rules of the draft: saved, copied, switched on and off. Their order and undo are `ordered`'s."""
 
 import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
-from django.utils.dateparse import parse_datetime
+from django.db import transaction
 
 from crm.engine.conditions import ConditionError, compile_condition
 from crm.queries.words import custom_fields
@@ -18,9 +13,8 @@ from reps.models import Rep, User
 from reps.services.edits import lock_unchanged
 from routing.engine.configuration import ConfigurationError, check_requirement, condition_fields
 from routing.models import Rule
+from routing.services import ordered
 
-ORDER_LOCK = 0x72756C65
-LONGEST_NAME = 120
 DEEPEST = 5
 # Requirements whose values the model knows; of all others any word may be asked for.
 CLOSED: dict[str, list[tuple[Any, Any]]] = {
@@ -97,7 +91,7 @@ def _settled(rule: Rule, excluded: Sequence[Rep]) -> list[Rep]:
     return list(excluded) if rule.action == Rule.Action.EXCLUDE_REPS else []
 
 
-# --- saving and deleting ---------------------------------------------------------------------------------------------
+# --- saving -------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -105,11 +99,11 @@ def save_rule(
     *, rule: Rule, excluded: Sequence[Rep] = (), seen: datetime.datetime | None = None, by: User
 ) -> Rule:
     """Create (last) or change a rule. Raises ValidationError by field, and EditConflict."""
-    _lock_order()
+    ordered.lock_order(Rule)
     if rule.pk:
         rule.position = lock_unchanged(rule, seen=seen).position
     else:
-        rule.position = Rule.objects.count() + 1
+        rule.position = ordered.last_place(Rule)
     excluded = _settled(rule, excluded)
     wrong = refusals(rule, excluded)
     if wrong:
@@ -122,84 +116,18 @@ def save_rule(
 @transaction.atomic
 def copy_rule(*, rule: Rule, by: User) -> Rule:
     """The same again right behind it, switched off, under a name of its own."""
-    _lock_order()
+    ordered.lock_order(Rule)
     excluded = list(rule.excluded.all())
     copy = Rule.objects.get(pk=rule.pk)
-    copy.pk, copy.is_active, copy.name = None, False, _free_name(rule.name)
-    copy.position = Rule.objects.count() + 1
+    copy.pk, copy.is_active, copy.name = None, False, ordered.free_name(Rule, rule.name)
+    copy.position = ordered.last_place(Rule)
     copy.save(force_insert=True)
     copy.excluded.set(excluded)
-    _renumber(_moved(copy.pk, Rule.objects.get(pk=rule.pk).position + 1))
+    ordered.move(Rule, pk=copy.pk, to=Rule.objects.get(pk=rule.pk).position + 1)
     return copy
 
 
-def _free_name(name: str) -> str:
-    taken = {one.casefold() for one in Rule.objects.values_list("name", flat=True)}
-    for number in range(1, len(taken) + 2):
-        suffix = " (copy)" if number == 1 else f" (copy {number})"
-        found = name[: LONGEST_NAME - len(suffix)] + suffix
-        if found.casefold() not in taken:
-            break
-    return found
-
-
-@transaction.atomic
-def delete_rule(*, rule_id: int, by: User) -> dict[str, Any] | None:
-    """Deletes it and returns what `restore_rule` brings it back from; None where it is gone already."""
-    _lock_order()
-    rule = Rule.objects.filter(pk=rule_id).first()
-    if rule is None:
-        return None
-    kept = {
-        field.attname: getattr(rule, field.attname)
-        for field in Rule._meta.concrete_fields
-        if field.name != "updated_at"
-    }
-    for name in ("starts_at", "ends_at"):
-        kept[name] = kept[name].isoformat() if kept[name] else None
-    kept["excluded"] = [rep.pk for rep in rule.excluded.all()]
-    rule.delete()
-    _renumber(_order())
-    return kept
-
-
-@transaction.atomic
-def restore_rule(*, kept: dict[str, Any], by: User) -> Rule:
-    """Undoes a deletion: the same rule, under its id and in its place. Raises ValidationError."""
-    _lock_order()
-    values = {name: value for name, value in kept.items() if name != "excluded"}
-    for name in ("starts_at", "ends_at"):
-        values[name] = parse_datetime(values[name]) if values[name] else None
-    if Rule.objects.filter(pk=values["id"]).exists():
-        raise ValidationError("The rule is back already.")
-    if Rule.objects.filter(name__iexact=values["name"]).exists():
-        raise ValidationError("There is a rule of this name now.")
-    place = values.pop("position")
-    rule = Rule(**values, position=Rule.objects.count() + 1)
-    rule.save(force_insert=True)
-    rule.excluded.set(kept["excluded"])
-    _renumber(_moved(rule.pk, place))
-    return rule
-
-
-# --- order and switch ------------------------------------------------------------------------------------------------
-
-
-@transaction.atomic
-def move_rule(*, rule_id: int, to: int, by: User) -> int:
-    """Moves the rule to this place, 1 being the first; the others close up. Returns the place it has now."""
-    _lock_order()
-    order = _moved(rule_id, to)
-    _renumber(order)
-    return order.index(rule_id) + 1
-
-
-@transaction.atomic
-def step_rule(*, rule_id: int, by_places: int, by: User) -> int:
-    """One up is -1. Returns the place it has now."""
-    _lock_order()
-    rule = Rule.objects.get(pk=rule_id)
-    return move_rule(rule_id=rule_id, to=rule.position + by_places, by=by)
+# --- switch ---------------------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -213,27 +141,3 @@ def set_rule_active(*, rule_id: int, active: bool, by: User) -> Rule:
     rule.is_active = active
     rule.save(update_fields=["is_active", "updated_at"])
     return rule
-
-
-def _lock_order() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ORDER_LOCK])
-
-
-def _order() -> list[int]:
-    return list(Rule.objects.order_by("position", "pk").values_list("pk", flat=True))
-
-
-def _moved(rule_id: int, to: int) -> list[int]:
-    order = [pk for pk in _order() if pk != rule_id]
-    order.insert(max(0, min(to - 1, len(order))), rule_id)
-    return order
-
-
-def _renumber(order: Sequence[int]) -> None:
-    """`updated_at` stays: who edits a rule while another one moves is not in a conflict."""
-    places = {pk: place for place, pk in enumerate(order, 1)}
-    moved = [rule for rule in Rule.objects.filter(pk__in=order) if rule.position != places[rule.pk]]
-    for rule in moved:
-        rule.position = places[rule.pk]
-    Rule.objects.bulk_update(moved, ["position"])

@@ -7,9 +7,9 @@ from django import template
 from django.utils import timezone
 
 from reps.engine.capacity import band as band_of
+from reps.engine.money import NBSP
 from reps.models import Rep
 from reps.queries import organisation
-from reps.templatetags.ui import NBSP
 
 register = template.Library()
 

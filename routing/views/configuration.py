@@ -1,15 +1,18 @@
-"""Routing Rules as they stand: the ladder in sentences, what is not published yet, Publish."""
+"""Routing Rules as they stand: the ladder in sentences, what is not published yet, comparing and publishing."""
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.pages import say, show
+from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, requires
 from routing.engine.configuration import ConfigurationError
-from routing.queries.rules import rules_page
-from routing.services.configuration import publish_configuration
+from routing.forms.publish import PublishForm
+from routing.queries.rules import publish_page, rules_page
+from routing.services.configuration import DraftChanged, discard_draft, publish_configuration
+
+COMPARE = "routing/publish.html"
 
 
 @requires("see_configuration")
@@ -18,14 +21,37 @@ def rules(request: SignedIn) -> HttpResponse:
     return show(request, "routing/rules.html", rules_page(timezone.now()), regions=["ladder"])
 
 
+@requires("see_configuration")
+def compare(request: SignedIn) -> HttpResponse:
+    """What the draft changes, with the form that publishes it."""
+    page = publish_page()
+    return show(request, COMPARE, {"form": PublishForm(initial={"seen": page["digest"]}), **page})
+
+
 @require_POST
 @requires("edit_configuration")
 def publish(request: SignedIn) -> HttpResponse:
-    note = request.POST.get("note", "")[:200].replace("\x00", "")
+    """Exactly the draft that was shown; shows it again where it is another one by now."""
+    form = PublishForm(request.POST)
+    if form.is_valid():
+        try:
+            version, is_new = publish_configuration(by=request.user, at=timezone.now(), **form.values())
+        except (ConfigurationError, DraftChanged) as refusal:
+            form.add_error(None, f"Nothing was published. {refusal}")
+        else:
+            say(request, form.told(version, is_new=is_new), tone="good" if is_new else "warn")
+            return redirect("version", version.number) if version.is_candidate else redirect("rules")
+    page = publish_page()
+    return show_form(request, COMPARE, form.seeing(page["digest"]), page)
+
+
+@require_POST
+@requires("edit_configuration")
+def discard(request: SignedIn) -> HttpResponse:
     try:
-        version, is_new = publish_configuration(by=request.user, at=timezone.now(), note=note)
-    except ConfigurationError as error:
-        say(request, f"Nothing was published. {error}", tone="bad")
-        return redirect("rules")
-    say(request, f"Version {version.number} is live." if is_new else "There was nothing to publish.")
+        live = discard_draft(seen=request.POST.get("seen", ""))
+    except DraftChanged as refusal:
+        say(request, f"Nothing was discarded. {refusal}", tone="bad")
+        return redirect("compare")
+    say(request, f"The draft is version {live.number} again; what was new in it is switched off.")
     return redirect("rules")

@@ -9,7 +9,8 @@ from reps.pages import show, show_form
 from reps.permissions import SignedIn, requires
 from reps.progress import job_shown
 from routing.forms.dry_run import DryRunForm
-from routing.queries.configuration import live_version, unpublished_changes
+from routing.queries.changes import unpublished_changes
+from routing.queries.configuration import live_version
 from routing.queries.dry_runs import KIND, dry_run_page, newest_dry_runs
 from routing.services.dry_runs import NothingToTry, request_dry_run
 

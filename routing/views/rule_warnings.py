@@ -1,22 +1,15 @@
-"""What is worth a look among the rules: counted on the past, so it is fetched after the page is there."""
+"""How often rules and policies match and what is worth a look: counted on the past, so fetched after the page."""
 
 from django.http import HttpResponse
 from django.utils import timezone
 
 from reps.pages import show
 from reps.permissions import SignedIn, requires
-from routing.models import Rule
-from routing.queries.rule_warnings import fall_through_warning, warnings_of_rules
+from routing.queries.rule_warnings import looked_at
 
 
 @requires("see_configuration")
 def rule_warnings(request: SignedIn) -> HttpResponse:
-    """As a page of its own, or as the region of the rules' page."""
-    now = timezone.now()
-    found = warnings_of_rules(now)
-    names = dict(Rule.objects.filter(pk__in=found).values_list("pk", "name"))
-    context = {
-        "warnings": [(pk, names[pk], sentences) for pk, sentences in found.items()],
-        "fall_through": fall_through_warning(now),
-    }
-    return show(request, "routing/rule_warnings.html", context, regions=["rule-warnings"])
+    """As a page of its own, or as the region of the rules' page, with the numbers of its lines."""
+    found = looked_at(user=request.user, now=timezone.now())
+    return show(request, "routing/rule_warnings.html", found, regions=["rule-warnings"])

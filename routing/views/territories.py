@@ -1,20 +1,25 @@
 """Territories in their hierarchy, what falls in none or in several, and territories as a file."""
 
-from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm.engine.imports.reading import Unreadable
 from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, requires
-from routing.forms.territories import ConfirmForm, CoverageFilter, TerritoryFileForm, moments
+from routing.forms.territories import ConfirmForm, CoverageFilter, TerritoryFileForm, TerritoryForm, moments
 from routing.queries.coverage import coverage_page
 from routing.queries.territories import territory_lines
 from routing.queries.territory_file import as_csv
+from routing.services import territories as services
 from routing.services.territories import NotAsShown, import_territories
+from territories.models import Territory
 
-IMPORT = "routing/territory_import.html"
+FORM, IMPORT = "routing/territory_form.html", "routing/territory_import.html"
+DELETED = "deleted_territory"  # in the session, until it is undone or another one is deleted
 
 
 @requires("see_configuration")
@@ -22,6 +27,70 @@ def territories(request: SignedIn) -> HttpResponse:
     lines = territory_lines(user=request.user, now=timezone.now())
     warned = sum(bool(line.warnings) for line in lines)
     return show(request, "routing/territories.html", {"lines": lines, "warned": warned})
+
+
+@requires("edit_configuration")
+def territory_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
+    """A new territory or one that is there, with its coverage."""
+    territory = get_object_or_404(Territory, pk=pk) if pk else Territory()
+    form = TerritoryForm(request.POST or None, instance=territory, user=request.user)
+    context = {"form": form, "record": Territory.objects.filter(pk=pk).first() if pk else None}
+    if form.is_building:
+        return show(request, FORM, context, regions=["condition", "coverage"])
+
+    def act() -> None:
+        seen, covers = form.seen if pk else None, form.coverage.covers()
+        services.save_territory(territory=territory, covers=covers, seen=seen, by=request.user)
+
+    if request.method == "POST" and form.saves(act):
+        say(request, f"{territory} is saved. It counts once it is published.")
+        return redirect(f"{reverse('territories')}#territory-{territory.pk}")
+    return show_form(request, FORM, form, context)
+
+
+@require_POST
+@requires("edit_configuration")
+def territory_delete(request: SignedIn, pk: int) -> HttpResponse:
+    try:
+        kept = services.delete_territory(territory_id=pk, by=request.user)
+    except ValidationError as refusal:
+        say(request, " ".join(refusal.messages), tone="bad")
+        return redirect("territory", pk)
+    if kept is None:
+        raise Http404
+    request.session[DELETED] = kept
+    say(request, f"{kept['name']} is deleted.", undo=reverse("territory_restore"))
+    return redirect("territories")
+
+
+@require_POST
+@requires("edit_configuration")
+def territory_restore(request: SignedIn) -> HttpResponse:
+    kept = request.session.pop(DELETED, None)
+    if kept is None:
+        say(request, "There is nothing to bring back.", tone="warn")
+        return redirect("territories")
+    try:
+        territory = services.bring_back_territory(kept=kept, by=request.user)
+    except ValidationError as refusal:
+        say(request, " ".join(refusal.messages), tone="bad")
+    else:
+        say(request, f"{territory} is back.")
+    return redirect("territories")
+
+
+@require_POST
+@requires("edit_configuration")
+def territory_switch(request: SignedIn, pk: int) -> HttpResponse:
+    """`to` says which, so that two who press at once do not undo each other."""
+    territory, active = get_object_or_404(Territory, pk=pk), request.POST.get("to") == "on"
+    try:
+        services.set_territory_active(territory_id=pk, active=active, by=request.user)
+    except ValidationError as refusal:
+        say(request, " ".join(refusal.messages), tone="bad")
+    else:
+        say(request, f"{territory} is {'on' if active else 'off'}, once this is published.")
+    return redirect(f"{reverse('territories')}#territory-{pk}")
 
 
 @requires("see_configuration")

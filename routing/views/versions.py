@@ -8,7 +8,8 @@ from reps.pages import say, show
 from reps.permissions import SignedIn, requires
 from reps.queries.pages import BadCursor, page_of
 from routing.models import ConfigurationVersion
-from routing.queries.configuration import changes_between, live_version, unpublished_changes
+from routing.queries.changes import changes_between, unpublished_changes
+from routing.queries.configuration import live_version
 from routing.queries.versions import listed_versions, version_before
 from routing.services.restore import restore_version
 

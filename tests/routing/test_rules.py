@@ -1,6 +1,7 @@
 """Routing rules: what the services refuse, the pages for every role, and conditions that a form keeps as they are."""
 
 import datetime
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,18 +21,20 @@ from reps.models import Rep, Team, User
 from reps.services.edits import EditConflict
 from routing.engine.configuration import condition_fields
 from routing.models import Rule
-from routing.queries.configuration import unpublished_changes
+from routing.queries.changes import unpublished_changes
+from routing.services import ordered
 from routing.services import rules as services
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-PAGE_QUERIES = 25
+PAGE_QUERIES = 27
 FORM_QUERIES = 14
 BIG: dict[str, Any] = {"field": "value", "op": "over", "value": 100_000}
 
 
 def text(response: Any) -> str:
-    return " ".join(response.content.decode().split())
+    """Without what marks the values in sentences."""
+    return " ".join(re.sub("</?b[^>]*>", "", response.content.decode()).split())
 
 
 @pytest.fixture
@@ -270,11 +273,11 @@ class TestOrder:
 
     def test_moving_closes_up(self, make_rule: Callable[..., Rule], omar: User) -> None:
         a, b, c = (make_rule(name) for name in "ABC")
-        assert services.move_rule(rule_id=c.pk, to=1, by=omar) == 1
+        assert ordered.move(Rule, pk=c.pk, to=1) == 1
         assert self.names() == ["C", "A", "B"]
-        assert services.move_rule(rule_id=c.pk, to=99, by=omar) == 3
-        assert services.step_rule(rule_id=b.pk, by_places=-1, by=omar) == 1
-        assert services.step_rule(rule_id=b.pk, by_places=-1, by=omar) == 1
+        assert ordered.move(Rule, pk=c.pk, to=99) == 3
+        assert ordered.step(Rule, pk=b.pk, by_places=-1) == 1
+        assert ordered.step(Rule, pk=b.pk, by_places=-1) == 1
         assert self.names() == ["B", "A", "C"]
         assert Rule.objects.get(pk=a.pk).updated_at == a.updated_at
 
@@ -292,16 +295,16 @@ class TestOrder:
     ) -> None:
         rules = [make_rule(name) for name in "ABC"]
         publish()
-        kept = services.delete_rule(rule_id=rules[1].pk, by=omar)
+        kept = ordered.delete(Rule, pk=rules[1].pk)
         assert kept is not None
         assert self.names() == ["A", "C"]
-        assert unpublished_changes() == ["Rule “B” removed"]
-        services.restore_rule(kept=kept, by=omar)
+        assert [str(one) for one in unpublished_changes()] == ["Rule “B” removed"]
+        ordered.bring_back(Rule, kept=kept)
         assert self.names() == ["A", "B", "C"]
         assert unpublished_changes() == []
         with pytest.raises(ValidationError, match="back already"):
-            services.restore_rule(kept=kept, by=omar)
-        assert services.delete_rule(rule_id=999, by=omar) is None
+            ordered.bring_back(Rule, kept=kept)
+        assert ordered.delete(Rule, pk=999) is None
 
     def test_what_cannot_be_is_not_switched_on(
         self, make_rule: Callable[..., Rule], omar: User, ana: Rep
@@ -359,10 +362,10 @@ class TestPages:
         }
         page = client.post(reverse("rule_new"), sent(condition, rep=ana.pk), follow=True)
         assert "Big ones is saved. It decides once it is published." in text(page)
-        assert "When value is over 100,000 and industry is Healthcare or Energy, route to Ana" in text(
+        assert "When value is over $100,000 and industry is Healthcare or Energy, route to Ana" in text(
             page
         ).replace("is one of", "is")
-        assert "Not published yet: <b>1 change</b>" in text(page)
+        assert "Not published yet: 1 change" in text(page)
         assert Rule.objects.get().condition == condition
 
     def test_words_beside_each_wrong_test(self, omar: User, ana: Rep, as_user: SignIn) -> None:
@@ -442,7 +445,7 @@ class TestPages:
         account = Account.objects.create(name="Northwind")
         make_rule(condition={"any": [BIG, {"field": "account_id", "op": "in", "value": [account.pk, 99]}]})
         page = text(as_user(nia).get(reverse("rules")))
-        assert f"account is one of Northwind #{account.pk} or #99" in page
+        assert "account is Northwind or account #99" in page
 
     @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(

@@ -24,7 +24,7 @@ from routing.models import (
     QueueItem,
     Rule,
 )
-from routing.queries.configuration import unpublished_changes
+from routing.queries.changes import unpublished_changes
 from routing.queries.inputs import stored_inputs
 from routing.queries.invariants import check_invariants
 from routing.services import outbox, overrides, queue, sweep
@@ -219,7 +219,7 @@ class TestHistory:
     ) -> None:
         rule = Rule.objects.create(name="All to Bo", position=1, action="route_to_rep", rep=bo)
         first = route(opportunity_id=make_opportunity(industry="Healthcare").pk, at=NOW)
-        assert "Rule “All to Bo” added" in unpublished_changes()
+        assert "Rule “All to Bo” added" in [str(one) for one in unpublished_changes()]
         publish()
         assert unpublished_changes() == []
         second = route(opportunity_id=make_opportunity(industry="Healthcare").pk, at=NOW)

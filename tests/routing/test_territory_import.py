@@ -272,9 +272,9 @@ def test_the_number_of_queries_does_not_grow(us: Territory, django_assert_num_qu
     for count in (1, 30):
         rows = [f'New {count} {i},America,{{}},"team:East; rep:bo@example.com"' for i in range(count)]
         text = "\n".join(["name,parent,condition,coverage", *rows])
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             plan = planned(text)
-        with django_assert_num_queries(16):
+        with django_assert_num_queries(17):
             import_territories(
                 content=text.encode(), switch_off_missing=False, digest=plan.digest, at=timezone.now()
             )

@@ -8,7 +8,8 @@ from django.test import Client
 
 from reps.models import Rep, User
 from routing.models import ConfigurationVersion, Rule
-from routing.queries.configuration import live_version, unpublished_changes
+from routing.queries.changes import unpublished_changes
+from routing.queries.configuration import live_version
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
@@ -41,7 +42,7 @@ def test_goes_back_through_the_draft(
     response = as_user(omar).post(f"{URL}{two[0]}/restore/")
     assert response.url == "/rules/"  # type: ignore[attr-defined]
     assert live_version().number == two[1]
-    assert unpublished_changes() == ["Rule “Healthcare to Ana” removed"]
+    assert [str(one) for one in unpublished_changes()] == ["Rule “Healthcare to Ana” removed"]
     number = publish()
     assert number == two[1] + 1
     assert live_version().content == ConfigurationVersion.objects.get(number=two[0]).content

@@ -233,9 +233,10 @@ class TestRules:
         )  # fmt: skip
         client = as_user(omar)
         page = text(client.get(reverse("rules")))
-        assert "When value is over 100,000, route to Ana" in page
+        assert 'When value is <b class="marked">over $100,000</b>, route to <b class="marked">Ana</b>' in page
         assert "Rule “Big ones” added" in page
-        client.post(reverse("publish"), {"note": "big ones to Ana"})
+        draft = {"seen": client.get(reverse("compare")).context["digest"], "how": "now"}
+        client.post(reverse("publish"), draft | {"note": "big ones to Ana"})
         assert ConfigurationVersion.objects.order_by("-number")[0].note == "big ones to Ana"
 
     def test_what_cannot_be_is_not_published(self, ana: Rep, omar: User, as_user: SignIn) -> None:
@@ -243,7 +244,9 @@ class TestRules:
             name="Broken", position=1, action="route_to_rep", rep=ana,
             condition={"field": "industry", "op": "over", "value": 5},
         )  # fmt: skip
-        page = text(as_user(omar).post(reverse("publish"), follow=True))
+        client = as_user(omar)
+        draft = {"seen": client.get(reverse("compare")).context["digest"], "how": "now"}
+        page = text(client.post(reverse("publish"), draft))
         assert "Nothing was published. Rule “Broken”: industry is a text" in page
         assert ConfigurationVersion.objects.count() == 1
 

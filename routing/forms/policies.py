@@ -1,0 +1,152 @@
+"""The forms of a policy and of the capacity settings."""
+
+from typing import Any, ClassVar
+
+from django import forms
+
+from reps.forms.records import RecordForm
+from reps.models import User
+from routing.forms.conditions import ConditionRecordForm
+from routing.models import CapacitySettings, Policy
+from routing.services.policies import refusals
+
+ROUND_ROBIN, MANAGER = Policy.Fallback.ROUND_ROBIN, Policy.Fallback.MANAGER
+CHAINS: dict[str, tuple[tuple[str, ...], str]] = {
+    "turns-manager": ((ROUND_ROBIN, MANAGER), "Round-robin within the team, else to the manager, else hold"),
+    "turns": ((ROUND_ROBIN,), "Round-robin within the team, else hold"),
+    "manager": ((MANAGER,), "To the manager, else hold"),
+    "manager-turns": ((MANAGER, ROUND_ROBIN), "To the manager, else round-robin within the team, else hold"),
+    "hold": ((), "Hold in the queue"),
+}
+
+
+class PolicyForm(ConditionRecordForm):
+    chain = forms.ChoiceField(
+        label="If nobody is confident enough, or nobody has room",
+        choices=[(key, label) for key, (_, label) in CHAINS.items()],
+    )
+    settled_by_service = frozenset({"threshold", "exploration_share", "exploration_within"})
+
+    class Meta:
+        model = Policy
+        fields = (
+            "name", "condition", "mode", "application", "threshold", "language", "needs_working_now",
+            "first_touch_target_minutes", "exploration_share", "exploration_within", "is_active",
+        )  # fmt: skip
+        labels: ClassVar[dict[str, str]] = {
+            "mode": "When it is decided",
+            "application": "What the decision does",
+            "threshold": "Confident from a match score of",
+            "needs_working_now": "Only reps within their working hours",
+            "first_touch_target_minutes": "First touch within",
+            "exploration_share": "Share that explores",
+            "exploration_within": "Within so many points of the best",
+            "is_active": "Active",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "application": "Suggest: a person confirms it in the queue. Assign: the rep gets it at once.",
+            "threshold": "0 to 100; 50 is as good as the average rep who could have it. It is not asked where a named "
+            "account or a rule has named the rep.",
+            "first_touch_target_minutes": "The queue and the analytics measure against it; empty: no target.",
+        }
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, user=user, **kwargs)
+        stored = tuple(kind for kind in self.instance.fallback if kind != Policy.Fallback.HOLD)
+        known = {chain: key for key, (chain, _) in CHAINS.items()}
+        self.initial.setdefault(
+            "chain", known.get(stored, "turns-manager" if self.instance.pk is None else "hold")
+        )
+        self.fields["exploration_share"].widget.attrs |= {"step": "any"}
+
+    def clean_first_touch_target_minutes(self) -> int | None:
+        minutes: int | None = self.cleaned_data["first_touch_target_minutes"]
+        if minutes == 0:
+            raise forms.ValidationError("At least a minute, or empty for none.")
+        return minutes
+
+    def _post_clean(self) -> None:
+        super()._post_clean()  # type: ignore[misc]  # not in the stubs
+        if "chain" in self.cleaned_data:
+            self.instance.fallback = [*CHAINS[self.cleaned_data["chain"]][0], Policy.Fallback.HOLD]
+        if "condition" in self.cleaned_data:
+            self.refuse(refusals(self.instance))
+
+
+class CapacityForm(RecordForm):
+    settled_by_service = frozenset(
+        {"available_up_to_pct", "near_up_to_pct", "at_up_to_pct", "high_match_score", "high_match_top_share"}
+    )  # `clean` says in words what the constraints hold
+    marks_optional = False
+    groups = (
+        ("Bands of the load", ("available_up_to_pct", "near_up_to_pct", "at_up_to_pct")),
+        ("Who is near capacity gets only high matches", ("high_match_score", "high_match_top_share")),
+        (
+            "What lowers priority",
+            ("near_capacity_penalty", "assigned_today_penalty", "pipeline_penalty", "absence_ahead_penalty"),
+        ),
+        ("Absence ahead", ("absence_horizon_hours",)),
+    )
+    paired = frozenset({"Bands of the load", "What lowers priority"})
+
+    class Meta:
+        model = CapacitySettings
+        fields = (
+            "available_up_to_pct", "near_up_to_pct", "at_up_to_pct", "high_match_score", "high_match_top_share",
+            "near_capacity_penalty", "assigned_today_penalty", "pipeline_penalty", "absence_ahead_penalty",
+            "absence_horizon_hours",
+        )  # fmt: skip
+        labels: ClassVar[dict[str, str]] = {
+            "available_up_to_pct": "Available up to (%)",
+            "near_up_to_pct": "Near capacity up to (%)",
+            "at_up_to_pct": "At capacity up to (%)",
+            "high_match_score": "High is a match score from",
+            "high_match_top_share": "Or: the best share of recent matches",
+            "near_capacity_penalty": "Near capacity",
+            "assigned_today_penalty": "Each assignment beyond a comfortable day",
+            "pipeline_penalty": "Twice the peers’ pipeline value",
+            "absence_ahead_penalty": "Absence ahead",
+            "absence_horizon_hours": "An absence counts so many hours ahead",
+        }
+        help_texts: ClassVar[dict[str, str]] = {
+            "at_up_to_pct": "Above it a rep is over capacity: excluded, and flagged to the manager.",
+            "high_match_top_share": "Such as 0.3 for the best 30 % of the last 90 days; empty: the fixed score counts.",
+            "near_capacity_penalty": "In log-odds: 0.3 is about 7 points of match score.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.fields:
+            self.fields[name].widget.attrs |= {"step": "any"}
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        bounds = [values.get(name) for name in ("available_up_to_pct", "near_up_to_pct", "at_up_to_pct")]
+        low, middle, high = bounds
+        if low is not None and low <= 0:
+            self.add_error("available_up_to_pct", "More than 0 %.")
+        if low is not None and middle is not None and middle <= low:
+            self.add_error("near_up_to_pct", f"More than the {low:g} % up to which a rep is available.")
+        if middle is not None and high is not None and high <= middle:
+            self.add_error("at_up_to_pct", f"More than the {middle:g} % up to which a rep is near capacity.")
+        if high is not None and high > 100:
+            self.add_error(
+                "at_up_to_pct", "At most 100 %: above the maximum nobody gets anything automatically."
+            )
+        score, share = values.get("high_match_score"), values.get("high_match_top_share")
+        if score is not None and not 0 <= score <= 100:
+            self.add_error("high_match_score", "A match score lies between 0 and 100.")
+        if share is not None and not 0 < share < 1:
+            self.add_error("high_match_top_share", "A share between 0 and 1, such as 0.3.")
+        for name in (
+            "near_capacity_penalty",
+            "assigned_today_penalty",
+            "pipeline_penalty",
+            "absence_ahead_penalty",
+        ):
+            if values.get(name) is not None and not 0 <= values[name] <= 5:
+                self.add_error(name, "Between 0 (no penalty) and 5.")
+        hours = values.get("absence_horizon_hours")
+        if hours is not None and not 0 <= hours <= 24 * 60:
+            self.add_error("absence_horizon_hours", "Between 0 and 1,440 hours (60 days).")
+        return values

@@ -1,0 +1,85 @@
+"""Writing policies of the draft: saved, switched on and off. Their order and undo are `ordered`'s."""
+
+import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from crm.engine.conditions import ConditionError, compile_condition
+from reps.models import User
+from reps.services.edits import lock_unchanged
+from routing.engine.configuration import condition_fields
+from routing.models import CapacitySettings, Policy
+from routing.queries.sentences import own_fields
+from routing.services import ordered
+
+MOST_MINUTES = 60 * 24 * 90
+
+
+def refusals(policy: Policy) -> dict[str, str]:
+    """Why the policy cannot be, by field; nothing where it can."""
+    found: dict[str, str] = {}
+    if Policy.objects.filter(name__iexact=policy.name).exclude(pk=policy.pk).exists():
+        found["name"] = (
+            "There is a policy of this name. Decisions name the policy they follow: choose another."
+        )
+    if policy.first_touch_target_minutes is not None and policy.first_touch_target_minutes > MOST_MINUTES:
+        found["first_touch_target_minutes"] = "At most 90 days."
+    try:
+        compile_condition(policy.condition or {}, condition_fields(own_fields()))
+    except ConditionError as error:
+        found["condition"] = error.message
+    return found
+
+
+@transaction.atomic
+def save_policy(*, policy: Policy, seen: datetime.datetime | None = None, by: User) -> Policy:
+    """Create or change a policy. A new one comes before those for everything, which would leave it nothing.
+
+    Raises ValidationError by field, and EditConflict.
+    """
+    ordered.lock_order(Policy)
+    is_new = policy.pk is None
+    policy.position = ordered.last_place(Policy) if is_new else lock_unchanged(policy, seen=seen).position
+    if wrong := refusals(policy):
+        raise ValidationError(wrong)
+    policy.save()
+    if is_new and policy.condition:
+        everything = Policy.objects.filter(condition={}, is_active=True).order_by("position").first()
+        if everything is not None:
+            ordered.move(Policy, pk=policy.pk, to=everything.position)
+    return policy
+
+
+@transaction.atomic
+def copy_policy(*, policy: Policy, by: User) -> Policy:
+    """The same again right behind it, switched off, under a name of its own."""
+    ordered.lock_order(Policy)
+    copy = Policy.objects.get(pk=policy.pk)
+    place = copy.position + 1
+    copy.pk, copy.is_active, copy.name = None, False, ordered.free_name(Policy, policy.name)
+    copy.position = ordered.last_place(Policy)
+    copy.save(force_insert=True)
+    ordered.move(Policy, pk=copy.pk, to=place)
+    return copy
+
+
+@transaction.atomic
+def set_policy_active(*, policy_id: int, active: bool, by: User) -> Policy:
+    """Raises ValidationError where a policy that cannot be would be switched on."""
+    policy = Policy.objects.select_for_update(no_key=True).get(pk=policy_id)
+    if active and (wrong := refusals(policy)):
+        raise ValidationError([f"{policy.name} cannot be switched on. {text}" for text in wrong.values()])
+    policy.is_active = active
+    policy.save(update_fields=["is_active", "updated_at"])
+    return policy
+
+
+@transaction.atomic
+def save_capacity(
+    *, settings: CapacitySettings, seen: datetime.datetime | None, by: User
+) -> CapacitySettings:
+    """The bounds of the bands and the penalties of the draft. Raises EditConflict."""
+    lock_unchanged(settings, seen=seen)
+    settings.save()
+    return settings
