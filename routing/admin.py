@@ -1,16 +1,9 @@
-"""Admin pages of the routing records. What is history is read only; what is edited takes effect when published."""
+"""Admin pages of the routing records. All but the reasons of overrides is read only:
+what is configured has pages of its own, which refuse what cannot be."""
 
-from typing import Any
-
-from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.http import HttpRequest
 
-from crm.engine.conditions import ConditionError, compile_condition
-from crm.models import CustomField
 from reps.admin import ReadOnlyAdmin
-from routing.engine.configuration import ConfigurationError, check_requirement, condition_fields
 from routing.models import (
     CapacitySettings,
     ConfigurationVersion,
@@ -29,67 +22,24 @@ from routing.models import (
 )
 
 
-def check_condition(condition: Any) -> Any:
-    """The condition if it can be evaluated; raises ValidationError saying where it cannot."""
-    fields = condition_fields(list(CustomField.objects.values("key", "label", "type", "choices")))
-    try:
-        compile_condition(condition, fields)
-    except ConditionError as error:
-        raise ValidationError(str(error)) from error
-    return condition
-
-
-class ConditionForm(forms.ModelForm):
-    """Refuses conditions that cannot be."""
-
-    def clean_condition(self) -> Any:
-        return check_condition(self.cleaned_data["condition"] or {})
-
-
-class RuleForm(ConditionForm):
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        action = values.get("action")
-        needs = {"route_to_rep": "rep", "route_to_team": "team", "exclude_reps": "excluded"}
-        wanted = needs.get(str(action))
-        if wanted and not values.get(wanted):
-            self.add_error(wanted, "The action needs this.")
-        for name in {"rep", "team"} - {wanted}:
-            values[name] = None
-        if action == "require":
-            try:
-                check_requirement(
-                    "Requirement", values.get("required_field", ""), values.get("required_value", "")
-                )
-            except ConfigurationError as error:
-                self.add_error("required_field", error.message)
-        return values
-
-
 @admin.register(Rule)
-class RuleAdmin(admin.ModelAdmin):
-    form = RuleForm
+class RuleAdmin(ReadOnlyAdmin):
     list_display = ("position", "name", "action", "rep", "team", "is_active")
     list_display_links = ("name",)
+    list_select_related = ("rep", "team")
     list_filter = ("action", "is_active")
     search_fields = ("name",)
-    filter_horizontal = ("excluded",)
 
 
 @admin.register(Policy)
-class PolicyAdmin(admin.ModelAdmin):
-    form = ConditionForm
+class PolicyAdmin(ReadOnlyAdmin):
     list_display = ("position", "name", "mode", "application", "threshold", "is_active")
     list_display_links = ("name",)
 
 
 @admin.register(CapacitySettings)
-class CapacitySettingsAdmin(admin.ModelAdmin):
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any | None = None) -> bool:
-        return False
+class CapacitySettingsAdmin(ReadOnlyAdmin):
+    list_display = ("available_up_to_pct", "near_up_to_pct", "at_up_to_pct", "updated_at")
 
 
 @admin.register(OverrideReason)

@@ -25,7 +25,6 @@ class PolicyForm(ConditionRecordForm):
         label="If nobody is confident enough, or nobody has room",
         choices=[(key, label) for key, (_, label) in CHAINS.items()],
     )
-    settled_by_service = frozenset({"threshold", "exploration_share", "exploration_within"})
 
     class Meta:
         model = Policy

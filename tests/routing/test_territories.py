@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from crm.engine.spoken import joined
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from routing.queries.coverage import coverage_page
