@@ -17,10 +17,9 @@ from django.db import connection, transaction
 
 from benchmarks import account_matching, draft
 from benchmarks.decision import AT, make_configuration, make_facts, make_roster, make_state
-from crm.engine.conditions import compile_condition
+from crm.engine.conditions import compile_condition, condition_fields
 from crm.models import Opportunity, Product
 from crm.queries.conditions import counts, matching
-from routing.engine.configuration import condition_fields
 from routing.engine.ladder import Inputs, _Ladder
 from routing.engine.model import MatchModel
 from routing.engine.worlds import COMPETITORS, INDUSTRIES, LANGUAGES, PRODUCTS, REGIONS, SIZES, SOURCES

@@ -113,6 +113,21 @@ BUILT_IN: dict[str, Field] = _fields(
 )
 
 
+def condition_fields(custom: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
+    """The built-in fields and the organisation's own (rows with key, label, type, choices)."""
+    types = {"choice": "text"}
+    own = {
+        f"custom.{row['key']}": Field(
+            f"custom.{row['key']}",
+            row["label"],
+            types.get(row["type"], row["type"]),
+            tuple(row.get("choices", ())),
+        )
+        for row in custom
+    }
+    return BUILT_IN | own
+
+
 class ConditionError(ValueError):
     """A condition that cannot be. `path` says where, as in `all[1].any[0]`."""
 

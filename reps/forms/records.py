@@ -30,7 +30,7 @@ class RecordForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, value in self.initial.items():
-            if isinstance(value, Decimal) and value == value.to_integral_value():
+            if isinstance(value, Decimal | float) and value == int(value):
                 self.initial[name] = int(value)  # 50000 in the input, not 50000.00
         self.conflict: dict[str, Any] | None = None
         updated_at = getattr(self.instance, "updated_at", None)

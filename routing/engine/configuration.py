@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from crm.engine.conditions import BUILT_IN, ConditionError, Field, Predicate, compile_condition
+from crm.engine.conditions import ConditionError, Field, Predicate, compile_condition, condition_fields
 from reps.engine.capacity import BandBounds
 from routing.engine.roster import Floats, Roster
 
@@ -157,21 +157,6 @@ def coverage_today(
         inside = np.where(np.isin(roster.ids, list(reps)), 1.0, inside)
         return territory_id, inside, next(iter(teams)) if len(teams) == 1 else None
     return None, np.zeros(len(roster)), None
-
-
-def condition_fields(custom: Sequence[Mapping[str, Any]]) -> dict[str, Field]:
-    """The built-in fields and the organisation's own (rows with key, label, type, choices)."""
-    types = {"choice": "text"}
-    own = {
-        f"custom.{row['key']}": Field(
-            f"custom.{row['key']}",
-            row["label"],
-            types.get(row["type"], row["type"]),
-            tuple(row.get("choices", ())),
-        )
-        for row in custom
-    }
-    return BUILT_IN | own
 
 
 def _winning_order(territory: Territory) -> tuple[int, int, int]:

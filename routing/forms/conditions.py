@@ -6,11 +6,11 @@ from django.db.models import Model
 from django.forms.utils import ErrorDict
 from django.urls import reverse_lazy
 
+from crm.engine.conditions import condition_fields
 from crm.forms.conditions import ConditionField
 from reps.forms.records import RecordForm
 from reps.models import User
 from reps.queries import organisation
-from routing.engine.configuration import condition_fields
 from routing.queries.sentences import condition_sentence, own_fields
 
 NEW_CONDITION = {"all": [{"field": "", "op": ""}]}  # the first test, to be filled in

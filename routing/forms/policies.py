@@ -43,6 +43,7 @@ class PolicyForm(ConditionRecordForm):
             "is_active": "Active",
         }
         help_texts: ClassVar[dict[str, str]] = {
+            "needs_working_now": "",
             "application": "Suggest: a person confirms it in the queue. Assign: the rep gets it at once.",
             "threshold": "0 to 100; 50 is as good as the average rep who could have it. It is not asked where a named "
             "account or a rule has named the rep.",
@@ -82,9 +83,14 @@ class CapacityForm(RecordForm):
         ("Who is near capacity gets only high matches", ("high_match_score", "high_match_top_share")),
         (
             "What lowers priority",
-            ("near_capacity_penalty", "assigned_today_penalty", "pipeline_penalty", "absence_ahead_penalty"),
+            (
+                "near_capacity_penalty",
+                "assigned_today_penalty",
+                "pipeline_penalty",
+                "absence_ahead_penalty",
+                "absence_horizon_hours",
+            ),
         ),
-        ("Absence ahead", ("absence_horizon_hours",)),
     )
     paired = frozenset({"Bands of the load", "What lowers priority"})
 
@@ -102,7 +108,7 @@ class CapacityForm(RecordForm):
             "high_match_score": "High is a match score from",
             "high_match_top_share": "Or: the best share of recent matches",
             "near_capacity_penalty": "Near capacity",
-            "assigned_today_penalty": "Each assignment beyond a comfortable day",
+            "assigned_today_penalty": "Each one beyond a comfortable day",
             "pipeline_penalty": "Twice the peers’ pipeline value",
             "absence_ahead_penalty": "Absence ahead",
             "absence_horizon_hours": "An absence counts so many hours ahead",

@@ -11,11 +11,12 @@ from typing import Any
 
 from django.db.models import Count, Q
 
+from crm.engine.conditions import condition_fields
 from crm.models import Opportunity
 from crm.queries.conditions import patterns
 from crm.queries.opportunities import opportunities_visible_to
 from reps.models import User
-from routing.engine.configuration import Configuration, ConfigurationError, condition_fields
+from routing.engine.configuration import Configuration, ConfigurationError
 from routing.engine.facts import OpportunityFacts
 from routing.engine.requirements import Deadlock, deadlocks, kept_by
 from routing.models import Decision, Policy, Rule

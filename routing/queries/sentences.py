@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from crm.engine.conditions import Field
+from crm.engine.conditions import Field, condition_fields
 from crm.engine.spoken import Said, Say, described, joined
 from crm.models import Account, CustomField
 from crm.queries.condition_words import say_for
 from reps.models import Rep, Team
-from routing.engine.configuration import condition_fields
 from routing.models import Policy, Rule
 
 Row = Mapping[str, Any]  # of a version's content

@@ -8,14 +8,14 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from crm.engine.conditions import ConditionError, Field
+from crm.engine.conditions import ConditionError, Field, condition_fields
 from crm.engine.spoken import Said, described
 from crm.models import CustomField, Opportunity
 from crm.queries.condition_words import say_for
 from crm.queries.conditions import patterns, to_q
 from crm.queries.opportunities import opportunities_visible_to
 from reps.models import Team, User
-from routing.engine.configuration import Configuration, condition_fields
+from routing.engine.configuration import Configuration
 from routing.engine.market import Cell, Overlap, Use, use_of
 from routing.queries.configuration import lineage_of, territories_content
 from territories.models import Coverage, Territory

@@ -5,10 +5,9 @@ import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from crm.engine.conditions import ConditionError, compile_condition
+from crm.engine.conditions import ConditionError, compile_condition, condition_fields
 from reps.models import User
 from reps.services.edits import lock_unchanged
-from routing.engine.configuration import condition_fields
 from routing.models import CapacitySettings, Policy
 from routing.queries.sentences import own_fields
 from routing.services import ordered

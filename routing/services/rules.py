@@ -7,11 +7,11 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from crm.engine.conditions import ConditionError, compile_condition
+from crm.engine.conditions import ConditionError, compile_condition, condition_fields
 from crm.queries.words import custom_fields
 from reps.models import Rep, User
 from reps.services.edits import lock_unchanged
-from routing.engine.configuration import ConfigurationError, check_requirement, condition_fields
+from routing.engine.configuration import ConfigurationError, check_requirement
 from routing.models import Rule
 from routing.services import ordered
 

@@ -18,10 +18,10 @@ from crm.engine.conditions import (
     ConditionError,
     Field,
     compile_condition,
+    condition_fields,
 )
 from crm.models import Account, Opportunity, Product
 from crm.queries.conditions import counts, matching, patterns, to_q
-from routing.engine.configuration import condition_fields
 from routing.queries.inputs import opportunity_facts
 
 FIELDS = condition_fields(

@@ -136,4 +136,6 @@ def test_the_page_says_them_and_the_region_is_fetched_by_the_rules(
     assert "It has matched nothing in the last 90 days." in page
     headers = {"HX-Request": "true", "HX-Target": "rule-warnings"}
     region = client.get("/rules/warnings/", headers=headers).content.decode()
-    assert region.startswith('<section class="card" id="rule-warnings"')
+    assert region.startswith('<section class="card hear" id="rule-warnings"')
+    assert ">It has matched nothing in the last 90 days.</div>" in region
+    assert ">0 in 90 days</span>" in region

@@ -13,13 +13,12 @@ from django.urls import reverse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crm.engine.conditions import MANY_VALUES, NO_VALUE, OPERATORS, compile_condition
+from crm.engine.conditions import MANY_VALUES, NO_VALUE, OPERATORS, compile_condition, condition_fields
 from crm.forms.condition_tree import Group, nodes, of_data, of_json, to_json
 from crm.forms.conditions import ConditionWidget
 from crm.models import Account, CustomField
 from reps.models import Rep, Team, User
 from reps.services.edits import EditConflict
-from routing.engine.configuration import condition_fields
 from routing.models import Rule
 from routing.queries.changes import unpublished_changes
 from routing.services import ordered

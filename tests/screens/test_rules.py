@@ -158,7 +158,7 @@ def test_errors_lead_to_their_test(open_page: OpenPage, omar: User, rules: list[
 def test_order_by_drag(open_page: OpenPage, omar: User, rules: list[Rule]) -> None:
     page = open_page(omar)
     page.goto("/rules/")
-    grip, target = page.locator(f"#grip-{rules[2].pk}"), page.locator(f"#grip-{rules[0].pk}")
+    grip, target = page.locator(f"#grip-rule-{rules[2].pk}"), page.locator(f"#grip-rule-{rules[0].pk}")
     grip.scroll_into_view_if_needed()
     start, end = grip.bounding_box(), target.bounding_box()
     assert start is not None
@@ -169,22 +169,26 @@ def test_order_by_drag(open_page: OpenPage, omar: User, rules: list[Rule]) -> No
     page.mouse.move(end["x"] + 8, end["y"] - 4, steps=6)
     page.mouse.up()
     expect(page.get_by_text("Three is number 1 now.")).to_be_visible()
-    expect(page.locator("[data-order-item] .name")).to_have_text(["Three", "One", "Two"])
+    expect(page.locator("[aria-labelledby=team-rules] [data-order-item] .name")).to_have_text(
+        ["Three", "One", "Two"]
+    )
     assert names() == ["Three", "One", "Two"]
 
 
 def test_order_by_keyboard_and_switch(open_page: OpenPage, omar: User, rules: list[Rule]) -> None:
     page = open_page(omar)
     page.goto("/rules/")
-    page.locator(f"#grip-{rules[2].pk}").focus()
+    page.locator(f"#grip-rule-{rules[2].pk}").focus()
     for place in (2, 1):
         page.keyboard.press("ArrowUp")
         expect(page.get_by_text(f"Three is number {place} now.")).to_be_visible()
-        expect(page.locator(f"#grip-{rules[2].pk}")).to_be_focused()
+        expect(page.locator(f"#grip-rule-{rules[2].pk}")).to_be_focused()
     page.keyboard.press("ArrowUp")  # is first already
     assert names() == ["Three", "One", "Two"]
     page.get_by_role("button", name="Move Three down").click()
-    expect(page.locator("[data-order-item] .name")).to_have_text(["One", "Three", "Two"])
+    expect(page.locator("[aria-labelledby=team-rules] [data-order-item] .name")).to_have_text(
+        ["One", "Three", "Two"]
+    )
     page.get_by_role("switch", name="One is active").click()
     expect(page.get_by_role("switch", name="One is active")).to_have_attribute("aria-checked", "false")
     expect(page.get_by_role("switch", name="One is active")).to_be_focused()
