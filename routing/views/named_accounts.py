@@ -17,13 +17,7 @@ from reps.queries import organisation
 from reps.queries.pages import BadCursor, page_of
 from reps.queries.people import teams_visible_to
 from routing.forms.named_accounts import Chosen, ConfirmForm, NamedFilter, PlannedForm, TransferForm
-from routing.queries.account_transfers import (
-    Plan,
-    make_plan,
-    selected,
-    shown,
-    today_here,
-)
+from routing.queries.account_transfers import make_plan, selected, shown, today_here
 from routing.queries.made_transfers import transfer_lines, transfer_of, waiting_transfers
 from routing.services.account_transfers import (
     NotAsShown,
@@ -126,13 +120,12 @@ def _show_transfer(
     """The terms, and beside them what would happen as soon as they are complete."""
     now = timezone.now()
     assert chosen.selection is not None
-    plan: Plan | None = None
     context: dict[str, Any] = {"form": form, "chosen": chosen, "why": why, "confirm": confirm}
+    context["reason"] = request.POST.get("reason") or request.GET.get("reason", "")
     if form.is_bound and form.is_valid():
         plan = make_plan(request.user, chosen.selection, form.terms(), now=now)
         context |= {"shown": shown(plan, form.terms(), now=now), "terms": form.terms()}
         context["carried"] = [*chosen.carried(), *form.carried(), ("digest", plan.digest)]
-        context["reason"] = request.POST.get("reason") or request.GET.get("reason", "")
     elif form.is_bound and request.method == "POST":
         status = 422
     context["count"] = len(selected(request.user, chosen.selection, now=now))

@@ -44,11 +44,15 @@ class Totals:
 
 @dataclass(frozen=True)
 class OwnerState:
-    """What stands in the way of an owner, and what becomes of the account's leads meanwhile."""
+    """ "away" or "left", and the rest of the sentence: since or until when, what becomes of the leads meanwhile."""
 
     tag: str
     tone: str
-    words: str
+    rest: str
+
+    @property
+    def words(self) -> str:
+        return f"{self.tag} {self.rest}"
 
 
 @dataclass(frozen=True)
@@ -153,8 +157,8 @@ def owner_states(owners: Iterable[Rep | None], *, now: datetime.datetime) -> dic
     found = {}
     for owner in owners:
         if owner is not None and owner.left_at is not None:
-            words = f"left on {day_words(owner.left_at, now)}: not counted; its leads go down the ladder like any other"
-            found[owner.pk] = OwnerState("has left", "warn", words)
+            rest = f"on {day_words(owner.left_at, now)}: not counted; its leads go down the ladder like any other"
+            found[owner.pk] = OwnerState("left", "warn", rest)
         elif owner is not None and owner.pk in away:
             found[owner.pk] = OwnerState("away", "accent", _away_words(owner, away, now))
     return found
@@ -164,7 +168,7 @@ def _away_words(owner: Rep, away: dict[int, list[Absence]], now: datetime.dateti
     spans = away[owner.pk]
     ends = [span.ends_at for span in spans]
     last = None if None in ends else max(end for end in ends if end is not None)
-    until = f"away until {day_words(last, now)}" if last else "away until further notice"
+    until = f"until {day_words(last, now)}" if last else "until further notice"
     named = [span.covering for span in spans if span.covering is not None]
     covering = named[-1] if named else None
     within = f"it goes on within team {owner.team.name}"

@@ -103,7 +103,7 @@ def test_shared_out_evenly(
     assert sorted(owned.values()) == [4, 5]
     worth = Counter[str]()
     for lead in Opportunity.objects.select_related("account__owner"):
-        worth[lead.account.owner.name] += int(lead.value)
+        worth[lead.account.owner.name] += int(lead.value or 0)
     assert worth == ({"Bo": 1000, "Cara": 900})
 
 
@@ -164,7 +164,8 @@ def test_what_moves_along_is_as_reassigned_by_hand(
     )
     assert Override.objects.filter(opportunity=leads[0])[0].decision is not None
     assert check_invariants().violations == []
-    assert list(Rep.objects.filter(pk=cara.pk).values_list("load", "pipeline_value")) == [(4, 700)]
+    assert Rep.objects.get(pk=cara.pk).load == 4
+    assert Rep.objects.get(pk=cara.pk).pipeline_value == 700
 
 
 def test_the_new_owner_is_told_once(

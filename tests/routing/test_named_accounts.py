@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from crm.models import Account, AccountTransfer, Opportunity
 from reps.models import Absence, Rep, User
+from routing.services import outbox
+from routing.services.account_transfers import do_planned
 from routing.services.decisions import route
 from territories.queries.named_accounts import owner_states
 from tests.conftest import NOW
@@ -167,7 +169,7 @@ def test_the_list_takes_the_same_queries_for_1_row_and_30(
         assert newest is not None
         for address in (reverse("account_transfers"), reverse("account_transfer", args=[newest.pk])):
             client.get(address)
-            with django_assert_num_queries(8 if address.endswith("transfers/") else 10):
+            with django_assert_num_queries(8 if address.endswith("transfers/") else 11):
                 client.get(address)
 
 
@@ -209,7 +211,7 @@ def test_all_that_match_are_transferred(omar: User, ana: Rep, cara: Rep, as_user
         Account.objects.create(name=f"Account {n}", owner=ana, industry="Energy")
     other = Account.objects.create(name="Other", owner=ana)
     client = as_user(omar)
-    shown = client.get(NEW, {"all": "1", "industry": "Energy", "account": other.pk})
+    shown = client.get(NEW, {"all": "1", "industry": "Energy", "account": str(other.pk)})
     assert "Transfer 70 accounts" in shown.content.decode()
     transfer(client, {"all": "1", "industry": "Energy", "kind": "give", "rep": cara.pk})
     assert Account.objects.filter(owner=cara).count() == 70
@@ -235,7 +237,11 @@ def test_what_changed_meanwhile_is_told_and_not_overwritten(
     accounts: dict[str, Account], omar: User, bo: Rep, cara: Rep, as_user: SignIn
 ) -> None:
     client = as_user(omar)
-    query = {"account": [accounts["Acme"].pk, accounts["Bolt"].pk], "kind": "give", "rep": cara.pk}
+    query: dict[str, Any] = {
+        "account": [accounts["Acme"].pk, accounts["Bolt"].pk],
+        "kind": "give",
+        "rep": cara.pk,
+    }
     fields = hidden(client.get(NEW, query).content.decode()) | {"reason": "x"}
     Account.objects.filter(pk=accounts["Acme"].pk).update(owner=bo)
     answer = client.post(NEW, fields)
@@ -254,14 +260,15 @@ def test_what_is_missing_is_named(
 ) -> None:
     client = as_user(omar)
     account = accounts["Acme"].pk
-    for terms, said in (
+    wrong: tuple[tuple[dict[str, Any], str], ...] = (
         ({"kind": "give"}, "Choose who gets them."),
         ({"kind": "share", "reps": [cara.pk]}, "Choose two reps or more."),
         ({"kind": "release", "effective_on": "2020-01-01"}, "Choose a day after today"),
         ({"kind": "release", "effective_on": "2990-01-01"}, "Choose a day within three years."),
         ({"kind": "release", "effective_on": "soon"}, "Enter a valid date."),
         ({"kind": "steal"}, "Select a valid choice."),
-    ):
+    )
+    for terms, said in wrong:
         page = client.get(NEW, {"account": account} | terms).content.decode()
         assert said in page
         assert client.post(NEW, {"account": account, "reason": "x"} | terms).status_code == 422
@@ -275,7 +282,7 @@ def test_a_manager_gives_to_the_own_team_and_undoes_the_own_transfers(
     accounts: dict[str, Account], ben: User, omar: User, bo: Rep, cara: Rep, as_user: SignIn
 ) -> None:
     client = as_user(ben)
-    query = {"account": [one.pk for one in accounts.values()], "kind": "give"}
+    query: dict[str, Any] = {"account": [one.pk for one in accounts.values()], "kind": "give"}
     assert "Select a valid choice" in client.get(NEW, query | {"rep": cara.pk}).content.decode()
     transfer(client, query | {"rep": bo.pk})
     assert dict(Account.objects.values_list("name", "owner__name")) == {
@@ -321,6 +328,35 @@ def test_a_planned_transfer_is_changed_and_cancelled_on_its_page(
     assert planned.state == "cancelled"
     page = client.post(reverse("account_transfer_cancel", args=[planned.pk]), follow=True).content.decode()
     assert "This transfer is cancelled already." in page
+
+
+def test_who_looks_after_accounts_reads_of_a_failed_transfer(
+    accounts: dict[str, Account], omar: User, cara: Rep, as_user: SignIn
+) -> None:
+    client = as_user(omar)
+    day = timezone.now().date() + datetime.timedelta(days=1)
+    query = {"account": accounts["Acme"].pk, "kind": "give", "rep": cara.pk, "effective_on": day.isoformat()}
+    transfer(client, query)
+    Rep.objects.filter(pk=cara.pk).update(left_at=timezone.now())
+    do_planned(at=timezone.now() + datetime.timedelta(days=2))
+    outbox.deliver_due(at=timezone.now() + datetime.timedelta(days=2))
+    failed = AccountTransfer.objects.get()
+    page = client.get("/my-work/").content.decode()
+    assert (
+        f'<a href="{reverse("account_transfer", args=[failed.pk])}">The transfer of 1 named account' in page
+    )
+    for address in (LIST, reverse("account_transfer", args=[failed.pk])):
+        assert "Cara has left and can own no accounts." in client.get(address).content.decode()
+
+
+def test_who_gets_accounts_reads_of_them(
+    accounts: dict[str, Account], omar: User, cara: Rep, as_user: SignIn
+) -> None:
+    transfer(as_user(omar), {"account": accounts["Acme"].pk, "kind": "give", "rep": cara.pk})
+    outbox.deliver_due(at=timezone.now())
+    assert cara.user is not None
+    page = as_user(cara.user).get("/my-work/").content.decode()
+    assert '<a href="/accounts/">Omar gave you 1 named account: territory change.</a>' in page
 
 
 def test_the_account_says_since_when_by_whom_and_why(
