@@ -248,8 +248,9 @@ def change_planned(
     if effective_on <= today_here(at):
         raise TransferRefused("The day must be after today.")
     if rep is not None and transfer.kind == Kind.GIVE:
-        _refuse_who_left((rep.pk,))
         transfer.items.update(to_rep=rep)
+    targets = transfer.items.filter(to_rep__isnull=False).order_by("to_rep").values_list("to_rep", flat=True)
+    _refuse_who_left(tuple(pk for pk in targets.distinct() if pk is not None))
     _keep(
         transfer,
         state=State.PLANNED,

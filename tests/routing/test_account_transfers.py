@@ -13,7 +13,8 @@ from rest_framework.test import APIClient
 
 from crm.models import Account, AccountOwnerChange, AccountTransfer, Assignment, Opportunity
 from crm.queries.account_owners import newest_change
-from crm.services.imports.runs import import_files
+from crm.services.imports.files import open_run
+from crm.services.imports.runs import check_run, import_files, write_run
 from crm.services.records import delete_account, save_account
 from reps.models import Absence, Organisation, Rep, Team, User
 from routing.models import Notification, Override
@@ -409,6 +410,26 @@ def test_a_failed_transfer_is_planned_anew(ana: Rep, bo: Rep, cara: Rep, give: G
     assert owners_of(account) == ["Bo"]
 
 
+def test_one_that_was_shared_out_is_not_planned_anew_for_who_has_left(
+    ana: Rep, bo: Rep, cara: Rep, give: Give
+) -> None:
+    transfer = give([make_account(f"Account {n}", ana) for n in range(2)], bo, cara, effective_on=TOMORROW)
+    Rep.objects.filter(pk=cara.pk).update(left_at=NOW)
+    day = NOW + datetime.timedelta(days=1)
+    do_planned(at=day)
+    with pytest.raises(TransferRefused, match="Cara has left"):
+        change_planned(
+            transfer_id=transfer.pk,
+            effective_on=day.date() + datetime.timedelta(days=1),
+            reason="x",
+            moves_open=False,
+            rep=None,
+            at=day,
+        )
+    transfer.refresh_from_db()
+    assert transfer.state == "failed"
+
+
 # --- the history -----------------------------------------------------------------------------------------------------
 
 
@@ -437,6 +458,26 @@ def test_every_way_of_writing_an_owner_is_in_the_history(
     ]
     added = AccountOwnerChange.objects.get(account__name="Second")
     assert (added.source, added.to_rep, added.import_run_id is not None) == ("import", ana, True)
+
+
+def test_an_import_does_not_take_back_an_owner_that_its_file_does_not_name(
+    ana: Rep, bo: Rep, cara: Rep, omar: User
+) -> None:
+    kept, given = make_account("Kept", ana), make_account("Given", ana)
+    run = open_run(
+        files=[("accounts.csv", b"Account,Industry,Owner\nKept,Energy,\nGiven,Energy,Bo\n")],
+        by=omar,
+        options={"create_reps": False},
+    )
+    check_run(run=run, at=NOW)
+
+    def meanwhile(stage: str, done: int, total: int) -> None:
+        if stage.startswith("Writing accounts"):
+            Account.objects.update(owner=cara)
+
+    write_run(run=run, at=NOW, progress=meanwhile)
+    assert owners_of(kept, given) == ["Cara", "Bo"]
+    assert set(Account.objects.values_list("industry", flat=True)) == {"Energy"}
 
 
 def test_who_and_why_end_with_what_they_were_said_for(ana: Rep, bo: Rep, omar: User, give: Give) -> None:

@@ -367,4 +367,4 @@ def test_the_account_says_since_when_by_whom_and_why(
     page = " ".join(client.get(reverse("account", args=[accounts["Acme"].pk])).content.decode().split())
     text = re.sub(r"<[^>]+>", "", page)
     assert f"Cara since {timezone.now():%-d %b %Y}, given by Omar: territory change" in text
-    assert re.search(r"Ana\s+outside these pages", text)
+    assert re.search(r"Ana\s+written outside these pages", text)
