@@ -57,6 +57,7 @@ SECTIONS = (
         (
             Item("Routing Rules", "rules", "see_configuration"),
             Item("Territories", "territories", "see_configuration"),
+            Item("Named Accounts", "named_accounts", "see_configuration"),
             Item("Rep Profiles", "reps", "see_people"),
             Item("Teams", "teams", "see_people"),
             Item("Policies", "policies", "see_configuration"),

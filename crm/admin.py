@@ -5,6 +5,8 @@ from django.contrib import admin
 
 from crm.models import (
     Account,
+    AccountOwnerChange,
+    AccountTransfer,
     Activity,
     Alias,
     Assignment,
@@ -98,6 +100,20 @@ class AccountAdmin(ReadOnlyAdmin):
     list_display = ("name", "industry", "country", "owner", "external_id")
     list_select_related = ("owner",)
     search_fields = ("name", "domain", "external_id")
+
+
+@admin.register(AccountOwnerChange)
+class AccountOwnerChangeAdmin(ReadOnlyAdmin):
+    list_display = ("account", "from_rep", "to_rep", "source", "made_by", "made_at")
+    list_select_related = ("account", "from_rep", "to_rep", "made_by")
+    list_filter = ("source",)
+
+
+@admin.register(AccountTransfer)
+class AccountTransferAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "kind", "state", "account_count", "effective_on", "made_by", "made_at")
+    list_select_related = ("made_by",)
+    list_filter = ("state",)
 
 
 @admin.register(Contact)

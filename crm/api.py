@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
@@ -16,7 +17,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.models import Account, Activity, Contact, CustomField, Opportunity
+from crm.models import Account, AccountOwnerChange, Activity, Contact, CustomField, Opportunity
 from crm.models.accounts import SizeBand
 from crm.queries.opportunities import opportunities_visible_to
 from crm.services.activities import log_activity
@@ -108,7 +109,11 @@ class AccountViewSet(RecordViewSet):
         return Account.objects.all()
 
     def save(self, values: Mapping[str, Any], record: Account | None) -> Account:
-        return save_account(account=with_values(record or Account(), values), by=self.user)
+        with transaction.atomic():
+            # What was not sent stays as it is now: a transfer meanwhile must not be taken back.
+            found = Account.objects.select_for_update(no_key=True).get(pk=record.pk) if record else Account()
+            account = with_values(found, values)
+            return save_account(account=account, by=self.user, source=AccountOwnerChange.Source.API)
 
 
 class ContactInput(StrictSerializer):

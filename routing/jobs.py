@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
 from reps.services.profiles import expire_depths
-from routing.services import dry_runs, evaluations, outbox, sweep, training, valuation
+from routing.services import account_transfers, dry_runs, evaluations, outbox, sweep, training, valuation
 
 
 def deliver_outbox() -> int:
@@ -57,8 +57,9 @@ def every_week() -> None:
 
 
 def every_minute() -> None:
-    """The sweep: suggestions for people who have left, intake left behind, held ones, undelivered messages, and a
-    training whose worker died."""
+    """The sweep: transfers of accounts whose day has come, suggestions for people who have left, intake left behind,
+    held ones, undelivered messages, and a training whose worker died."""
+    account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     sweep.decide_anew_for_those_who_left(at=timezone.now())
     route_waiting()

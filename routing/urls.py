@@ -8,6 +8,7 @@ from routing.views import (
     history_check,
     ladder,
     models,
+    named_accounts,
     opportunities,
     queue,
     rule_warnings,
@@ -79,6 +80,24 @@ urlpatterns: list[URLPattern] = [
     path("territories/export.csv", territories.territories_csv, name="territories_csv"),
     path("territories/import/", territories.territories_import, name="territories_import"),
     path("territories/import/apply/", territories.territories_import_apply, name="territories_import_apply"),
+    path("named-accounts/", named_accounts.named_accounts, name="named_accounts"),
+    path("named-accounts/export.csv", named_accounts.named_accounts_csv, name="named_accounts_csv"),
+    path("named-accounts/transfer/", named_accounts.transfer, name="account_transfer_new"),
+    path("named-accounts/transfers/", named_accounts.transfers, name="account_transfers"),
+    path("named-accounts/transfers/<int:pk>/", named_accounts.transfer_page, name="account_transfer"),
+    path(
+        "named-accounts/transfers/<int:pk>/change/",
+        named_accounts.transfer_change,
+        name="account_transfer_change",
+    ),
+    path(
+        "named-accounts/transfers/<int:pk>/cancel/",
+        named_accounts.transfer_cancel,
+        name="account_transfer_cancel",
+    ),
+    path(
+        "named-accounts/transfers/<int:pk>/undo/", named_accounts.transfer_undo, name="account_transfer_undo"
+    ),
     path("analytics/coverage/", territories.coverage, name="analytics_coverage"),
     path("analytics/model/", models.model_page, name="analytics_model"),
     path("analytics/model/history/", models.model_history, name="model_history"),

@@ -1,5 +1,6 @@
 """Records: accounts, contacts, opportunities, activities, products, words and their aliases, imports."""
 
+from crm.models.account_owners import AccountOwnerChange, AccountTransfer, AccountTransferItem
 from crm.models.accounts import Account, Contact, RegionLanguage
 from crm.models.activities import Activity
 from crm.models.fields import CustomField
@@ -11,6 +12,9 @@ from crm.models.words import Alias, Term
 
 __all__ = [
     "Account",
+    "AccountOwnerChange",
+    "AccountTransfer",
+    "AccountTransferItem",
     "Activity",
     "Alias",
     "Assignment",

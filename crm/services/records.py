@@ -1,5 +1,6 @@
 """Accounts, contacts and products: written whole, words canonical, size band from the number of employees."""
 
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -7,21 +8,28 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from crm.engine.words import size_band
-from crm.models import Account, Contact, Product, Term
+from crm.models import Account, AccountOwnerChange, Contact, Product, Term
 from crm.queries.vocabulary import load_vocabulary
+from crm.services.account_owners import owners_changed_by
 from reps.models import User
 from reps.services.edits import lock_unchanged
 
 
 @transaction.atomic
-def save_account(*, account: Account, seen: datetime | None = None, by: User) -> Account:
+def save_account(
+    *,
+    account: Account,
+    seen: datetime | None = None,
+    by: User,
+    source: AccountOwnerChange.Source = AccountOwnerChange.Source.FORM,
+) -> Account:
     """Create or change an account. Opportunities that came in before keep the facts that they were decided on."""
-    if account.pk:
-        lock_unchanged(account, seen=seen)
+    owner_before = lock_unchanged(account, seen=seen).owner_id if account.pk else None
     refuse_circle(account)
     make_canonical(account, {"industry": "industry", "country": "country", "region": "region"})
     account.size_band = size_band(account.employees) or account.size_band
-    account.save()
+    with owners_changed_by(source=source, by=by) if account.owner_id != owner_before else nullcontext():
+        account.save()
     return account
 
 

@@ -18,6 +18,7 @@ from crm.forms.records import (
     ProductForm,
 )
 from crm.models import Account, Contact, Opportunity, Product
+from crm.queries.account_owners import owner_changes_of, planned_for
 from crm.queries.opportunities import opportunities_visible_to, with_records
 from crm.queries.records import (
     BY_NAME,
@@ -100,6 +101,8 @@ def account_page(request: SignedIn, pk: int) -> HttpResponse:
         "contacts": list(account.contacts.order_by("name", "pk")[:50]),
         "opportunities": opportunities_of_account(account, request.user),
         "activities": activities_of_account(account, request.user),
+        "owner_changes": owner_changes_of(account),
+        "planned": planned_for(account),
         "subsidiaries": list(account.subsidiaries.order_by("name")[:50]),
         "currency": organisation().base_currency,
     }

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from crm.models import Opportunity
+from crm.models import AccountTransfer, Opportunity
 from reps.models import User
 
 
@@ -44,7 +44,12 @@ class Notification(models.Model):
 
     key = models.UUIDField()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
-    opportunity = models.ForeignKey(Opportunity, on_delete=models.CASCADE, related_name="+")
+    opportunity = models.ForeignKey(
+        Opportunity, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    account_transfer = models.ForeignKey(
+        AccountTransfer, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
     text = models.CharField(max_length=500)
     created_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, blank=True)

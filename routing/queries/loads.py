@@ -1,7 +1,7 @@
 """Loads that a reassignment would lead to, shown before it is done."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from crm.models import Opportunity
@@ -35,6 +35,12 @@ def loads_after(opportunities: Sequence[Opportunity], to: Rep | None) -> list[Lo
     for rep_id, count in losing.most_common():
         changes.append(_change(reps[rep_id], -count if to is not None else 0, bounds))
     return changes
+
+
+def changed_loads(reps: Sequence[Rep], changes: Mapping[int, int]) -> list[LoadChange]:
+    """Of each rep, with so many open opportunities more or less."""
+    bounds = compiled(live_version().pk).capacity.bounds
+    return [_change(rep, changes.get(rep.pk, 0), bounds) for rep in reps]
 
 
 def with_owners(opportunities: Sequence[Opportunity]) -> list[Opportunity]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -83,13 +83,20 @@ def _notify_managers(message: OutboxMessage) -> None:
     _notify(message, User.objects.filter(managed_teams=message.payload["team_id"], is_active=True))
 
 
+def _notify_of_failed_transfer(message: OutboxMessage) -> None:
+    """A line for whoever planned it, and for everybody who looks after all accounts."""
+    looks_after = Q(role__in=(User.Role.OPS, User.Role.ADMIN)) | Q(pk=message.payload["user_id"])
+    _notify(message, User.objects.filter(looks_after, is_active=True))
+
+
 def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
     for user in users:
         Notification.objects.get_or_create(
             key=message.key,
             user=user,
             defaults={
-                "opportunity_id": message.payload["opportunity_id"],
+                "opportunity_id": message.payload.get("opportunity_id"),
+                "account_transfer_id": message.payload.get("transfer_id"),
                 "text": message.payload["text"][:500],
                 "created_at": message.created_at,
             },
@@ -104,4 +111,6 @@ CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunity.assigned": _notify_rep,
     "rep.over_capacity": _notify_managers,
     "capacity.freed": _drain,
+    "accounts.given": _notify_rep,
+    "accounts.transfer_failed": _notify_of_failed_transfer,
 }

@@ -1,7 +1,7 @@
 """People move opportunities: reassignment from any page, in bulk, and locks. Logged with who and why."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
@@ -36,6 +36,45 @@ def reassign(
     if moving:
         free_capacity(at)
     return len(moving)
+
+
+@transaction.atomic
+def reassign_each(
+    *, to: Mapping[int, int], by: User, at: datetime.datetime, reason: OverrideReason | None, note: str
+) -> list[Assignment]:
+    """What `reassign` does, for many owned opportunities (opportunity → rep) in few statements. Whoever calls it has
+    locked the opportunities, and tells the reps. Raises OwnershipError, then nothing is written."""
+    opportunities = list(ownership.lock_opportunities(to).values())
+    reps = ownership.lock_reps([*to.values(), *(one.owner_id for one in opportunities)])
+    targets = {one.pk: reps[to[one.pk]] for one in opportunities}
+    newest = Decision.objects.filter(opportunity__in=targets).order_by("opportunity_id", "-id")
+    decisions = dict(newest.distinct("opportunity_id").values_list("opportunity_id", "pk"))
+    made = ownership.assign_each(
+        opportunities=opportunities,
+        to=targets,
+        at=at,
+        by=by,
+        reason=reason.label if reason else "Reassigned by hand",
+    )
+    Override.objects.bulk_create(
+        (
+            Override(
+                opportunity=one,
+                decision_id=decisions.get(one.pk),
+                from_rep_id=one.owner_id,
+                to_rep=targets[one.pk],
+                reason=reason,
+                note=note[:300],
+                made_by=by,
+                made_at=at,
+            )
+            for one in opportunities
+        ),
+        batch_size=5_000,
+    )
+    if opportunities:
+        free_capacity(at)
+    return made
 
 
 def _lock_concerned(opportunities: Sequence[Opportunity], rep_id: int) -> dict[int, Rep]:

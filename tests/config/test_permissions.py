@@ -110,7 +110,8 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
     from django.contrib import admin
 
     kept_by_triggers = {"reps.RosterStamp"}
-    within_another = {"reps.Skill", "reps.Absence", "crm.ImportFile", "territories.Coverage"}
+    within_another = {"reps.Skill", "reps.Absence", "crm.ImportFile", "crm.AccountTransferItem"}
+    within_another |= {"territories.Coverage"}
     blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt"}
     ours = {
         model._meta.label

@@ -133,7 +133,7 @@ def test_lists_take_the_same_queries_for_1_row_and_30(
         client.get(reverse(name), headers=REGION)
 
 
-@pytest.mark.parametrize(("name", "queries"), [("account", 8), ("contact", 4)])
+@pytest.mark.parametrize(("name", "queries"), [("account", 10), ("contact", 4)])
 def test_record_pages_take_the_same_queries_for_1_row_and_30(
     name: str, queries: int, ada: User, ana: Rep, as_user: SignIn, django_assert_num_queries: Any
 ) -> None:

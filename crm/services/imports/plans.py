@@ -94,6 +94,7 @@ class World:
     accounts: Records = field(default_factory=Records)
     products: Records = field(default_factory=Records)
     contacts: Records = field(default_factory=Records)
+    owners_then: dict[int, int | None] = field(default_factory=dict)  # of accounts, when they were read
     opportunity_files: dict[str, str] = field(default_factory=dict)  # external id → the file that has it
     new_teams: list[Team] = field(default_factory=list)
     parents: dict[int, tuple[Account, Account]] = field(
@@ -167,6 +168,7 @@ def load_world(run: ImportRun, at: datetime.datetime, named: Mapping[str, Iterab
         world.products.index(product)
     for account in _named(Account, named.get("accounts", ()), ("name",)):
         world.accounts.index(account)
+        world.owners_then[account.pk] = account.owner_id
     for contact in _named(Contact, named.get("contacts", ()), ("email", "name")):
         world.contacts.index(contact)
     return world

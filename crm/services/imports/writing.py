@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from crm.models import (
     Account,
+    AccountOwnerChange,
     Assignment,
     Contact,
     CustomField,
@@ -16,6 +17,7 @@ from crm.models import (
     StageChange,
     Term,
 )
+from crm.services.account_owners import lock_accounts, owners_changed_by
 from crm.services.imports.copying import as_json, copy_rows, next_ids, update_rows
 from crm.services.imports.opportunities import REFERENCES, STORED, OpportunityPlan
 from crm.services.imports.plans import Records, World, chunks
@@ -59,11 +61,25 @@ def write_records(world: World, fields: Sequence[CustomField]) -> None:
         (Account, world.accounts),
         (Contact, world.contacts),
     ):
-        _write(model, records)
+        if model is Account:
+            _write_accounts(world)
+        else:
+            _write(model, records)
     lower = [account for account, _ in world.parents.values()]
     for account, parent in world.parents.values():
         account.parent = parent
     Account.objects.bulk_update(lower, ["parent"], batch_size=CHUNK)
+
+
+def _write_accounts(world: World) -> None:
+    """An owner whom the file does not change stays the one of now: a transfer meanwhile is not taken back."""
+    present = lock_accounts(world.accounts.changed)
+    for account in world.accounts.changed.values():
+        if account.owner_id == world.owners_then[account.pk]:
+            account.owner_id = present.get(account.pk)
+    source, run = AccountOwnerChange.Source.IMPORT, world.run
+    with owners_changed_by(source=source, by=run.started_by, import_run=run):
+        _write(Account, world.accounts)
 
 
 def _write(model: type[Any], records: Records) -> None:
