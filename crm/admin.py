@@ -12,6 +12,7 @@ from crm.models import (
     Assignment,
     Contact,
     CustomField,
+    DuplicateLink,
     ExchangeRate,
     ImportFile,
     ImportMapping,
@@ -52,6 +53,13 @@ class AssignmentInline(ReadOnly, admin.TabularInline):
 class StageChangeInline(ReadOnly, admin.TabularInline):
     model = StageChange
     fields = ("from_stage", "to_stage", "reason", "changed_by", "changed_at")
+
+
+@admin.register(DuplicateLink)
+class DuplicateLinkAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "confidence", "found_at", "confirmed_by", "declined_by")
+    list_filter = ("state",)
+    list_select_related = ("opportunity", "original", "confirmed_by", "declined_by")
 
 
 @admin.register(Opportunity)

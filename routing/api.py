@@ -19,6 +19,7 @@ from rest_framework.response import Response
 
 from crm.api import OpportunityFields, RecordKey
 from crm.models import Opportunity
+from crm.queries.duplicates import links_that_hold
 from crm.queries.opportunities import opportunities_visible_to
 from crm.services.opportunities import load_dictionary, update_opportunity
 from crm.services.ownership import OwnershipError
@@ -102,6 +103,17 @@ class DecisionOutput(serializers.Serializer[Any]):
     steps = serializers.ListField(child=serializers.CharField())
 
 
+class DuplicateOutput(serializers.Serializer[Any]):
+    """The open opportunity that this one repeats. Nothing is merged; it goes to that one's owner."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    confidence = serializers.FloatField(
+        allow_null=True, help_text="0 to 1; null where a person said so without a finding."
+    )
+    why = serializers.CharField()
+
+
 class OpportunityAnswer(serializers.Serializer[Any]):
     """Where an opportunity stands, with the newest decision."""
 
@@ -114,6 +126,7 @@ class OpportunityAnswer(serializers.Serializer[Any]):
     is_locked = serializers.BooleanField()
     owner = serializers.DictField(allow_null=True)
     flags = serializers.ListField(child=serializers.CharField())
+    duplicate_of = DuplicateOutput(allow_null=True)
     decision = DecisionOutput(allow_null=True)
 
 
@@ -151,8 +164,8 @@ class OpportunityViewSet(RecordViewSet):
             d.opportunity_id: d
             for d in decisions.order_by("opportunity_id", "-id").distinct("opportunity_id")
         }
-        names = load_names(newest.values())
-        return [opportunity_answer(o, newest.get(o.pk), names) for o in opportunities]
+        names, links = load_names(newest.values()), links_that_hold(opportunities)
+        return [opportunity_answer(o, newest.get(o.pk), names, link=links.get(o.pk)) for o in opportunities]
 
     def list(self, request: Request) -> Response:
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))

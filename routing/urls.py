@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from routing.views import (
     configuration,
     dry_run,
+    duplicates,
     history_check,
     ladder,
     models,
@@ -47,6 +48,12 @@ urlpatterns: list[URLPattern] = [
     path("opportunities/<int:pk>/lock/", opportunities.opportunity_lock, name="opportunity_lock"),
     path("opportunities/<int:pk>/outcome/", opportunities.opportunity_outcome, name="opportunity_outcome"),
     path("opportunities/<int:pk>/activity/", opportunities.opportunity_activity, name="opportunity_activity"),
+    path("opportunities/<int:pk>/duplicate-of/", duplicates.duplicate_mark, name="duplicate_mark"),
+    path(
+        "opportunities/<int:pk>/duplicate-of/<int:link>/",
+        duplicates.duplicate_answer,
+        name="duplicate_answer",
+    ),
     path("my-work/", work.my_work, name="my_work"),
     path("my-work/read/", work.notifications_read, name="notifications_read"),
     path("my-work/away/", work.away, name="away"),

@@ -172,6 +172,7 @@ class ProductFilter(forms.Form):
 
 class OpportunityFilter(forms.Form):
     ORDERS = (("", "Newest first"), ("oldest", "Oldest first"), ("value", "Largest first"))
+    REPEATS = (("", "Duplicates or not"), ("yes", "Duplicates"), ("offered", "Possible duplicates"))
 
     q = forms.CharField(required=False)
     stage = forms.ChoiceField(required=False, choices=[("", "Any stage"), *Opportunity.Stage.choices])
@@ -179,6 +180,7 @@ class OpportunityFilter(forms.Form):
     routing = forms.ChoiceField(required=False, choices=[("", "Any routing"), *Opportunity.Routing.choices])
     team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="Any team")
     owner = forms.ModelChoiceField(Rep.objects.none(), required=False, empty_label="Any owner")
+    repeats = forms.ChoiceField(required=False, choices=REPEATS, label="Duplicates")
     source = forms.CharField(required=False, widget=forms.HiddenInput)
     order = forms.ChoiceField(required=False, choices=ORDERS)
 

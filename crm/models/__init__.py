@@ -3,6 +3,7 @@
 from crm.models.account_owners import AccountOwnerChange, AccountTransfer, AccountTransferItem
 from crm.models.accounts import Account, Contact, RegionLanguage
 from crm.models.activities import Activity
+from crm.models.duplicates import DuplicateLink
 from crm.models.fields import CustomField
 from crm.models.imports import ImportFile, ImportMapping, ImportRun
 from crm.models.money import ExchangeRate
@@ -20,6 +21,7 @@ __all__ = [
     "Assignment",
     "Contact",
     "CustomField",
+    "DuplicateLink",
     "ExchangeRate",
     "ImportFile",
     "ImportMapping",

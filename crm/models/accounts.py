@@ -1,8 +1,8 @@
 """Companies and the people there. An account with an owner is a named account."""
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Lower, Upper
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Lower, Right, Upper
 
 from reps.models import Rep
 
@@ -61,6 +61,22 @@ class Account(models.Model):
         return self.name
 
 
+def _without(text: Func, pattern: str, flags: str) -> Func:
+    return Func(
+        text,
+        Value(pattern),
+        Value(""),
+        Value(flags),
+        function="REGEXP_REPLACE",
+        output_field=models.TextField(),
+    )
+
+
+# The last seven digits before any extension: whoever may have the same phone number, however it is written. What is the
+# same number is decided in Python, by country; this only finds the few to look at, with an index (contact_by_phone).
+PHONE_TAIL = Right(_without(_without(Lower("phone"), "(x|ext|#).*$", ""), "[^0-9]", "g"), 7)
+
+
 class Contact(models.Model):
     account = models.ForeignKey(
         Account, null=True, blank=True, on_delete=models.CASCADE, related_name="contacts"
@@ -77,7 +93,10 @@ class Contact(models.Model):
     class Meta:
         ordering = ("name", "id")
         constraints = (models.CheckConstraint(condition=~Q(name=""), name="contact_named"),)
-        indexes = (models.Index(Lower("email"), condition=~Q(email=""), name="contact_by_email"),)
+        indexes = (
+            models.Index(Lower("email"), condition=~Q(email=""), name="contact_by_email"),
+            models.Index(PHONE_TAIL, condition=~Q(phone=""), name="contact_by_phone"),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -226,7 +226,8 @@ class Assignment(models.Model):
         "crm.ImportRun", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     exempt = models.BooleanField(
-        default=False, help_text="A named account's: goes to its owner whatever the load, and limits skip it."
+        default=False,
+        help_text="A named account's, or a repeat of an open one: goes to its owner, and limits skip it.",
     )
     reason = models.CharField(max_length=200, blank=True)
     assigned_at = models.DateTimeField(default=timezone.now)

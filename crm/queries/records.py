@@ -18,7 +18,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Upper
 
-from crm.models import Account, Activity, Contact, Opportunity, Product
+from crm.models import Account, Activity, Contact, DuplicateLink, Opportunity, Product
 from crm.queries.opportunities import opportunities_visible_to
 from reps.models import Rep, Team, User
 from reps.queries.people import SEES_EVERYBODY, reps_visible_to
@@ -145,6 +145,7 @@ class OpportunitySearch:
     team: Team | None = None
     source: str = ""
     opened_after: datetime.date | None = None
+    repeats: str = ""
 
 
 def opportunities_matching(
@@ -164,6 +165,10 @@ def opportunities_matching(
         "source__iexact": search.source,
     }
     opportunities = opportunities.filter(**{name: value for name, value in exact.items() if value})
+    if search.repeats:
+        states = DuplicateLink.HOLDS if search.repeats == "yes" else [DuplicateLink.State.OFFERED]
+        links = DuplicateLink.objects.filter(opportunity=OuterRef("pk"), state__in=states)
+        opportunities = opportunities.filter(Exists(links))
     return (
         opportunities.filter(opened_at__date__gte=search.opened_after)
         if search.opened_after

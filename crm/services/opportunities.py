@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 
 from crm.engine.words import Vocabulary, size_band
 from crm.models import Account, Contact, Opportunity, Product, StageChange, Term
@@ -19,6 +19,7 @@ from crm.queries.vocabulary import (
     load_vocabulary,
 )
 from crm.services import ownership
+from crm.services.waiting import one_at_a_time as _one_at_a_time
 from reps.models import User
 from reps.queries import organisation
 from reps.services.edits import EditConflict
@@ -230,9 +231,3 @@ def find_or_create_contact(*, account: Account | None, values: Mapping[str, Any]
         key: values[key] for key in ("phone", "title", "preferred_language", "external_id") if values.get(key)
     }
     return Contact.objects.create(account=account, name=name, email=email, **rest)
-
-
-def _one_at_a_time(kind: str, name: str) -> None:
-    """Waits until no other transaction is looking for the same name, and holds it until this one ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", [kind, name.lower()])

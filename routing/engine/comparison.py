@@ -15,7 +15,7 @@ from routing.engine.evidence import Known
 from routing.engine.explain import Names, RepMoment, WhyNot, missing_phrases, round_to_sum, why_not
 from routing.engine.ladder import RULE_STRIDE, Exit, Inputs, Verdict
 from routing.engine.roster import NEVER, OPEN_END
-from routing.engine.trace import PENALTY_NAMES, exit_code, known_of, rule_index
+from routing.engine.trace import PENALTY_NAMES, about, exit_code, known_of, rule_index
 
 OTHERS_SHOWN = 5
 WORTH_SAYING = 0.02  # a penalty below this, in log-odds, is not worth a word
@@ -129,6 +129,7 @@ def _why_not(compared: Comparison, i: int) -> WhyNot:
         high_match=inputs.high_match,
         threshold=verdict.policy.threshold,
         owner_is_away=any(step.found.get("why") == "owner_away" for step in verdict.steps),
+        about=about(int(verdict.exits[i])),
     )
 
 

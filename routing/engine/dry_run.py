@@ -2,7 +2,8 @@
 
 The arrivals of a period are played in order of time through two ladders, each with a state of its own: what one gives
 away fills that world's loads, weeks, pipelines and turns until the opportunity closes. Absences of the past are not
-played: everybody is present. So the comparison is of the configurations, not of the calendars.
+played: everybody is present. So the comparison is of the configurations, not of the calendars. What repeated another
+opportunity is played as if it were new, since who would own the other differs between the worlds.
 
 What it does not do: say what would have been won for certain. Expected wins are the model's, as a range, and only
 where a learned model decides.

@@ -13,7 +13,7 @@ from routing.engine.columns import CAPACITY, DEAL, DIMENSION_LABELS, DIMENSIONS,
 from routing.engine.columns import TERRITORY as TERRITORY_PART
 from routing.engine.evidence import Known
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Exit
+from routing.engine.ladder import OF_ACCOUNT, OF_UNDECIDED, Exit
 from routing.engine.model import EFFECT_DIMENSION
 from routing.engine.phrases import SMALL, at_length, by_weight, helps, hinders, join, unexplained_record
 
@@ -26,6 +26,7 @@ class Names:
     teams: Mapping[int, str] = field(default_factory=dict)
     territories: Mapping[int, str] = field(default_factory=dict)
     rules: Mapping[int, str] = field(default_factory=dict)
+    opportunities: Mapping[int, str] = field(default_factory=dict)
 
     def rep(self, rep_id: int | None) -> str:
         return self.reps.get(rep_id or 0, "somebody who has left")
@@ -38,6 +39,10 @@ class Names:
 
     def territory(self, territory_id: int | None) -> str:
         return self.territories.get(territory_id or 0, "a deleted territory")
+
+    def opportunity(self, opportunity_id: int | None) -> str:
+        name = self.opportunities.get(opportunity_id or 0)
+        return f"“{name}”" if name else "a deleted opportunity"
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,16 @@ def _covering(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     return f"stands in for {names.rep(_find(steps, 'named_account').get('owner'))}, who owns the account and is away"
 
 
+def _repeats(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    found = _find(steps, "duplicate")
+    return f"repeats {names.opportunity(found['original'])}, which {names.rep(found['owner'])} works on"
+
+
+def _covering_repeat(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    owner = names.rep(_find(steps, "duplicate").get("owner"))
+    return f"{_repeats(steps, names)}; stands in for {owner}, who is away"
+
+
 def _by_rule(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     routed = [
         step["found"]
@@ -123,7 +138,14 @@ def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     return f"next in turn in {names.team(_find(steps, 'fallback').get('team'))}: {why}"
 
 
-_HEADLINES = {"named_account": _named, "covering": _covering, "rule": _by_rule, "round_robin": _in_turn}
+_HEADLINES = {
+    "duplicate": _repeats,
+    "duplicate_cover": _covering_repeat,
+    "named_account": _named,
+    "covering": _covering,
+    "rule": _by_rule,
+    "round_robin": _in_turn,
+}
 
 
 def parts(
@@ -195,6 +217,7 @@ def ladder_lines(steps: Sequence[Mapping[str, Any]], names: Names) -> list[Line]
 
 _STEP_LABELS = {
     "locked": "Lock",
+    "duplicate": "Duplicate",
     "named_account": "Named account",
     "territory": "Territory",
     "rule": "Rule",
@@ -205,6 +228,18 @@ _STEP_LABELS = {
 }
 
 
+def _say_duplicate(found: Mapping[str, Any], names: Names) -> str:
+    owner, repeats = names.rep(found.get("owner")), f"repeats {names.opportunity(found['original'])}"
+    return {
+        "undecided": f"{repeats}, which is not decided yet: goes to whoever gets that one",
+        "owner_left": f"{repeats}, but its owner has left, so it is routed like any other",
+        "owner": f"{repeats}, which {owner} works on: goes there whatever the load",
+        "owner_away_covered": f"{repeats}; {owner} works on that and is away; {names.rep(found.get('covering'))} "
+        "stands in",
+        "owner_away": f"{repeats}; {owner} works on that and is away: stays in {names.team(found.get('team'))}",
+    }[found["why"]]
+
+
 def _say_named_account(found: Mapping[str, Any], names: Names) -> str:
     owner = names.rep(found.get("owner"))
     return {
@@ -213,6 +248,7 @@ def _say_named_account(found: Mapping[str, Any], names: Names) -> str:
         "owner": f"{owner} owns the account: goes there whatever the load",
         "owner_away_covered": f"{owner} owns the account and is away; {names.rep(found.get('covering'))} stands in",
         "owner_away": f"{owner} owns the account and is away: stays in {names.team(found.get('team'))}",
+        "owner_away_elsewhere": f"{owner} owns the account, but is away and of another team",
     }[found["why"]]
 
 
@@ -294,6 +330,7 @@ def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
 
 _SENTENCES = {
     "locked": lambda found, names: "locked: automation leaves it alone",
+    "duplicate": _say_duplicate,
     "named_account": _say_named_account,
     "territory": _say_territory,
     "rule": _say_rule,
@@ -328,9 +365,13 @@ def why_not(
     high_match: float = 70.0,
     threshold: float = 50.0,
     owner_is_away: bool = False,
+    about: int = OF_ACCOUNT,
 ) -> WhyNot:
     """`chosen`: who was chosen, or came closest; `gap`: the priority by which that rep was ahead; `missing`: what this
-    rep lacks, `penalties`: what lowers the priority and is no odds of winning, both in words."""
+    rep lacks, `penalties`: what lowers the priority and is no odds of winning, both in words; `about`: of what this rep
+    is not the owner."""
+    if about != OF_ACCOUNT and code in (Exit.NOT_THE_OWNER, Exit.NOT_THE_COVERING_REP):
+        return _not_of_original(code, about, owner_is_away)
     if code is Exit.AWAY:
         back = f"back on {moment.away_until:%d %b %H:%M}" if moment.away_until else "once marked as back"
         return WhyNot("is away", back)
@@ -351,6 +392,17 @@ def why_not(
     if code is Exit.NOT_THE_OWNER and owner_is_away:
         return WhyNot("is not in the team of the account’s owner, who is away", "being in that team")
     return _plain(code, rule_name=rule_name, chosen=chosen, high_match=high_match, threshold=threshold)
+
+
+def _not_of_original(code: Exit, about: int, owner_is_away: bool) -> WhyNot:
+    """Who is not the owner of what the opportunity repeats."""
+    if about == OF_UNDECIDED:
+        return WhyNot("what it repeats is not decided yet", "getting what it repeats")
+    if code is Exit.NOT_THE_COVERING_REP:
+        return WhyNot("does not stand in for the owner of what it repeats", "being the covering rep")
+    if owner_is_away:
+        return WhyNot("is not in the team of the owner of what it repeats, who is away", "being in that team")
+    return WhyNot("does not work on what it repeats", "working on what it repeats")
 
 
 def _plain(code: Exit, *, rule_name: str, chosen: str, high_match: float, threshold: float) -> WhyNot:

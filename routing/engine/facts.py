@@ -14,7 +14,10 @@ from crm.engine.conditions import normalise
 
 @dataclass(frozen=True)
 class OpportunityFacts:
-    """`value` is in the base currency. Text is as stored; `tests` has it as conditions compare it."""
+    """`value` is in the base currency. Text is as stored; `tests` has it as conditions compare it.
+
+    `duplicate_of_id`: the open opportunity that this one repeats; `duplicate_owner_id`: its owner, None: not decided.
+    """
 
     id: int
     kind: str = "lead"
@@ -38,6 +41,8 @@ class OpportunityFacts:
     value: float | None = None
     currency: str = ""
     custom: Mapping[str, Any] = field(default_factory=dict)
+    duplicate_of_id: int | None = None
+    duplicate_owner_id: int | None = None
 
     @cached_property
     def tests(self) -> dict[str, Any]:
@@ -56,7 +61,7 @@ class OpportunityFacts:
         return cls(**{**content, "competitors": tuple(content.get("competitors", ()))})
 
 
-_NOT_TESTED = {"id", "is_locked", "account_owner_id", "custom"}
+_NOT_TESTED = {"id", "is_locked", "account_owner_id", "custom", "duplicate_of_id", "duplicate_owner_id"}
 _MISSING = object()
 _DEFAULTS: dict[str, Any] = {
     f.name: {} if f.name == "custom" else f.default for f in dataclasses.fields(OpportunityFacts)

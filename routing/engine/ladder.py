@@ -1,8 +1,8 @@
 """The decision: from an opportunity and a roster to a verdict with its trace.
 
 `decide` is pure: the same inputs give the same verdict, bit for bit. The steps are those of the specification's ladder
-(lock, named account, territory, rules, eligibility, prediction, fallback); each narrows a mask over the roster and
-writes one line. Reps leave with an `Exit` code, so that "why not Bo" has an answer for everybody.
+(lock, what it repeats, named account, territory, rules, eligibility, prediction, fallback); each narrows a mask over
+the roster and writes one line. Reps leave with an `Exit` code, so that "why not Bo" has an answer for everybody.
 """
 
 import datetime
@@ -55,6 +55,8 @@ class Exit(IntEnum):
 # another type than declared, and dates in own text fields, compare otherwise in conditions
 ENGINE_VERSION = 3
 RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
+# Who leaves as not the owner or the covering rep: of the account, or of what the opportunity repeats.
+OF_ACCOUNT, OF_ORIGINAL, OF_UNDECIDED = 0, RULE_STRIDE, 2 * RULE_STRIDE
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,19 @@ class Verdict:
     propensities: Floats | None = None
 
 
+@dataclass(frozen=True)
+class _Claim:
+    """Somebody's right to an opportunity whatever the load: the name of its step, what decided then, whom its exits are
+    about, and what the trace says of it besides the owner."""
+
+    owner_id: int
+    step: str
+    via_owner: str
+    via_covering: str
+    about: int
+    found: dict[str, Any]
+
+
 DEFAULT_POLICY = Policy(
     id=None, name="Suggest everything", matches=lambda facts: True, fallback=("round_robin", "hold")
 )
@@ -156,7 +171,7 @@ class _Ladder:
         if self.inputs.facts.is_locked:
             self._note("locked", {}, len(self.inputs.roster))
             return self._verdict("untouched", "locked", None)
-        owner = self._named_account()
+        owner = self._duplicate() or self._named_account()
         if owner is not None:
             return owner
         self._territory()
@@ -173,44 +188,73 @@ class _Ladder:
         tests = self.inputs.facts.tests
         return next((p for p in self.inputs.configuration.policies if p.matches(tests)), DEFAULT_POLICY)
 
-    # --- 2. named account -------------------------------------------------------------------------------------
+    # --- 2. what it repeats, and the named account ------------------------------------------------------------
+
+    def _duplicate(self) -> Verdict | None:
+        """What repeats an open opportunity goes to its owner; as long as nobody owns that one, this one waits.
+
+        No line where it repeats nothing, so that decisions from before this step replay to the same digest."""
+        facts, before = self.inputs.facts, int(self.mask.sum())
+        if facts.duplicate_of_id is None:
+            return None
+        found = {"original": facts.duplicate_of_id}
+        if facts.duplicate_owner_id is None:
+            self._narrow(np.zeros_like(self.mask), Exit.NOT_THE_OWNER + OF_UNDECIDED)
+            self._note("duplicate", found | {"why": "undecided"}, before)
+            return self._verdict("hold", "duplicate", None)
+        return self._claimed(
+            _Claim(facts.duplicate_owner_id, "duplicate", "duplicate", "duplicate_cover", OF_ORIGINAL, found)
+        )
 
     def _named_account(self) -> Verdict | None:
         """The owner's verdict, or None when the ladder goes on."""
-        facts, roster, state = self.inputs.facts, self.inputs.roster, self.inputs.state
-        before = int(self.mask.sum())
-        owner_id = facts.account_owner_id
+        owner_id = self.inputs.facts.account_owner_id
         if owner_id is None:
-            self._note("named_account", {"why": "no_owner"}, before)
+            self._note("named_account", {"why": "no_owner"}, int(self.mask.sum()))
             return None
+        return self._claimed(
+            _Claim(owner_id, "named_account", "named_account", "covering", OF_ACCOUNT, found={})
+        )
+
+    def _claimed(self, claim: _Claim) -> Verdict | None:
+        """To the owner, else to who stands in; None when the ladder goes on, in the team of an owner who is away."""
+        roster, state, owner_id = self.inputs.roster, self.inputs.state, claim.owner_id
+        before, found = int(self.mask.sum()), claim.found | {"owner": owner_id}
         if owner_id not in roster.index:
-            self._note("named_account", {"why": "owner_left", "owner": owner_id}, before)
+            self._note(claim.step, found | {"why": "owner_left"}, before)
             return None
         owner = roster.index[owner_id]
         if not state.away[owner]:
-            return self._take(owner, "named_account", Exit.NOT_THE_OWNER, {"why": "owner", "owner": owner_id})
+            return self._take(owner, claim, claim.via_owner, found | {"why": "owner"})
         covering = state.covering.get(owner_id)
         if covering in roster.index and self._open_to(roster.index[covering]):
-            found = {"why": "owner_away_covered", "owner": owner_id, "covering": covering}
-            return self._take(roster.index[covering], "covering", Exit.NOT_THE_COVERING_REP, found)
-        self.team_id = int(roster.team_ids[owner])
-        self._narrow(roster.team_ids == self.team_id, Exit.NOT_THE_OWNER)
-        self._note("named_account", {"why": "owner_away", "owner": owner_id, "team": self.team_id}, before)
+            found |= {"why": "owner_away_covered", "covering": covering}
+            return self._take(roster.index[covering], claim, claim.via_covering, found)
+        team_id = int(roster.team_ids[owner])
+        in_team = np.asarray(roster.team_ids == team_id)
+        if not (self.mask & in_team).any():  # an absent owner of what it repeats has narrowed to another team
+            self._note(claim.step, found | {"why": "owner_away_elsewhere"}, before)
+            return None
+        self.team_id = team_id
+        self._narrow(in_team, Exit.NOT_THE_OWNER + claim.about)
+        self._note(claim.step, found | {"why": "owner_away", "team": team_id}, before)
         return None
 
     def _open_to(self, rep: int) -> bool:
         """Whether a rep may take this opportunity as far as presence, capacity and caps go."""
         return all(not blocked[rep] for _, blocked in self._blocks())
 
-    def _take(self, rep: int, via: str, exit_code: Exit, found: dict[str, Any]) -> Verdict:
+    def _take(self, rep: int, claim: _Claim, via: str, found: dict[str, Any]) -> Verdict:
         before = int(self.mask.sum())
         self._score(self.mask.copy())
         only = np.zeros_like(self.mask)
         only[rep] = True
-        self._narrow(only, exit_code)
-        self._note("named_account", found, before)
+        is_owner = via == claim.via_owner
+        self._narrow(only, (Exit.NOT_THE_OWNER if is_owner else Exit.NOT_THE_COVERING_REP) + claim.about)
+        self.mask = only  # also where a team that it was narrowed to is not the owner's
+        self._note(claim.step, found, before)
         self.team_id = int(self.inputs.roster.team_ids[rep])
-        return self._choose(rep, via, exempt=via == "named_account")
+        return self._choose(rep, via, exempt=is_owner)
 
     # --- 3. territory -----------------------------------------------------------------------------------------
 

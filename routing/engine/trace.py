@@ -48,6 +48,11 @@ def rule_index(value: int) -> int:
     return value // RULE_STRIDE
 
 
+def about(value: int) -> int:
+    """Of what a rep who left as not the owner is not the owner: OF_ACCOUNT, OF_ORIGINAL or OF_UNDECIDED."""
+    return value - value % RULE_STRIDE
+
+
 def pack_columns(verdict: Verdict) -> bytes:
     """The verdict's columns in bytes."""
     exits = verdict.exits.astype("<u2")

@@ -35,6 +35,8 @@ class Decision(models.Model):
 
     class Via(models.TextChoices):
         LOCKED = "locked", "locked"
+        DUPLICATE = "duplicate", "the owner of what it repeats"
+        DUPLICATE_COVER = "duplicate_cover", "covering for the owner of what it repeats"
         NAMED_ACCOUNT = "named_account", "named account"
         COVERING = "covering", "covering for the account's owner"
         RULE = "rule", "rule"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from crm.models import Opportunity
+from crm.models import DuplicateLink, Opportunity
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.models import Decision
@@ -13,9 +13,13 @@ from routing.queries.names import load_names
 
 
 def opportunity_answer(
-    opportunity: Opportunity, decision: Decision | None, names: Names | None = None
+    opportunity: Opportunity,
+    decision: Decision | None,
+    names: Names | None = None,
+    *,
+    link: DuplicateLink | None,
 ) -> dict[str, Any]:
-    """The answer to an intake: where the opportunity stands and why."""
+    """The answer to an intake: where the opportunity stands and why. `link`: what it repeats, if it does."""
     return {
         "id": opportunity.pk,
         "external_id": opportunity.external_id,
@@ -26,7 +30,17 @@ def opportunity_answer(
         "is_locked": opportunity.is_locked,
         "owner": None if opportunity.owner is None else _rep(opportunity.owner_id, opportunity.owner),
         "flags": opportunity.flags,
+        "duplicate_of": None if link is None else _duplicate_of(link),
         "decision": None if decision is None else decision_answer(decision, names or load_names([decision])),
+    }
+
+
+def _duplicate_of(link: DuplicateLink) -> dict[str, Any]:
+    return {
+        "id": link.original_id,
+        "name": link.original.name,
+        "confidence": link.confidence,
+        "why": link.why,
     }
 
 

@@ -3,7 +3,9 @@
 import datetime
 from dataclasses import dataclass
 
+from crm.engine.matching.duplicates import SURE
 from crm.models import Assignment, Opportunity
+from crm.queries.duplicates import duplicate_history
 
 
 @dataclass(frozen=True)
@@ -16,12 +18,13 @@ class Event:
 
 
 def history_of(opportunity: Opportunity) -> list[Event]:
-    """Everything known, the newest first; four queries."""
+    """Everything known, the newest first; five queries."""
     events = [
         *_stages(opportunity),
         *_assignments(opportunity),
         *_decisions(opportunity),
         *_overrides(opportunity),
+        *_duplicates(opportunity),
     ]
     return sorted(events, key=lambda event: event.at, reverse=True)
 
@@ -41,7 +44,7 @@ def _assignments(opportunity: Opportunity) -> list[Event]:
         how = (
             f"by {assignment.assigned_by.name}" if assignment.assigned_by else assignment.get_source_display()
         )
-        exempt = ", exempt from limits (named account)" if assignment.exempt else ""
+        exempt = ", exempt from limits" if assignment.exempt else ""
         found.append(
             Event(
                 assignment.assigned_at, f"Assigned to {assignment.rep.name} {how}{exempt}", assignment.reason
@@ -82,4 +85,19 @@ def _overrides(opportunity: Opportunity) -> list[Event]:
             part for part in (override.reason.label if override.reason else "", override.note) if part
         )
         found.append(Event(override.made_at, text, why))
+    return found
+
+
+def _duplicates(opportunity: Opportunity) -> list[Event]:
+    found = []
+    for link in duplicate_history(opportunity):
+        name = link.original.name
+        if link.confidence is not None:
+            word = "Repeats" if link.confidence >= SURE else "May repeat"
+            found.append(Event(link.found_at, f"{word} “{name}”", link.why))
+        if link.confirmed_by and link.confirmed_at:
+            found.append(Event(link.confirmed_at, f"{link.confirmed_by.name} said that it repeats “{name}”"))
+        if link.declined_by and link.declined_at:
+            text = f"{link.declined_by.name} said that it does not repeat “{name}”"
+            found.append(Event(link.declined_at, text))
     return found

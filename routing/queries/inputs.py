@@ -4,6 +4,7 @@ The static roster is cached in the process under the stamp that database trigger
 by the next decision. The state is read for every decision, in three queries whatever the number of reps.
 """
 
+import dataclasses
 import datetime
 import zoneinfo
 from collections import defaultdict
@@ -16,6 +17,7 @@ from django.db import connection
 from django.db.models import Prefetch, Q, Sum
 
 from crm.models import Opportunity
+from crm.queries.duplicates import standing_original
 from reps.models import Absence, Rep, Team
 from reps.queries.people import valid_on
 from routing.engine.configuration import Configuration
@@ -245,6 +247,14 @@ def opportunity_facts(opportunity: Opportunity) -> OpportunityFacts:
     )
 
 
+def _facts_now(opportunity: Opportunity) -> OpportunityFacts:
+    """The facts with what the opportunity repeats at this moment; what is looked at afterwards has none of that."""
+    facts, original = opportunity_facts(opportunity), standing_original(opportunity.pk)
+    if original is None:
+        return facts
+    return dataclasses.replace(facts, duplicate_of_id=original[0], duplicate_owner_id=original[1])
+
+
 def seed_of(opportunity_id: int, at: datetime.datetime) -> int:
     """A seed for one decision; kept with it."""
     return (opportunity_id * 1_000_003 + int(at.timestamp() * 1000)) % 2**31
@@ -254,7 +264,7 @@ def load_inputs(opportunity: Opportunity, at: datetime.datetime) -> tuple[Inputs
     """Everything to decide an opportunity with, now."""
     live = load_live(at)
     inputs = Inputs(
-        facts=opportunity_facts(opportunity),
+        facts=_facts_now(opportunity),
         roster=live.roster,
         state=load_state(live, at),
         configuration=compiled(live.configuration_id),

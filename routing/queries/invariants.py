@@ -120,6 +120,19 @@ GUARANTEES = (
         """,
     ),
     Guarantee(
+        "nothing_repeats_itself",
+        "SELECT count(*) FROM crm_duplicatelink WHERE state IN ('linked', 'confirmed')",
+        """
+        WITH RECURSIVE up(start, id) AS (
+            SELECT opportunity_id, original_id FROM crm_duplicatelink WHERE state IN ('linked', 'confirmed')
+            UNION
+            SELECT up.start, l.original_id FROM up
+            JOIN crm_duplicatelink l ON l.opportunity_id = up.id AND l.state IN ('linked', 'confirmed')
+        )
+        SELECT 'opportunity ' || start || ' repeats others that repeat it' FROM up WHERE id = start
+        """,
+    ),
+    Guarantee(
         "every_assignment_is_traceable",
         "SELECT count(*) FROM crm_assignment",
         """

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from crm.models import Opportunity
 from reps.models import Rep, Team
 from routing.engine.explain import Names
 from routing.models import Decision
@@ -10,12 +11,16 @@ from routing.queries.configuration import compiled
 
 
 def load_names(decisions: Iterable[Decision], more_reps: Iterable[int] = ()) -> Names:
-    """Names for the sentences of these decisions; two queries, whatever their number."""
+    """Names for the sentences of these decisions; two queries, whatever their number, and a third where one repeats
+    another opportunity."""
     found = list(decisions)
     rep_ids = {d.rep_id for d in found if d.rep_id} | set(more_reps)
     team_ids: set[int] = {d.team_id for d in found if d.team_id}
     rules: dict[int, str] = {}
     territories: dict[int, str] = {}
+    repeated = {
+        step["found"]["original"] for d in found for step in d.trace["steps"] if step["name"] == "duplicate"
+    }
     for decision in found:
         _collect(decision.trace["steps"], rep_ids, team_ids)
         configuration = compiled(decision.configuration_id)
@@ -26,6 +31,7 @@ def load_names(decisions: Iterable[Decision], more_reps: Iterable[int] = ()) -> 
         teams=dict(Team.objects.filter(pk__in=team_ids).values_list("pk", "name")),
         territories=territories,
         rules=rules,
+        opportunities=dict(Opportunity.objects.filter(pk__in=repeated).values_list("pk", "name")),
     )
 
 

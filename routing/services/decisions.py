@@ -15,6 +15,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from crm.models import Assignment, Opportunity
+from crm.queries.duplicates import standing_original
 from crm.services import ownership
 from reps.engine.capacity import Band, band
 from reps.models import Absence, Rep, Team
@@ -27,6 +28,7 @@ from routing.models import Decision, QueueItem, RosterSnapshot
 from routing.queries.inputs import Live, load_inputs, suggested_value, week_count
 from routing.queries.names import load_names
 from routing.services import outbox
+from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
@@ -34,7 +36,7 @@ UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH, Opportunity
 
 
 class LimitGone(Exception):
-    """Between scoring and locking, somebody else took the rep's last room (or turn)."""
+    """Between scoring and locking, somebody else took the rep's last room (or turn), or what it repeats changed."""
 
 
 class NoLongerOpen(Exception):
@@ -88,9 +90,22 @@ def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
         return None
     inputs, live = load_inputs(opportunity, at)
     verdict = decide(inputs)
-    if opportunity.routing == Opportunity.Routing.HELD and verdict.outcome in ("hold", "untouched"):
+    stays = verdict.outcome in (Decision.Outcome.HOLD, Decision.Outcome.UNTOUCHED)
+    if (
+        stays
+        and opportunity.routing == Opportunity.Routing.HELD
+        and _is_held_for(opportunity_id, verdict, inputs)
+    ):
         return None
     return Situation(inputs, live, verdict)
+
+
+def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
+    """Whether the opportunity waits for the same already: for one that it repeats, or (None) for room."""
+    held = QueueItem.objects.filter(opportunity=opportunity_id, state=QueueItem.State.PENDING)
+    before = held.values_list("decision__via", "decision__facts__duplicate_of_id").first()
+    waits_for = inputs.facts.duplicate_of_id if verdict.via == Decision.Via.DUPLICATE else None
+    return before is None or waits_for == (before[1] if before[0] == Decision.Via.DUPLICATE else None)
 
 
 @transaction.atomic
@@ -99,6 +114,10 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     opportunity = ownership.lock_opportunity(opportunity_id)
     if opportunity.routing not in UNDECIDED or opportunity.is_locked != situation.inputs.facts.is_locked:
         raise NoLongerOpen
+    facts = situation.inputs.facts
+    repeats = None if facts.duplicate_of_id is None else (facts.duplicate_of_id, facts.duplicate_owner_id)
+    if standing_original(opportunity_id) != repeats:
+        raise LimitGone("what it repeats has changed")
     rep = None if verdict.rep_id is None else ownership.lock_reps([verdict.rep_id]).get(verdict.rep_id)
     moment = (
         at or timezone.now()
@@ -122,9 +141,15 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     if assignment is not None and rep is not None:
         tell_assigned(decision, opportunity, rep, moment)
         if rep.load + 1 > rep.max_open:
-            tell_over_capacity(opportunity, rep, moment)
+            tell_over_capacity(decision, opportunity, rep, moment)
+        let_repeats_follow(opportunity, moment)
     else:
         _enqueue(opportunity, decision, waiting_since, moment)
+    if (
+        facts.duplicate_owner_id in situation.inputs.roster.index
+        and opportunity.owner_id != facts.duplicate_owner_id
+    ):
+        tell_repeated(opportunity, moment)
     return decision
 
 
@@ -259,11 +284,23 @@ def tell_assigned(decision: Decision, opportunity: Opportunity, rep: Rep, at: da
     )
 
 
-def tell_over_capacity(opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> None:
-    """A named account took its owner past the maximum, as it may: the team's managers should know."""
-    text = (
-        f"{rep.name} now has {rep.load + 1} of {rep.max_open}: {opportunity.name} belongs to a named account."
+def tell_repeated(opportunity: Opportunity, at: datetime.datetime) -> None:
+    """Whoever works on what it repeats hears that somebody asks again, whoever gets this one."""
+    original = standing_original(opportunity.pk)
+    if original is None or original[1] is None:
+        return
+    who = opportunity.contact or opportunity.account
+    text = f"{who.name if who else 'Somebody'} asks again: {opportunity.name}."
+    outbox.tell(
+        "opportunity.repeated", {"opportunity_id": original[0], "rep_id": original[1], "text": text}, at=at
     )
+
+
+def tell_over_capacity(decision: Decision, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> None:
+    """An exempt assignment took its owner past the maximum, as it may: the team's managers should know."""
+    repeats = decision.via == Decision.Via.DUPLICATE
+    why = f"repeats what {rep.name} works on" if repeats else "belongs to a named account"
+    text = f"{rep.name} now has {rep.load + 1} of {rep.max_open}: {opportunity.name} {why}."
     outbox.tell(
         "rep.over_capacity", {"opportunity_id": opportunity.pk, "team_id": rep.team_id, "text": text}, at=at
     )

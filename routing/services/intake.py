@@ -16,6 +16,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
 from crm.models import Account, Opportunity
+from crm.queries.duplicates import links_that_hold
+from crm.services.duplicates import link_repeats
 from crm.services.opportunities import (
     Dictionary,
     create_opportunity,
@@ -118,7 +120,9 @@ def _store(
         )
     contact = find_or_create_contact(account=account, values=values.get("person") or {})
     whole = {**values, "account": account, "contact": contact}
-    return create_opportunity(values=whole, at=at, by=by, dictionary=dictionary)
+    opportunity = create_opportunity(values=whole, at=at, by=by, dictionary=dictionary)
+    link_repeats(opportunity=opportunity, at=at)
+    return opportunity
 
 
 def _route_and_answer(opportunity_id: int) -> dict[str, Any]:
@@ -133,6 +137,7 @@ def answer_now(opportunity_id: int) -> dict[str, Any]:
     """The answer as things stand, as plain JSON values."""
     opportunity = Opportunity.objects.select_related("owner").get(pk=opportunity_id)
     decision = Decision.objects.filter(opportunity=opportunity).order_by("-id").first()
-    answer = opportunity_answer(opportunity, decision)
+    link = links_that_hold([opportunity]).get(opportunity_id)
+    answer = opportunity_answer(opportunity, decision, link=link)
     plain: dict[str, Any] = json.loads(json.dumps(answer, cls=DjangoJSONEncoder))
     return plain

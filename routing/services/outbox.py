@@ -109,6 +109,7 @@ def _drain(message: OutboxMessage) -> None:
 
 CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunity.assigned": _notify_rep,
+    "opportunity.repeated": _notify_rep,
     "rep.over_capacity": _notify_managers,
     "capacity.freed": _drain,
     "accounts.given": _notify_rep,

@@ -9,7 +9,7 @@ import datetime
 from django.db import transaction
 from django.db.models import F
 
-from crm.models import Assignment, Opportunity
+from crm.models import Assignment, DuplicateLink, Opportunity
 from crm.services import ownership
 from reps.models import Rep, User
 from routing.models import Override, OverrideReason, QueueItem
@@ -145,6 +145,7 @@ def _assign(item: QueueItem, rep_id: int, by: User, at: datetime.datetime, reaso
         reason=reason,
     )
     tell_given(opportunity, rep_id, by, at)
+    let_repeats_follow(opportunity, at)
     return assignment
 
 
@@ -218,3 +219,14 @@ def wait_again(*, opportunity_id: int, at: datetime.datetime, note: str) -> None
 def free_capacity(at: datetime.datetime) -> None:
     """Something became free: held opportunities are looked at again, oldest first."""
     outbox.tell("capacity.freed", {}, at=at)
+
+
+def let_repeats_follow(opportunity: Opportunity, at: datetime.datetime) -> None:
+    """It has an owner now: what repeats it and was held for that is looked at again."""
+    held = Opportunity.objects.filter(
+        routing=Opportunity.Routing.HELD,
+        duplicate_links__original=opportunity,
+        duplicate_links__state__in=DuplicateLink.HOLDS,
+    )
+    if held.exists():
+        free_capacity(at)

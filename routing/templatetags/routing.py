@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from django import template
 from django.utils import timezone
 
+from crm.engine.matching.duplicates import SURE
+from crm.models import DuplicateLink
 from reps.engine.capacity import band as band_of
 from reps.engine.money import NBSP
 from reps.models import Rep
@@ -14,6 +16,7 @@ from reps.queries import organisation
 register = template.Library()
 
 WIDEST = 1.0  # log-odds that fill half a bar
+LIKELY = 0.8  # the confidence of one account and product
 WARM, HOT = datetime.timedelta(minutes=5), datetime.timedelta(hours=4)
 
 
@@ -63,3 +66,19 @@ def span_to(start: datetime.datetime | None, end: datetime.datetime | None) -> s
     if seconds < 2 * 86_400:
         return f"{int(seconds // 3600)}{NBSP}h"
     return f"{int(seconds // 86_400)}{NBSP}days"
+
+
+@register.filter
+def sureness(link: DuplicateLink) -> str:
+    """How sure it is that one opportunity repeats another, in a word."""
+    if link.confirmed_by_id is not None:
+        return "confirmed"
+    if link.confidence is None:
+        return "said by a person"
+    return "sure" if link.confidence >= SURE else "likely" if link.confidence >= LIKELY else "perhaps"
+
+
+@register.filter
+def uncapitalised(text: str) -> str:
+    """For a sentence that goes on after a colon."""
+    return text[:1].lower() + text[1:]

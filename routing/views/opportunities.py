@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm.models import Opportunity
+from crm.queries.duplicates import duplicates_of
 from crm.queries.opportunities import (
     activities_of,
     opportunities_visible_to,
@@ -22,6 +23,7 @@ from reps.models import User
 from reps.pages import next_address, say, show, show_form
 from reps.permissions import SignedIn, may, requires
 from reps.queries import organisation
+from routing.forms.duplicates import duplicate_form
 from routing.forms.queue import (
     ActivityForm,
     BulkForm,
@@ -57,6 +59,8 @@ def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
         "asked": also,
         "roster": reps_to_ask_about(decision) if decision else [],
         "item": pending_item(pk),
+        "duplicates": duplicates_of(opportunity, request.user),
+        "duplicate_form": duplicate_form(opportunity, request.user),
         "activities": activities_of(opportunity)[:50],
         "own_fields": own_fields_of(opportunity),
         "history": history_of(opportunity),

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
+from crm.queries.duplicates import duplicates_of
 from crm.services.ownership import OwnershipError
 from reps.pages import say, show, tell
 from reps.permissions import SignedIn, may, requires
@@ -96,6 +97,7 @@ def _detail(request: SignedIn, item: QueueItem | None) -> dict[str, Any]:
         "item": item,
         "opportunity": item.opportunity,
         "explanation": explain(item.decision),
+        "duplicates": duplicates_of(item.opportunity, request.user),
         "points": item.order_points,
         "points_words": points_in_words(OpportunityFacts.from_json(item.decision.facts)),
         "give_form": GiveForm(user=request.user),

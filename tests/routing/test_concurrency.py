@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from crm.models import Assignment, Opportunity
+from crm.models import Account, Assignment, DuplicateLink, Opportunity, Product
 from crm.services.opportunities import create_opportunity
 from reps.models import Rep, Team
 from routing.models import Decision, Policy, QueueItem
 from routing.queries.invariants import check_invariants
-from routing.services import overrides
+from routing.services import duplicates, overrides
 from routing.services.decisions import route
+from routing.services.intake import take_in
 from routing.services.queue import AlreadyDecided, approve
 from tests.conftest import NOW, user_of
 
@@ -124,3 +125,90 @@ def test_people_and_automation_do_not_deadlock(crowd: list[Rep], publish: Callab
     route(opportunity_id=ids[0])
     side_by_side(move, ids[1:])
     assert check_invariants().violations == []
+
+
+SAME_PERSON: list[dict[str, object]] = [
+    {"person": {"name": "Jo", "email": "jo@acme.example"}},
+    {"person": {"name": "Jo", "phone": "+1 404 715 2600"}},
+]
+
+
+@pytest.mark.parametrize("who", SAME_PERSON, ids=["email", "phone"])
+@pytest.mark.usefixtures("crowd")
+def test_of_one_person_asking_side_by_side_one_is_the_original(
+    who: dict[str, object], publish: Callable[[], int]
+) -> None:
+    Policy.objects.update(application="assign")
+    publish()
+    boss = user_of("Boss", "ops")
+
+    def ask(n: int) -> int:
+        values = {"name": f"Ask {n}"} | who
+        return take_in(values=values, body=values, by=boss, at=NOW).opportunity.pk
+
+    ids = side_by_side(ask, list(range(4 * THREADS)))
+    for pk in Opportunity.objects.filter(routing="held").values_list("pk", flat=True):
+        route(opportunity_id=pk)
+    originals = set(ids) - set(DuplicateLink.objects.values_list("opportunity", flat=True))
+    assert len(originals) == 1
+    assert set(DuplicateLink.objects.values_list("original", "state")) == {(*originals, "linked")}
+    assert Opportunity.objects.values("owner").distinct().count() == 1
+    assert Opportunity.objects.filter(owner__isnull=True).count() == 0
+    assert check_invariants().violations == []
+
+
+@pytest.mark.usefixtures("crowd")
+def test_of_one_account_and_product_side_by_side_each_but_one_is_offered(publish: Callable[[], int]) -> None:
+    publish()
+    boss = user_of("Boss", "ops")
+    acme = Account.objects.create(name="Acme")
+    Product.objects.create(name="Analytics")
+
+    def ask(n: int) -> int:
+        values = {"name": f"Ask {n}", "account": acme, "product": "Analytics"}
+        return take_in(values=values, body=f"{n}", by=boss, at=NOW).opportunity.pk
+
+    ids = side_by_side(ask, list(range(THREADS)))
+    offered = set(DuplicateLink.objects.filter(state="offered").values_list("opportunity", flat=True))
+    assert len(set(ids) - offered) == 1
+
+
+@pytest.mark.usefixtures("crowd")
+def test_two_people_on_one_offer_the_second_is_told() -> None:
+    one, other = leads(2)
+    link = DuplicateLink.objects.create(
+        opportunity_id=other, original_id=one, state="offered", confidence=0.85, why="."
+    )
+    people = [user_of(f"Person{n}", "ops") for n in range(THREADS)]
+
+    def press(n: int) -> str:
+        act = (duplicates.confirm, duplicates.decline)[n % 2]
+        try:
+            act(link_id=link.pk, by=people[n], at=NOW)
+        except duplicates.AlreadySaid as told:
+            return str(told)
+        return act.__name__
+
+    said = side_by_side(press, list(range(THREADS)))
+    # A decline may come after a confirmation, which it takes back; after a decline nothing more is taken.
+    assert said.count("decline") == 1
+    assert said.count("confirm") <= 1
+    link.refresh_from_db()
+    assert (link.state, link.declined_by is None) == ("declined", False)
+
+
+@pytest.mark.usefixtures("crowd")
+def test_people_marking_each_as_the_others_repeat_close_no_circle() -> None:
+    ids = leads(12 * THREADS)
+    boss = user_of("Boss", "ops")
+
+    def mark(pk: int) -> str:
+        other = ids[ids.index(pk) ^ 1]  # its neighbour, which another thread marks at the same time
+        try:
+            duplicates.mark(opportunity_id=pk, original_id=other, by=boss, at=NOW)
+        except duplicates.NoRepeat as refusal:
+            return str(refusal)
+        return "marked"
+
+    assert side_by_side(mark, ids).count("marked") == len(ids) / 2
+    assert [one for one in check_invariants().violations if one.guarantee == "nothing_repeats_itself"] == []

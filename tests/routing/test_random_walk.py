@@ -9,8 +9,9 @@ from decimal import Decimal
 
 import pytest
 
-from crm.models import Account, Opportunity
+from crm.models import Account, Contact, DuplicateLink, Opportunity
 from crm.services.activities import log_activity
+from crm.services.duplicates import link_repeats
 from crm.services.opportunities import create_opportunity, load_dictionary, update_opportunity
 from crm.services.ownership import OwnershipError
 from crm.services.stages import convert_lead
@@ -22,7 +23,7 @@ from routing.engine.trace import digest
 from routing.models import Decision, Policy, QueueItem
 from routing.queries.inputs import stored_inputs
 from routing.queries.invariants import check_invariants
-from routing.services import outbox, overrides, queue, sweep
+from routing.services import duplicates, outbox, overrides, queue, sweep
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
 
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.django_db
 STEPS = 350
 CHECK_EVERY = 10
 START = datetime.datetime(2100, 1, 4, 9, tzinfo=datetime.UTC)  # after any clock: what waits is never overdue
-REFUSALS = (OwnershipError, queue.AlreadyDecided)
+REFUSALS = (OwnershipError, queue.AlreadyDecided, duplicates.AlreadySaid, duplicates.NoRepeat)
 
 
 class Walk:
@@ -72,8 +73,11 @@ class Walk:
             "value": self.random.choice([None, Decimal(500), Decimal(90_000)]),
             "currency": self.random.choice(["", "USD", "XQZ"]),
             "account": self.random.choice([None, None, *Account.objects.order_by("pk")]),
+            "contact": self.random.choice([None, *Contact.objects.order_by("pk")]),
+            "product": self.random.choice(["", "Analytics", "Support"]),
         }
         made = create_opportunity(values=values, at=self.at, by=None, dictionary=self.dictionary)
+        link_repeats(opportunity=made, at=self.at)
         if self.random.random() < 0.8:
             route(opportunity_id=made.pk, at=self.at)
 
@@ -146,6 +150,17 @@ class Walk:
     def back(self) -> None:
         mark_back(rep=self.rep(is_here=None), at=self.at)
 
+    def say(self) -> None:
+        links = DuplicateLink.objects.exclude(state="declined").order_by("pk").values_list("pk", flat=True)
+        if pk := self.any_of(list(links)):
+            act = self.random.choice([duplicates.confirm, duplicates.decline])
+            act(link_id=pk, by=self.person(), at=self.at, now=self.at)
+
+    def mark(self) -> None:
+        one, other = self.opportunity(), self.opportunity(stage="open")
+        if one and other:
+            duplicates.mark(opportunity_id=one, original_id=other, by=self.person(), at=self.at, now=self.at)
+
     def sweep(self) -> None:
         sweep.decide_anew_for_those_who_left(at=self.at, now=self.at)
         sweep.route_waiting(at=self.at + datetime.timedelta(minutes=1), now=self.at)
@@ -174,7 +189,7 @@ class Walk:
     WEIGHTS = (
         (create, 30), (approve, 12), (give, 6), (reject, 4), (undo, 8), (reassign, 5), (lock, 3), (unlock, 4),
         (outcome, 12), (reopen, 6), (revalue, 6), (convert, 2), (touch, 4), (away, 4), (back, 6), (sweep, 10),
-        (change_rep, 4), (leave, 1), (come_back, 1),
+        (change_rep, 4), (leave, 1), (come_back, 1), (say, 6), (mark, 5),
     )  # fmt: skip
 
     def step(self) -> None:
@@ -201,6 +216,7 @@ def test_guarantees_hold_whatever_is_done_in_whatever_order(
         )
     for rep in Rep.objects.all()[:3]:
         Account.objects.create(name=f"Account of {rep}", owner=rep)
+    Contact.objects.bulk_create(Contact(name=name, email=f"{name}@acme.example") for name in "abcdef")
     Policy.objects.update(position=2, fallback=["round_robin", "hold"])
     Policy.objects.create(
         name="At once",
@@ -216,7 +232,7 @@ def test_guarantees_hold_whatever_is_done_in_whatever_order(
         if number % CHECK_EVERY == 0:
             assert check_invariants().violations == [], (number, walk.done)
     assert check_invariants().violations == []
-    assert {"create", "approve", "undo", "reopen", "leave"} <= set(walk.done)
+    assert {"create", "approve", "undo", "reopen", "leave", "say", "mark"} <= set(walk.done)
     decisions = list(Decision.objects.all())
     assert len(decisions) > 50
     assert [d.pk for d in decisions if digest(decide(stored_inputs(d))) != d.result_digest] == []

@@ -12,6 +12,7 @@ from crm.engine.matching.contacts import normalise_email, normalise_phone
 
 SAME_EMAIL, SAME_PHONE, SAME_PRODUCT = 0.97, 0.92, 0.85
 OTHER_PRODUCT = 0.6  # the same person, asking about something else
+SURE = 0.9  # acted on without asking: the same person; a mistake is taken back on the page, and nothing is lost by it
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from crm.engine.imports import fields, reading
 from crm.engine.imports.columns import CHOSEN, Values, read_columns
 from crm.models import CustomField, ImportFile, ImportRun
 from crm.queries.imports import column_of, read_file
+from crm.services.duplicates import link_all_repeats
 from crm.services.imports import records
 from crm.services.imports.activities import ActivityPlan, plan_activities, write_activities
 from crm.services.imports.files import ImportRefused, custom_columns, open_run, options_of
@@ -407,6 +408,8 @@ def _write(plans: Plans, run: ImportRun, progress: Progress) -> None:
     write_records(plans.world, plans.fields)
     for plan in plans.opportunities:
         write_opportunities(plan, plans.world, step)
+        waiting = [pk for place, pk in plan.ids.items() if plan.columns["routing"][place] == "waiting"]
+        link_all_repeats(opportunity_ids=waiting, at=plans.world.at)
     progress("Writing activities", total, total)
     for activities in plans.activities:
         write_activities(activities)
