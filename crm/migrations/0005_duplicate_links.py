@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("crm", "0003_condition_functions"),
+        ("crm", "0004_account_owner_changes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

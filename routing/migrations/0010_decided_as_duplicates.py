@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("routing", "0007_history_checks"),
+        ("routing", "0009_notifications_of_transfers"),
     ]
 
     operations = [
