@@ -5,6 +5,7 @@ from django.contrib import admin
 
 from crm.models import (
     Account,
+    AccountMatch,
     Activity,
     Alias,
     Assignment,
@@ -98,6 +99,13 @@ class AccountAdmin(ReadOnlyAdmin):
     list_display = ("name", "industry", "country", "owner", "external_id")
     list_select_related = ("owner",)
     search_fields = ("name", "domain", "external_id")
+
+
+@admin.register(AccountMatch)
+class AccountMatchAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "state", "account", "confidence", "created_at")
+    list_select_related = ("opportunity", "account")
+    list_filter = ("state",)
 
 
 @admin.register(Contact)

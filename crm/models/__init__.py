@@ -4,6 +4,7 @@ from crm.models.accounts import Account, Contact, RegionLanguage
 from crm.models.activities import Activity
 from crm.models.fields import CustomField
 from crm.models.imports import ImportFile, ImportMapping, ImportRun
+from crm.models.matches import AccountChange, AccountMatch
 from crm.models.money import ExchangeRate
 from crm.models.opportunities import Assignment, Opportunity, StageChange
 from crm.models.products import Product
@@ -11,6 +12,8 @@ from crm.models.words import Alias, Term
 
 __all__ = [
     "Account",
+    "AccountChange",
+    "AccountMatch",
     "Activity",
     "Alias",
     "Assignment",

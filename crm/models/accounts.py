@@ -1,7 +1,7 @@
 """Companies and the people there. An account with an owner is a named account."""
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.db.models.functions import Lower, Upper
 
 from reps.models import Rep
@@ -77,7 +77,12 @@ class Contact(models.Model):
     class Meta:
         ordering = ("name", "id")
         constraints = (models.CheckConstraint(condition=~Q(name=""), name="contact_named"),)
-        indexes = (models.Index(Lower("email"), condition=~Q(email=""), name="contact_by_email"),)
+        indexes = (
+            models.Index(Lower("email"), condition=~Q(email=""), name="contact_by_email"),
+            models.Index(
+                Func("phone", function="crm_phone_digits"), condition=~Q(phone=""), name="contact_by_phone"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -15,13 +15,9 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
-from crm.models import Account, Opportunity
-from crm.services.opportunities import (
-    Dictionary,
-    create_opportunity,
-    find_or_create_account,
-    find_or_create_contact,
-)
+from crm.models import Opportunity
+from crm.services.opportunities import Dictionary
+from crm.services.placing import create_placed_opportunity
 from reps.models import User
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
@@ -67,7 +63,7 @@ def take_in(
         return seen
     try:
         with transaction.atomic():
-            opportunity = _store(values, by, at, dictionary)
+            opportunity = create_placed_opportunity(values=values, at=at, by=by, dictionary=dictionary)
             receipt = IntakeReceipt.objects.create(
                 opportunity=opportunity,
                 user=by,
@@ -105,20 +101,6 @@ def _seen(external_id: str | None, by: User, key: str, print_: str) -> Accepted 
         return None
     answer = receipt.answer or answer_now(receipt.opportunity_id)
     return Accepted(receipt.opportunity, False, answer)
-
-
-def _store(
-    values: Mapping[str, Any], by: User, at: datetime.datetime, dictionary: Dictionary | None
-) -> Opportunity:
-    account: Account | None = values.get("account")
-    company = values.get("company")
-    if account is None and company and company.get("name"):
-        account = find_or_create_account(
-            name=company["name"], values={k: v for k, v in company.items() if k != "name"}
-        )
-    contact = find_or_create_contact(account=account, values=values.get("person") or {})
-    whole = {**values, "account": account, "contact": contact}
-    return create_opportunity(values=whole, at=at, by=by, dictionary=dictionary)
 
 
 def _route_and_answer(opportunity_id: int) -> dict[str, Any]:
