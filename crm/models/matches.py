@@ -71,6 +71,16 @@ class AccountMatch(models.Model):
     def __str__(self) -> str:
         return f"{self.opportunity}: {self.get_state_display()}"
 
+    @property
+    def seen(self) -> str:
+        """What a page that shows it has seen, so that the second of two people can be told."""
+        return f"{self.state}:{self.opportunity.account_id or ''}"
+
+    @property
+    def company_name(self) -> str:
+        """What a new account would be called: as the lead says, else its domain; "" where it gave neither."""
+        return str(self.company.get("name") or self.company.get("domain") or "")
+
 
 class AccountChange(models.Model):
     """In which transaction an account was last added, changed in what is matched, or deleted. Written by triggers."""

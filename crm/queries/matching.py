@@ -51,9 +51,7 @@ class KeptMatcher:
         contacts = contacts_of(leads)
         with self._lock:
             matcher = self._current()
-            return [
-                matcher.match(lead, known) for lead, known in zip(leads, contacts, strict=True)
-            ]
+            return [matcher.match(lead, known) for lead, known in zip(leads, contacts, strict=True)]
 
     def prepare(self) -> None:
         """Builds it, or brings it up to date."""
@@ -66,7 +64,7 @@ class KeptMatcher:
 
     def _current(self) -> Matcher:
         matcher = self._matcher
-        seen, changed, own = changed_since(self._seen if matcher else "")
+        seen, changed, own = changed_since("" if matcher is None else self._seen)
         if matcher is None:
             matcher = Matcher(account_keys())
             log.info("index of %s accounts built", len(matcher))

@@ -45,10 +45,9 @@ def choose_new_account(*, match_id: int, by: User, at: datetime.datetime, seen: 
     """The lead belongs to none of ours: its company becomes an account. Raises AlreadyDecided, ValidationError where
     the lead gave no name for it."""
     match = _lock(match_id, seen)
-    company = named_company(match)
-    if not company:
+    if not match.company_name:
         raise ValidationError("This lead gave no name of a company. Add the account first, then choose it.")
-    account = add_account(company)
+    account = add_account({**match.company, "name": match.company_name[:200]})
     _decide(match, State.DECLINED, account, by, at)
     match.before["made"] = account.pk
     match.confidence, match.why = None, ""
@@ -77,24 +76,14 @@ def undo_choice(*, match_id: int, by: User, at: datetime.datetime) -> AccountMat
     if before["account"] and account is None:
         raise AlreadyDecided("The account that it had before is not here any more.")
     _move(match, account)
+    if match.opportunity.contact is not None:
+        _give_contact(match.opportunity.contact, before["contact_account"])
     match.state, match.confidence, match.why = before["state"], before["confidence"], before["why"]
     match.before, match.decided_by, match.decided_at = None, None, None
     match.save()
     if before.get("made"):
         _take_away(before["made"], by)
     return match
-
-
-def token(match: AccountMatch) -> str:
-    """What a page that shows the match has seen of it."""
-    return f"{match.state}:{match.opportunity.account_id or ''}"
-
-
-def named_company(match: AccountMatch) -> dict[str, Any]:
-    """What the lead said of its company, with a name: its domain where it gave none. Empty where it gave neither."""
-    company = dict(match.company)
-    name = company.get("name") or company.get("domain") or ""
-    return {**company, "name": name[:200]} if name else {}
 
 
 def said_already(match: AccountMatch) -> str:
@@ -112,7 +101,7 @@ def _lock(match_id: int, seen: str | None) -> AccountMatch:
     opportunity = ownership.lock_opportunity(opportunity_id)
     match = AccountMatch.objects.select_related("decided_by").get(pk=match_id)
     match.opportunity = opportunity
-    if seen is not None and seen != token(match):
+    if seen is not None and seen != match.seen:
         raise AlreadyDecided(said_already(match))
     return match
 
@@ -125,6 +114,7 @@ def _decide(
         "account": match.opportunity.account_id,
         "confidence": match.confidence,
         "why": match.why,
+        "contact_account": match.opportunity.contact.account_id if match.opportunity.contact else None,
     }
     _move(match, account)
     match.state, match.decided_by, match.decided_at = state, by, at
@@ -167,7 +157,14 @@ def _move_contact(match: AccountMatch, old: Account | None, account: Account | N
     if contact is None or contact.account_id not in (None, old.pk if old else None):
         return
     if contact.account_id is None or match.brought_contact:
-        contact.account = account
+        _give_contact(contact, account.pk if account else None)
+
+
+def _give_contact(contact: Contact, account_id: int | None) -> None:
+    if contact.account_id != account_id and (
+        account_id is None or Account.objects.filter(pk=account_id).exists()
+    ):
+        contact.account_id = account_id
         contact.save(update_fields=["account", "updated_at"])
 
 
@@ -179,4 +176,3 @@ def _take_away(account_id: int, by: User) -> None:
     if account.opportunities.exists() or account.contacts.exists() or account.subsidiaries.exists():
         return
     delete_account(account=account, by=by)
-

@@ -15,7 +15,7 @@ from crm.engine.matching.contacts import company_domain
 from crm.engine.matching.matcher import Lead, Match
 from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
-from crm.models import Account, AccountMatch, Contact, Opportunity
+from crm.models import Account, AccountMatch, Opportunity
 from crm.queries.matching import match_lead
 from crm.services.opportunities import (
     FROM_ACCOUNT,
@@ -74,7 +74,9 @@ def place(values: Mapping[str, Any]) -> Placed:
     other here, or each would add the company."""
     if values.get("account") is not None:
         return Placed(values["account"])
-    company = {name: value for name, value in (values.get("company") or {}).items() if value not in (None, "")}
+    company = {
+        name: value for name, value in (values.get("company") or {}).items() if value not in (None, "")
+    }
     lead = lead_of(company, values)
     one_company_at_a_time(lead)
     account, matches = _find(lead)
@@ -113,7 +115,9 @@ def _find(lead: Lead) -> tuple[Account | None, tuple[Match, ...]]:
 
 def add_account(company: Mapping[str, Any]) -> Account:
     """A new account from what a lead says of its company. Its name must be given."""
-    account = Account(**{name: company[name] for name in COMPANY_FIELDS if company.get(name) not in (None, "")})
+    account = Account(
+        **{name: company[name] for name in COMPANY_FIELDS if company.get(name) not in (None, "")}
+    )
     account.size_band = size_band(account.employees) or account.size_band
     account.save()
     return account
@@ -159,7 +163,8 @@ def keep_match(
 
 def as_json(matches: tuple[Match, ...]) -> list[dict[str, Any]]:
     return [
-        {"account_id": match.account_id, "confidence": match.confidence, "why": match.why} for match in matches
+        {"account_id": match.account_id, "confidence": match.confidence, "why": match.why}
+        for match in matches
     ]
 
 
@@ -171,7 +176,9 @@ def company_key(name: str) -> str:
 def one_company_at_a_time(lead: Lead) -> None:
     """Waits until no other transaction places a lead of the same domain or the same name, however it is written, and
     holds both until this one ends. The domain first in all of them, so that they do not wait in a circle."""
-    for kind, text in (("domain", company_domain(lead.domain, lead.email)), ("account", company_key(lead.name))):
+    for kind, text in (
+        ("domain", company_domain(lead.domain, lead.email)),
+        ("account", company_key(lead.name)),
+    ):
         if text:
             one_at_a_time(kind, text)
-

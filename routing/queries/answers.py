@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crm.models import Opportunity
+from crm.queries.account_matches import match_answer
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.models import Decision
@@ -15,7 +16,7 @@ from routing.queries.names import load_names
 def opportunity_answer(
     opportunity: Opportunity, decision: Decision | None, names: Names | None = None
 ) -> dict[str, Any]:
-    """The answer to an intake: where the opportunity stands and why."""
+    """The answer to an intake: where the opportunity stands and why. Wants `owner`, `account` and `account_match`."""
     return {
         "id": opportunity.pk,
         "external_id": opportunity.external_id,
@@ -26,6 +27,7 @@ def opportunity_answer(
         "is_locked": opportunity.is_locked,
         "owner": None if opportunity.owner is None else _rep(opportunity.owner_id, opportunity.owner),
         "flags": opportunity.flags,
+        "account": match_answer(opportunity, getattr(opportunity, "account_match", None)),
         "decision": None if decision is None else decision_answer(decision, names or load_names([decision])),
     }
 

@@ -113,7 +113,9 @@ def _route_and_answer(opportunity_id: int) -> dict[str, Any]:
 
 def answer_now(opportunity_id: int) -> dict[str, Any]:
     """The answer as things stand, as plain JSON values."""
-    opportunity = Opportunity.objects.select_related("owner").get(pk=opportunity_id)
+    opportunity = Opportunity.objects.select_related("owner", "account", "account_match").get(
+        pk=opportunity_id
+    )
     decision = Decision.objects.filter(opportunity=opportunity).order_by("-id").first()
     answer = opportunity_answer(opportunity, decision)
     plain: dict[str, Any] = json.loads(json.dumps(answer, cls=DjangoJSONEncoder))

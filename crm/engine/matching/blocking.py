@@ -20,7 +20,9 @@ from crm.engine.matching.names import NameKey, folded
 
 SHORT = 6
 AT_MOST = 25  # names that are compared word by word
-MOST_ADDED = 20_000  # postings beside the sorted ones, and a quarter as many as those, before they are sorted again
+MOST_ADDED = (
+    20_000  # postings beside the sorted ones, and a quarter as many as those, before they are sorted again
+)
 MOST_TOUCHED = 2_000_000  # postings of changed pieces up to which lengths are corrected and not counted anew
 MOST_POSTINGS = 80_000  # the frequent pieces of a name are left out beyond so many entries
 
@@ -175,7 +177,8 @@ class Pieces:
         logs = np.log(np.maximum(self._counts, 1))
         counts = np.diff(self._starts)
         weights = np.repeat(logs[: len(counts)], counts)
-        self._logs = np.bincount(self._postings, weights=weights, minlength=len(self._sizes))
+        logs_of_sorted = np.bincount(self._postings, weights=weights, minlength=len(self._sizes))
+        self._logs = logs_of_sorted.astype(np.float64)
         for number, entries in self._added.items():
             self._logs[entries] += logs[number]
         self._before, self._settled = {}, len(self._sizes)

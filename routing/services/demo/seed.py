@@ -120,7 +120,9 @@ def route_live(
     dictionary = load_dictionary()
     for i, row in enumerate(rows.to_dict("records")):
         at = now - datetime.timedelta(hours=float(hours[i]))
-        opportunity = create_placed_opportunity(values=_values(row), at=at, by=made.ops, dictionary=dictionary)
+        opportunity = create_placed_opportunity(
+            values=_values(row), at=at, by=made.ops, dictionary=dictionary
+        )
         decision = route(opportunity_id=opportunity.pk, at=at)
         if (
             decision is None
