@@ -94,6 +94,20 @@ def prepare_matcher() -> None:
     _kept.prepare()
 
 
+def prepare_in_background() -> None:
+    """The same on a thread of its own. What fails here is only logged: the first lead tries again."""
+
+    def work() -> None:
+        try:
+            prepare_matcher()
+        except Exception:
+            log.exception("the index of accounts could not be built beforehand")
+        finally:
+            connection.close()
+
+    threading.Thread(target=work, name="account-index", daemon=True).start()
+
+
 def forget_matcher() -> None:
     """For tests, whose database is emptied without its triggers."""
     _kept.forget()

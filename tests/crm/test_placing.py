@@ -9,7 +9,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from crm.engine.matching.matcher import Lead
+from crm.engine.matching.matcher import Lead, Matcher
 from crm.models import Account, AccountMatch, Contact, Opportunity, RegionLanguage
 from crm.queries.matching import forget_matcher, match_lead, match_leads
 from crm.services.account_matches import (
@@ -253,18 +253,15 @@ class TestOtherConnections:
         assert match_lead(Lead("Bellerive"))[0].is_sure
 
     def test_a_process_builds_its_index_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from crm.queries import matching
-
         Account.objects.create(name="Bellerive SA")
         forget_matcher()
         built: list[int] = []
-        real = matching.Matcher
 
-        def counted(*args: Any) -> Any:
+        def counted(*args: Any) -> Matcher:
             built.append(1)
-            return real(*args)
+            return Matcher(*args)
 
-        monkeypatch.setattr(matching, "Matcher", counted)
+        monkeypatch.setattr("crm.queries.matching.Matcher", counted)
         found = self.side_by_side(lambda n: match_lead(Lead("Bellerive"))[0].is_sure, 6)
         assert (found, len(built)) == ([True] * 6, 1)
 

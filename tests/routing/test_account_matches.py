@@ -121,7 +121,7 @@ class TestApi:
         body = {"name": "N", "custom": {"renewal": day}}
         response = client.post("/api/v1/opportunities/", body, format="json")
         assert response.status_code == 400
-        assert response.json()["errors"]["custom"]["renewal"] == ["A date as YYYY-MM-DD is expected."]
+        assert response.json()["fields"]["custom"]["renewal"] == ["A date as YYYY-MM-DD is expected."]
         body["custom"] = {"renewal": "2026-02-28"}
         assert client.post("/api/v1/opportunities/", body, format="json").status_code == 201
 
@@ -180,11 +180,17 @@ def test_what_is_assigned_stays_and_the_page_says_whose_account_it_is(
 
 
 def test_a_held_lead_is_decided_at_once(
-    kranich: Account, post: Callable[..., Any], ana: Rep, omar: User, publish: Callable[[], int]
+    kranich: Account,
+    post: Callable[..., Any],
+    ana: Rep,
+    omar: User,
+    publish: Callable[[], int],
+    make_opportunity: Make,
 ) -> None:
     Policy.objects.update(application="assign", fallback=["hold"])
     publish()
-    Rep.objects.filter(pk=ana.pk).update(own_max_open=0)
+    Rep.objects.filter(pk=ana.pk).update(own_max_open=1)
+    reassign(opportunity_ids=[make_opportunity("First").pk], rep_id=ana.pk, by=omar, at=NOW)
     post(company={"name": "Kranichfeld Elektronik", "country": "BR"})
     match = AccountMatch.objects.select_related("opportunity").get()
     assert match.opportunity.routing == "held"
@@ -202,7 +208,7 @@ def test_one_answer_holds_for_all_leads_of_the_company(
     states = dict(AccountMatch.objects.values_list("opportunity__name", "state"))
     assert states == {"Sensors": "confirmed", "Second": "confirmed", "Elsewhere": "offered"}
     undo_choice(match_id=offered.pk, by=omar, at=NOW)
-    assert set(AccountMatch.objects.values_list("state", "account")) == {("offered", None)}
+    assert AccountMatch.objects.filter(state="offered", account=None).count() == 3
 
 
 # --- pages ---------------------------------------------------------------------------------------------------------
