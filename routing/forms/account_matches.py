@@ -20,6 +20,7 @@ class AnotherAccountForm(forms.Form):
         super().__init__(data, auto_id=False)
         self.match = match
         self.fields["account"].user = user  # type: ignore[attr-defined]
+        self.fields["account"].widget.attrs["hx-swap"] = "innerHTML"  # not the form's, which swaps nothing
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
