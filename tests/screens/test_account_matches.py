@@ -1,4 +1,4 @@
-"""Which account a lead belongs to, in a browser: accessible at both widths, acting is instant, with and without script."""
+"""Which account a lead belongs to, in a browser: accessible, on every width, with and without script."""
 
 import os
 from collections.abc import Callable
