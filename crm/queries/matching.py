@@ -22,6 +22,7 @@ from crm.models import Account, AccountMatch, Contact
 log = logging.getLogger(__name__)
 MOST_CONTACTS = 1000  # of one lead's address and number; a switchboard's tells nothing more
 CHUNK = 2000
+AT_ONCE = 100  # leads for which one thread keeps the index, about a quarter of a second
 PHONE_DIGITS = Func("phone", function="crm_phone_digits")
 # What became visible since a snapshot, and what this transaction itself has changed. Numbers beyond the newest
 # transaction come from another database's dump.
@@ -85,8 +86,11 @@ def match_lead(lead: Lead) -> tuple[Match, ...]:
 
 
 def match_leads(leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
-    """The same for many; the accounts of one moment."""
-    return _kept.match(leads)
+    """The same for many. Others come in between: a long list does not make leads wait for seconds."""
+    found: list[tuple[Match, ...]] = []
+    for start in range(0, len(leads), AT_ONCE):
+        found += _kept.match(leads[start : start + AT_ONCE])
+    return found
 
 
 def prepare_matcher() -> None:
