@@ -50,12 +50,14 @@ class KeptMatcher:
 
     def match(self, leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
         contacts = contacts_of(leads)
+        connection.ensure_connection()  # whoever waits for one must not keep the others waiting
         with self._lock:
             matcher = self._current()
             return [matcher.match(lead, known) for lead, known in zip(leads, contacts, strict=True)]
 
     def prepare(self) -> None:
         """Builds it, or brings it up to date."""
+        connection.ensure_connection()
         with self._lock:
             self._current()
 

@@ -127,11 +127,10 @@ def company_facts(
     values: Mapping[str, Any], account: Account | None, company: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the lead itself says, else what its account says, else what it says of its company."""
-    return {
-        name: values.get(name) or getattr(account, name, None) or company.get(name)
-        for name in FROM_ACCOUNT
-        if values.get(name) or getattr(account, name, None) or company.get(name)
+    facts = {
+        name: values.get(name) or getattr(account, name, None) or company.get(name) for name in FROM_ACCOUNT
     }
+    return {name: value for name, value in facts.items() if value}
 
 
 def keep_match(

@@ -3,7 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
-from crm.models import Assignment, Opportunity
+from crm.models import AccountMatch, Assignment, Opportunity
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,13 @@ class Event:
 
 
 def history_of(opportunity: Opportunity) -> list[Event]:
-    """Everything known, the newest first; four queries."""
+    """Everything known, the newest first; five queries."""
     events = [
         *_stages(opportunity),
         *_assignments(opportunity),
         *_decisions(opportunity),
         *_overrides(opportunity),
+        *_account_choice(opportunity),
     ]
     return sorted(events, key=lambda event: event.at, reverse=True)
 
@@ -66,6 +67,21 @@ def _decisions(opportunity: Opportunity) -> list[Event]:
             )
         )
     return found
+
+
+def _account_choice(opportunity: Opportunity) -> list[Event]:
+    """The last choice of its account by a person, where there was something to choose."""
+    decided = AccountMatch.objects.filter(opportunity=opportunity, decided_at__isnull=False)
+    return [
+        Event(
+            match.decided_at,
+            f"{match.decided_by.name if match.decided_by else 'Somebody'} chose "
+            f"{match.account.name if match.account else 'no account'} as its account",
+            match.why,
+        )
+        for match in decided.select_related("decided_by", "account")
+        if match.decided_at
+    ]
 
 
 def _overrides(opportunity: Opportunity) -> list[Event]:
