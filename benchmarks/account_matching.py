@@ -11,7 +11,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.account_names import LabelledSet, Name, Pair, make_labelled_set
@@ -40,8 +40,7 @@ class Measured:
 def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Keys: match_precision, match_recall (what attaches by itself), offered_precision, offered_recall (within the
     first three), pairs, hard_negatives_share, by_corruption, all on the hold-out; the other sets; strangers_attached,
-    ms_per_lead and
-    build_s at `accounts` accounts."""
+    ms_per_lead, build_s and matcher_refresh_ms at `accounts` accounts."""
     sets = labelled_sets()
     measured = {}
     for name, labelled in sets.items():
@@ -146,6 +145,7 @@ def timed(accounts: int, leads: int) -> dict[str, float]:
         matcher.match(lead)
         times_ms.append((time.perf_counter() - started) * 1000)
     times_ms.sort()
+    refreshes_ms = _refreshes_ms(matcher, accounts, min(leads, 200))
     known = {normalise_name(key.name) for key in keys}
     strangers = [
         key for key in synthetic_accounts(leads, random.Random(99)) if normalise_name(key.name) not in known
@@ -157,9 +157,27 @@ def timed(accounts: int, leads: int) -> dict[str, float]:
         "ms_per_lead": round(times_ms[len(times_ms) // 2], 2),
         "ms_per_lead_p99": round(times_ms[len(times_ms) * 99 // 100], 2),
         "build_s": round(build_s, 2),
+        "matcher_refresh_ms": round(refreshes_ms[len(refreshes_ms) // 2], 2),
+        "matcher_refresh_ms_p99": round(refreshes_ms[len(refreshes_ms) * 99 // 100], 2),
         "strangers_attached": round(sum(attached) / len(strangers), 4),
         "accounts": accounts,
     }
+
+
+def _refreshes_ms(matcher: Matcher, accounts: int, count: int) -> list[float]:
+    """Milliseconds, sorted, of taking in one account that was added since and of matching a lead of it, without the
+    time of the same match once more: what the first lead after a change waits longer."""
+    times_ms = []
+    for key in synthetic_accounts(count, random.Random(11)):
+        added, lead = replace(key, id=key.id + accounts), Lead(key.name, country=key.country)
+        started = time.perf_counter()
+        matcher.change([added])
+        matcher.match(lead)
+        changed = time.perf_counter()
+        matcher.match(lead)
+        times_ms.append((changed - started - (time.perf_counter() - changed)) * 1000)
+        matcher.change([], gone=[added.id])
+    return sorted(times_ms)
 
 
 def synthetic_accounts(count: int, rng: random.Random) -> list[AccountKey]:

@@ -38,7 +38,8 @@ FIELDS = condition_fields(
 def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Keys: vs_naive (naive / all counted at once), vs_naive_each (naive / a query for each condition), vs_naive_alone
     (one condition asked alone: loading and evaluating / its query), rules_ms, dry_run_s (benchmarks.draft), and
-    match_precision, match_recall of account matching (benchmarks.account_matching)."""
+    match_precision, match_recall, match_ms (one lead), matcher_refresh_ms (the first one after a change of accounts)
+    of account matching (benchmarks.account_matching)."""
     accounts = account_matching.run(short=short, say=say)
     return {
         **in_number(short=short, say=say),
@@ -46,6 +47,8 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
         "dry_run_s": draft.run(short=short, say=say)["dry_run_s"],
         "match_precision": accounts["match_precision"],
         "match_recall": accounts["match_recall"],
+        "match_ms": accounts["ms_per_lead"],
+        "matcher_refresh_ms": accounts["matcher_refresh_ms"],
     }
 
 

@@ -4,3 +4,7 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_asgi_application()
+
+from crm.queries.matching import prepare_in_background  # noqa: E402  # once Django is set up
+
+prepare_in_background()

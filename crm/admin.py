@@ -5,6 +5,7 @@ from django.contrib import admin
 
 from crm.models import (
     Account,
+    AccountMatch,
     AccountOwnerChange,
     AccountTransfer,
     Activity,
@@ -121,6 +122,13 @@ class AccountOwnerChangeAdmin(ReadOnlyAdmin):
 class AccountTransferAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "kind", "state", "account_count", "effective_on", "made_by", "made_at")
     list_select_related = ("made_by",)
+    list_filter = ("state",)
+
+
+@admin.register(AccountMatch)
+class AccountMatchAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "state", "account", "confidence", "created_at")
+    list_select_related = ("opportunity", "account")
     list_filter = ("state",)
 
 

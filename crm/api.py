@@ -264,12 +264,17 @@ def _custom_problem(field: CustomField, value: Any) -> str:
         return "Text of at most 500 characters is expected."
     if kind == CustomField.Type.CHOICE and value not in field.choices:
         return f"One of {', '.join(map(str, field.choices))} is expected."
-    if kind == CustomField.Type.DATE:
-        try:
-            datetime.date.fromisoformat(value)
-        except ValueError:
-            return "A date as YYYY-MM-DD is expected."
+    if kind == CustomField.Type.DATE and not _is_day(value):
+        return "A date as YYYY-MM-DD is expected."
     return ""
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day as YYYY-MM-DD; Python would take 20260228 and 2026-W09-6 as well."""
+    try:
+        return datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 class OpportunityFields(StrictSerializer):
@@ -280,7 +285,8 @@ class OpportunityFields(StrictSerializer):
     external_id = ExternalId()
     account = RecordKey(Account.objects.all(), help_text="Our id, or ext: and yours.")
     company = CompanyInput(
-        required=False, help_text="Instead of an account: found by domain or name, else created."
+        required=False,
+        help_text="Instead of an account: matched by email, phone, domain, name and country; else created.",
     )
     person = PersonInput(required=False, help_text="The contact: found by email address, else created.")
     source = text(80)  # type: ignore[assignment]

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from crm.api import OpportunityFields, RecordKey
-from crm.models import Opportunity
+from crm.models import AccountMatch, Opportunity
 from crm.queries.duplicates import links_that_hold
 from crm.queries.opportunities import opportunities_visible_to
 from crm.services.opportunities import load_dictionary, update_opportunity
@@ -36,6 +36,7 @@ from routing.services.intake import KeyReused, take_in
 from routing.services.outcomes import record_outcome
 
 MOST_IN_BULK = 1000
+ANSWERED = ("owner", "account", "account_match")
 CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -114,6 +115,16 @@ class DuplicateOutput(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
+class AccountAnswer(serializers.Serializer[Any]):
+    """The account and how it was found. `offered`: a person has to say; `confidence` and `why` are of the likeliest."""
+
+    id = serializers.IntegerField(allow_null=True)
+    name = serializers.CharField(allow_null=True)
+    match = serializers.ChoiceField([("given", "Named by the request"), *AccountMatch.State.choices])
+    confidence = serializers.FloatField(allow_null=True, help_text="0 to 1, where the account was matched.")
+    why = serializers.CharField(allow_blank=True)
+
+
 class OpportunityAnswer(serializers.Serializer[Any]):
     """Where an opportunity stands, with the newest decision."""
 
@@ -127,6 +138,7 @@ class OpportunityAnswer(serializers.Serializer[Any]):
     owner = serializers.DictField(allow_null=True)
     flags = serializers.ListField(child=serializers.CharField())
     duplicate_of = DuplicateOutput(allow_null=True)
+    account = AccountAnswer(allow_null=True)
     decision = DecisionOutput(allow_null=True)
 
 
@@ -156,7 +168,7 @@ class OpportunityViewSet(RecordViewSet):
     def get_queryset(self) -> QuerySet[Opportunity]:
         if getattr(self, "swagger_fake_view", False):
             return Opportunity.objects.none()
-        return opportunities_visible_to(self.user).select_related("owner")
+        return opportunities_visible_to(self.user).select_related(*ANSWERED)
 
     def _answers(self, opportunities: Sequence[Opportunity]) -> list[dict[str, Any]]:
         decisions = Decision.objects.filter(opportunity__in=opportunities)
@@ -243,7 +255,7 @@ class OpportunityViewSet(RecordViewSet):
                 self._change(opportunity, values, self.user)
         except OwnershipError as error:
             raise Conflict({"owner": [str(error)]}) from error
-        fresh = Opportunity.objects.select_related("owner").get(pk=opportunity.pk)
+        fresh = Opportunity.objects.select_related(*ANSWERED).get(pk=opportunity.pk)
         return Response(self._answers([fresh])[0])
 
     def _change(self, opportunity: Opportunity, values: dict[str, Any], by: User) -> None:

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, path
 
 from routing.views import (
+    account_matches,
     configuration,
     dry_run,
     duplicates,
@@ -54,6 +55,11 @@ urlpatterns: list[URLPattern] = [
         duplicates.duplicate_answer,
         name="duplicate_answer",
     ),
+    path("accounts/matches/", account_matches.match_list, name="account_matches"),
+    path("accounts/matches/<int:pk>/choose/", account_matches.match_choose, name="account_match_choose"),
+    path("accounts/matches/<int:pk>/new/", account_matches.match_new, name="account_match_new"),
+    path("accounts/matches/<int:pk>/none/", account_matches.match_none, name="account_match_none"),
+    path("accounts/matches/<int:pk>/undo/", account_matches.match_undo, name="account_match_undo"),
     path("my-work/", work.my_work, name="my_work"),
     path("my-work/read/", work.notifications_read, name="notifications_read"),
     path("my-work/away/", work.away, name="away"),

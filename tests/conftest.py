@@ -9,6 +9,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from crm.models import Opportunity
+from crm.queries.matching import forget_matcher
 from crm.services.opportunities import create_opportunity
 from reps.models import ApiToken, Rep, RoleTemplate, Skill, Team, User
 from routing.queries import configuration as configuration_queries
@@ -27,6 +28,7 @@ def empty_process_caches() -> None:
     inputs.match_model.cache_clear()
     inputs._recent_high_match.cache_clear()
     configuration_queries.compiled.cache_clear()
+    forget_matcher()
 
 
 def user_of(name: str, role: str) -> User:

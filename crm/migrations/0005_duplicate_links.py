@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                     7,
                 ),
                 condition=models.Q(("phone", ""), _negated=True),
-                name="contact_by_phone",
+                name="contact_by_phone_tail",
             ),
         ),
         migrations.AddField(

@@ -6,6 +6,7 @@ from crm.models.activities import Activity
 from crm.models.duplicates import DuplicateLink
 from crm.models.fields import CustomField
 from crm.models.imports import ImportFile, ImportMapping, ImportRun
+from crm.models.matches import AccountChange, AccountMatch
 from crm.models.money import ExchangeRate
 from crm.models.opportunities import Assignment, Opportunity, StageChange
 from crm.models.products import Product
@@ -13,6 +14,8 @@ from crm.models.words import Alias, Term
 
 __all__ = [
     "Account",
+    "AccountChange",
+    "AccountMatch",
     "AccountOwnerChange",
     "AccountTransfer",
     "AccountTransferItem",

@@ -73,7 +73,7 @@ def _without(text: Func, pattern: str, flags: str) -> Func:
 
 
 # The last seven digits before any extension: whoever may have the same phone number, however it is written. What is the
-# same number is decided in Python, by country; this only finds the few to look at, with an index (contact_by_phone).
+# same number is decided in Python, by country; this only finds the few to look at (index contact_by_phone_tail).
 PHONE_TAIL = Right(_without(_without(Lower("phone"), "(x|ext|#).*$", ""), "[^0-9]", "g"), 7)
 
 
@@ -95,7 +95,10 @@ class Contact(models.Model):
         constraints = (models.CheckConstraint(condition=~Q(name=""), name="contact_named"),)
         indexes = (
             models.Index(Lower("email"), condition=~Q(email=""), name="contact_by_email"),
-            models.Index(PHONE_TAIL, condition=~Q(phone=""), name="contact_by_phone"),
+            models.Index(PHONE_TAIL, condition=~Q(phone=""), name="contact_by_phone_tail"),
+            models.Index(
+                Func("phone", function="crm_phone_digits"), condition=~Q(phone=""), name="contact_by_phone"
+            ),
         )
 
     def __str__(self) -> str:

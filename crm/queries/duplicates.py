@@ -42,7 +42,7 @@ FROM (SELECT id, other FROM told WHERE place <= %(most)s UNION ALL SELECT id, id
 JOIN crm_opportunity o ON o.id = t.other LEFT JOIN crm_contact c ON c.id = o.contact_id
 ORDER BY t.id, o.id
 """
-# As the index contact_by_phone has it (crm.models.accounts.PHONE_TAIL).
+# As the index contact_by_phone_tail has it (crm.models.accounts.PHONE_TAIL).
 TAIL = "right(regexp_replace(regexp_replace(lower(c.phone), '(x|ext|#).*$', '', ''), '[^0-9]', '', 'g'), 7)"
 
 # From each opportunity up what it repeats, through links that hold; the farthest one that is open counts.

@@ -19,7 +19,7 @@ from crm.queries.vocabulary import (
     load_vocabulary,
 )
 from crm.services import ownership
-from crm.services.waiting import one_at_a_time as _one_at_a_time
+from crm.services.waiting import one_at_a_time
 from reps.models import User
 from reps.queries import organisation
 from reps.services.edits import EditConflict
@@ -195,39 +195,21 @@ def _remember(unknown: list[tuple[str, str]]) -> None:
 
 
 @transaction.atomic
-def find_or_create_account(*, name: str, values: Mapping[str, Any]) -> Account:
-    """The account of exactly this domain or name (case ignored), else a new one.
-
-    Leads of one new company that come in side by side wait for each other here, or each would add the company.
-    """
-    domain = values.get("domain", "")
-    if domain:
-        _one_at_a_time("domain", domain)
-    _one_at_a_time("account", name)
-    known = Account.objects.filter(domain__iexact=domain).order_by("pk").first() if domain else None
-    if known is None:
-        known = Account.objects.filter(name__iexact=name).order_by("pk").first()
-    if known is not None:
-        return known
-    account = Account(name=name, **{key: value for key, value in values.items() if value not in (None, "")})
-    account.size_band = size_band(account.employees) or account.size_band
-    account.save()
-    return account
-
-
-@transaction.atomic
-def find_or_create_contact(*, account: Account | None, values: Mapping[str, Any]) -> Contact | None:
-    """The contact with this email address, else a new one; None where neither name nor email is given."""
+def find_or_create_contact(
+    *, account: Account | None, values: Mapping[str, Any]
+) -> tuple[Contact | None, bool]:
+    """The contact with this email address, else a new one, and whether it is new; None where neither name nor email
+    is given."""
     email = (values.get("email") or "").strip()
     name = (values.get("name") or email).strip()
     if not name:
-        return None
+        return None, False
     if email:
-        _one_at_a_time("contact", email)
+        one_at_a_time("contact", email)
     known = Contact.objects.filter(email__iexact=email).order_by("pk").first() if email else None
     if known is not None:
-        return known
+        return known, False
     rest = {
         key: values[key] for key in ("phone", "title", "preferred_language", "external_id") if values.get(key)
     }
-    return Contact.objects.create(account=account, name=name, email=email, **rest)
+    return Contact.objects.create(account=account, name=name, email=email, **rest), True

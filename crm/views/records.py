@@ -1,5 +1,7 @@
 """Pages of accounts, contacts and products, and the list of opportunities."""
 
+from functools import partial
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpResponse
@@ -18,6 +20,7 @@ from crm.forms.records import (
     ProductForm,
 )
 from crm.models import Account, Contact, Opportunity, Product
+from crm.queries.account_matches import count_waiting
 from crm.queries.account_owners import owner_changes_of, planned_for
 from crm.queries.opportunities import opportunities_visible_to, with_records
 from crm.queries.records import (
@@ -88,6 +91,7 @@ def account_list(request: SignedIn) -> HttpResponse:
         "filters": filters,
         "page": page,
         "words": page.words("account", "accounts"),
+        "waiting": partial(count_waiting, request.user),  # asked by the whole page only
         "is_filtered": any(chosen.values()),
     }
     return show(request, "crm/accounts.html", context, regions=["accounts"])

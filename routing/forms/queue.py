@@ -160,7 +160,7 @@ class LeadForm(forms.Form):
 
     kind = forms.ChoiceField(choices=Opportunity.Kind.choices, initial=Opportunity.Kind.LEAD)
     company = forms.CharField(
-        max_length=200, label="Company", help_text="Found by name among the accounts, or added."
+        max_length=200, label="Company", help_text="Matched with the accounts, or added."
     )
     name = forms.CharField(
         max_length=200, required=False, label="Title", help_text="Empty: the company's name."

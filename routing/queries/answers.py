@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crm.models import DuplicateLink, Opportunity
+from crm.queries.account_matches import match_answer
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.models import Decision
@@ -19,7 +20,8 @@ def opportunity_answer(
     *,
     link: DuplicateLink | None,
 ) -> dict[str, Any]:
-    """The answer to an intake: where the opportunity stands and why. `link`: what it repeats, if it does."""
+    """The answer to an intake: where the opportunity stands and why. Wants `owner`, `account` and `account_match`;
+    `link`: what it repeats, if it does."""
     return {
         "id": opportunity.pk,
         "external_id": opportunity.external_id,
@@ -31,6 +33,7 @@ def opportunity_answer(
         "owner": None if opportunity.owner is None else _rep(opportunity.owner_id, opportunity.owner),
         "flags": opportunity.flags,
         "duplicate_of": None if link is None else _duplicate_of(link),
+        "account": match_answer(opportunity, getattr(opportunity, "account_match", None)),
         "decision": None if decision is None else decision_answer(decision, names or load_names([decision])),
     }
 

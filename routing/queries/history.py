@@ -4,7 +4,7 @@ import datetime
 from dataclasses import dataclass
 
 from crm.engine.matching.duplicates import SURE
-from crm.models import Assignment, Opportunity
+from crm.models import AccountMatch, Assignment, Opportunity
 from crm.queries.duplicates import duplicate_history
 
 
@@ -25,6 +25,7 @@ def history_of(opportunity: Opportunity) -> list[Event]:
         *_decisions(opportunity),
         *_overrides(opportunity),
         *_duplicates(opportunity),
+        *_account_choice(opportunity),
     ]
     return sorted(events, key=lambda event: event.at, reverse=True)
 
@@ -69,6 +70,21 @@ def _decisions(opportunity: Opportunity) -> list[Event]:
             )
         )
     return found
+
+
+def _account_choice(opportunity: Opportunity) -> list[Event]:
+    """The last choice of its account by a person, where there was something to choose."""
+    decided = AccountMatch.objects.filter(opportunity=opportunity, decided_at__isnull=False)
+    return [
+        Event(
+            match.decided_at,
+            f"{match.decided_by.name if match.decided_by else 'Somebody'} chose "
+            f"{match.account.name if match.account else 'no account'} as its account",
+            match.why,
+        )
+        for match in decided.select_related("decided_by", "account")
+        if match.decided_at
+    ]
 
 
 def _overrides(opportunity: Opportunity) -> list[Event]:

@@ -15,15 +15,11 @@ from typing import Any
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
-from crm.models import Account, Opportunity
+from crm.models import Opportunity
 from crm.queries.duplicates import links_that_hold
 from crm.services.duplicates import link_repeats
-from crm.services.opportunities import (
-    Dictionary,
-    create_opportunity,
-    find_or_create_account,
-    find_or_create_contact,
-)
+from crm.services.opportunities import Dictionary
+from crm.services.placing import create_placed_opportunity
 from reps.models import User
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
@@ -69,7 +65,8 @@ def take_in(
         return seen
     try:
         with transaction.atomic():
-            opportunity = _store(values, by, at, dictionary)
+            opportunity = create_placed_opportunity(values=values, at=at, by=by, dictionary=dictionary)
+            link_repeats(opportunity=opportunity, at=at)
             receipt = IntakeReceipt.objects.create(
                 opportunity=opportunity,
                 user=by,
@@ -109,22 +106,6 @@ def _seen(external_id: str | None, by: User, key: str, print_: str) -> Accepted 
     return Accepted(receipt.opportunity, False, answer)
 
 
-def _store(
-    values: Mapping[str, Any], by: User, at: datetime.datetime, dictionary: Dictionary | None
-) -> Opportunity:
-    account: Account | None = values.get("account")
-    company = values.get("company")
-    if account is None and company and company.get("name"):
-        account = find_or_create_account(
-            name=company["name"], values={k: v for k, v in company.items() if k != "name"}
-        )
-    contact = find_or_create_contact(account=account, values=values.get("person") or {})
-    whole = {**values, "account": account, "contact": contact}
-    opportunity = create_opportunity(values=whole, at=at, by=by, dictionary=dictionary)
-    link_repeats(opportunity=opportunity, at=at)
-    return opportunity
-
-
 def _route_and_answer(opportunity_id: int) -> dict[str, Any]:
     try:
         route(opportunity_id=opportunity_id)
@@ -135,7 +116,9 @@ def _route_and_answer(opportunity_id: int) -> dict[str, Any]:
 
 def answer_now(opportunity_id: int) -> dict[str, Any]:
     """The answer as things stand, as plain JSON values."""
-    opportunity = Opportunity.objects.select_related("owner").get(pk=opportunity_id)
+    opportunity = Opportunity.objects.select_related("owner", "account", "account_match").get(
+        pk=opportunity_id
+    )
     decision = Decision.objects.filter(opportunity=opportunity).order_by("-id").first()
     link = links_that_hold([opportunity]).get(opportunity_id)
     answer = opportunity_answer(opportunity, decision, link=link)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm.models import Opportunity
+from crm.queries.account_matches import match_of
 from crm.queries.duplicates import duplicates_of
 from crm.queries.opportunities import (
     activities_of,
@@ -23,6 +24,7 @@ from reps.models import User
 from reps.pages import next_address, say, show, show_form
 from reps.permissions import SignedIn, may, requires
 from reps.queries import organisation
+from routing.forms.account_matches import AnotherAccountForm
 from routing.forms.duplicates import duplicate_form
 from routing.forms.queue import (
     ActivityForm,
@@ -38,6 +40,7 @@ from routing.queries.history import history_of
 from routing.queries.loads import loads_after, with_owners
 from routing.queries.queue import newest_decision, pending_item
 from routing.services import overrides
+from routing.services.account_matches import other_owner
 from routing.services.intake import Accepted, take_in
 from routing.services.outcomes import record_outcome
 
@@ -62,6 +65,9 @@ def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
         "duplicates": duplicates_of(opportunity, request.user),
         "duplicate_form": duplicate_form(opportunity, request.user),
         "activities": activities_of(opportunity)[:50],
+        "account_match": match_of(opportunity, request.user),
+        "account_form": AnotherAccountForm(user=request.user),
+        "other_owner": other_owner(opportunity),
         "own_fields": own_fields_of(opportunity),
         "history": history_of(opportunity),
         "give_form": GiveForm(user=request.user) if may(request.user, "reassign") else None,

@@ -56,7 +56,8 @@
 
   document.addEventListener("htmx:beforeRequest", (event) => {
     busy(1);
-    const row = leaver(event.detail.elt);
+    // What only looks something up, such as a field that offers names, acts on nothing.
+    const row = event.detail.requestConfig?.verb === "get" ? null : leaver(event.detail.elt);
     if (!row) return;
     const next = window.lists?.neighbour(row);
     row.classList.add("leaving");

@@ -3,6 +3,7 @@
     score(entry) = Σ over shared pieces of ln(N / df)  /  √(Σ over all pieces of the entry)
 
 the TF-IDF of Cohen, Ravikumar & Fienberg (2003) on the sounds of the words; no loop over the names, two array sums.
+The length below the root is kept as n ln N − Σ ln df, so that one more name costs what its own pieces are in.
 """
 
 import re
@@ -19,52 +20,185 @@ from crm.engine.matching.names import NameKey, folded
 
 SHORT = 6
 AT_MOST = 25  # names that are compared word by word
+MOST_ADDED = (
+    20_000  # postings beside the sorted ones, and a quarter as many as those, before they are sorted again
+)
+MOST_TOUCHED = 2_000_000  # postings of changed pieces up to which lengths are corrected and not counted anew
 MOST_POSTINGS = 80_000  # the frequent pieces of a name are left out beyond so many entries
 
 
 class Pieces:
-    """Built once over the names; `nearest` is what is asked of it."""
+    """`nearest` is what is asked of it. Names are added and taken out at any time, and the answer is that of an index
+    built anew over what is left: numbers of entries are never given twice, and what they weigh follows each change.
 
-    def __init__(self, keys: Sequence[NameKey]) -> None:
-        numbers: dict[str, int] = {}
+    A change moves the weight of its pieces and with them the length of every name that shares one. Few changes are
+    added to the lengths, many count them anew; what was added lies in small lists beside the sorted postings until
+    there is enough of it to sort them again.
+    """
+
+    def __init__(self, keys: Sequence[NameKey], ranks: Sequence[int]) -> None:
+        self._numbers: dict[str, int] = {}
+        self._added: dict[int, list[int]] = {}
+        self._added_count = 0
+        self._living = len(keys)
+        self._new: list[tuple[int, int]] = []  # size and rank of each entry that the arrays do not hold yet
+        self._before: dict[int, int] = {}  # the count of each changed piece when the lengths were right last
+        which, entries = self._read(keys)
+        counts = np.bincount(which, minlength=len(self._numbers))
+        self._counts: list[int] = counts.tolist()  # living entries of each piece
+        self._postings = entries[np.argsort(which, kind="stable")]
+        self._starts = np.concatenate([[0], np.cumsum(counts)])
+        self._ranks = np.array(ranks, dtype=np.int64)
+        # Pieces of each entry (0 where it is taken out), and Σ ln df over them
+        self._sizes = np.bincount(entries, minlength=len(keys)).astype(np.float64)
+        self._logs = np.zeros(len(keys))
+        self._settled = 0  # entries whose length is right but for the pieces in `_before`
+        self._count_lengths()
+
+    def _read(self, keys: Sequence[NameKey]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The number of each piece of each name, and the entry that has it."""
         piece_of, entry_of = array("i"), array("i")
+        numbers = self._numbers
         for entry, key in enumerate(keys):
             for piece in pieces(key):
                 piece_of.append(numbers.setdefault(piece, len(numbers)))
                 entry_of.append(entry)
-        which = np.frombuffer(piece_of, dtype=np.int32) if piece_of else np.zeros(0, dtype=np.int32)
-        entries = np.frombuffer(entry_of, dtype=np.int32) if entry_of else np.zeros(0, dtype=np.int32)
-        counts = np.bincount(which, minlength=len(numbers))
-        self._numbers = numbers
-        self._starts = np.concatenate([[0], np.cumsum(counts)])
-        self._postings = entries[np.argsort(which, kind="stable")]
-        self._weights = np.log((len(keys) + 1) / np.maximum(counts, 1))
-        lengths = np.bincount(entries, weights=self._weights[which], minlength=len(keys))
-        self._scale = 1 / np.sqrt(np.maximum(lengths, 1e-9))
+        if not piece_of:
+            return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
+        return np.frombuffer(piece_of, dtype=np.int32), np.frombuffer(entry_of, dtype=np.int32)
 
-    def nearest(self, key: NameKey) -> NDArray[np.intp]:
-        """Entries that share most with the name, at most AT_MOST, best first."""
+    def add(self, key: NameKey, rank: int) -> int:
+        """Takes a name in; returns its number, which is the number of names ever added before it. Of names that fit
+        as well, the one of lower rank is nearer."""
+        entry = len(self._sizes) + len(self._new)
+        found = pieces(key)
+        for piece in found:
+            number = self._numbers.setdefault(piece, len(self._numbers))
+            if number == len(self._counts):
+                self._counts.append(0)
+            self._count(number, 1)
+            self._added.setdefault(number, []).append(entry)
+        self._added_count += len(found)
+        self._new.append((len(found), rank))
+        self._living += 1
+        return entry
+
+    def remove(self, entry: int, key: NameKey) -> None:
+        """Takes out the name that was added as `key` under this number."""
+        self._grow()
+        for piece in pieces(key):
+            self._count(self._numbers[piece], -1)
+        self._sizes[entry] = 0
+        self._living -= 1
+
+    def nearest(self, key: NameKey) -> list[int]:
+        """Entries that share most with the name, at most AT_MOST, best first; of equals the lower rank."""
+        self._settle()
         known = sorted(
-            (self._starts[n + 1] - self._starts[n], n)
+            (self._counts[number], piece, number)
             for piece in pieces(key)
-            if (n := self._numbers.get(piece)) is not None
+            if (number := self._numbers.get(piece)) is not None and self._counts[number]
         )
         chosen: list[int] = []
         postings = 0
-        for size, number in known:
+        for size, _, number in known:
             if chosen and postings + size > MOST_POSTINGS:
                 break
             chosen.append(number)
-            postings += int(size)
+            postings += size
         if not chosen:
-            return np.zeros(0, dtype=np.intp)
-        parts = [self._postings[self._starts[n] : self._starts[n + 1]] for n in chosen]
-        weights = np.repeat(self._weights[chosen], [len(part) for part in parts])
-        scores = np.bincount(np.concatenate(parts), weights=weights, minlength=len(self._scale)) * self._scale
-        count = min(AT_MOST, len(scores))
-        best = np.argpartition(-scores, count - 1)[:count]
-        best = best[scores[best] > 0]
-        return best[np.lexsort((best, -scores[best]))]
+            return []
+        return self._best(chosen)
+
+    def _best(self, chosen: Sequence[int]) -> list[int]:
+        parts = [self._entries(number) for number in chosen]
+        most = log(self._living + 1)
+        weights = [most - log(self._counts[number]) for number in chosen]
+        scores = np.bincount(
+            np.concatenate(parts),
+            weights=np.repeat(weights, [len(part) for part in parts]),
+            minlength=len(self._sizes),
+        )
+        reached = np.flatnonzero((scores > 0) & (self._sizes > 0))
+        lengths = np.maximum(self._sizes[reached] * most - self._logs[reached], 1e-9)
+        # Rounded, so that the order in which numbers were added up does not decide between equals.
+        shares = np.round(scores[reached] / np.sqrt(lengths), 9)
+        if len(shares) > AT_MOST:
+            edge = np.partition(shares, len(shares) - AT_MOST)[len(shares) - AT_MOST]
+            reached, shares = reached[shares >= edge], shares[shares >= edge]
+        found: list[int] = reached[np.lexsort((self._ranks[reached], -shares))[:AT_MOST]].tolist()
+        return found
+
+    def _entries(self, number: int) -> NDArray[np.int32]:
+        """All entries that ever had the piece."""
+        sorted_ones = (
+            self._postings[self._starts[number] : self._starts[number + 1]]
+            if number + 1 < len(self._starts)
+            else self._postings[:0]
+        )
+        added = self._added.get(number)
+        return np.concatenate([sorted_ones, np.array(added, dtype=np.int32)]) if added else sorted_ones
+
+    def _count(self, number: int, change: int) -> None:
+        self._before.setdefault(number, self._counts[number])
+        self._counts[number] += change
+
+    def _grow(self) -> None:
+        if self._new:
+            sizes, ranks = zip(*self._new, strict=True)
+            self._sizes = np.concatenate([self._sizes, np.array(sizes, dtype=np.float64)])
+            self._ranks = np.concatenate([self._ranks, np.array(ranks, dtype=np.int64)])
+            self._logs = np.concatenate([self._logs, np.zeros(len(sizes))])
+            self._new = []
+
+    def _settle(self) -> None:
+        """Brings the lengths up to the present counts."""
+        if not self._before:
+            return
+        self._grow()
+        if self._added_count > MOST_ADDED + len(self._postings) // 4:
+            self._sort()
+        elif sum(self._counts[number] for number in self._before) <= MOST_TOUCHED:
+            for number, before in self._before.items():
+                self._shift(number, before)
+            self._before, self._settled = {}, len(self._sizes)
+            return
+        self._count_lengths()
+
+    def _shift(self, number: int, before: int) -> None:
+        """The logarithm of one piece's count changes in the lengths of all its entries, and is new in new ones."""
+        after = log(max(self._counts[number], 1))
+        entries = self._entries(number)
+        old = entries < self._settled
+        self._logs[entries[old]] += after - log(max(before, 1))
+        self._logs[entries[~old]] += after
+
+    def _count_lengths(self) -> None:
+        logs = np.log(np.maximum(self._counts, 1))
+        counts = np.diff(self._starts)
+        weights = np.repeat(logs[: len(counts)], counts)
+        logs_of_sorted = np.bincount(self._postings, weights=weights, minlength=len(self._sizes))
+        self._logs = logs_of_sorted.astype(np.float64)
+        for number, entries in self._added.items():
+            self._logs[entries] += logs[number]
+        self._before, self._settled = {}, len(self._sizes)
+
+    def _sort(self) -> None:
+        """Lays the added postings among the sorted ones, and leaves out those of names that are gone."""
+        self._grow()
+        counts = np.diff(self._starts)
+        pieces_of = [np.repeat(np.arange(len(counts), dtype=np.int32), counts)]
+        entries_of = [self._postings]
+        for number, entries in self._added.items():
+            pieces_of.append(np.full(len(entries), number, dtype=np.int32))
+            entries_of.append(np.array(entries, dtype=np.int32))
+        which, entries_all = np.concatenate(pieces_of), np.concatenate(entries_of)
+        living = self._sizes[entries_all] > 0
+        which, entries_all = which[living], entries_all[living]
+        self._postings = entries_all[np.argsort(which, kind="stable")]
+        sizes = np.bincount(which, minlength=len(self._numbers))
+        self._starts = np.concatenate([[0], np.cumsum(sizes)])
+        self._added, self._added_count = {}, 0
 
 
 def pieces(key: NameKey) -> set[str]:
@@ -101,8 +235,16 @@ class Frequencies:
         self._total = 0
         self._listed = frozenset(listed)
         for key in keys:
-            self._total += 1
-            self._count.update(set(key.tokens))
+            self.add(key)
+
+    def add(self, key: NameKey) -> None:
+        self._total += 1
+        self._count.update(set(key.tokens))
+
+    def remove(self, key: NameKey) -> None:
+        """A name that was added before."""
+        self._total -= 1
+        self._count.subtract(set(key.tokens))
 
     def nats(self, word: str) -> float:
         share = self.LISTED_SHARE if word in self._listed else self.OTHER_SHARE

@@ -68,6 +68,19 @@ class Lead:
 
 
 @dataclass(frozen=True)
+class KnownContacts:
+    """Ids of accounts one of whose contacts has the lead's email address, phone number, or that number's digits; for
+    callers who look contacts up elsewhere and leave them out of AccountKey."""
+
+    by_email: frozenset[int] = frozenset()
+    by_phone: frozenset[int] = frozenset()
+    by_digits: frozenset[int] = frozenset()
+
+
+NO_CONTACTS = KnownContacts()
+
+
+@dataclass(frozen=True)
 class Match:
     """`is_sure`: attaches by itself. `why` is one sentence for people."""
 
@@ -97,13 +110,17 @@ class _Known:
 
 
 class Matcher:
-    """Built once over the known accounts; holds no state that matching changes."""
+    """Built once over the known accounts; then `change` keeps it current, and it answers as one built anew would.
+
+    Not for several threads at once: matching reads what a change moves.
+    """
 
     def __init__(self, accounts: Iterable[AccountKey]) -> None:
         self._accounts = {account.id: account for account in sorted(accounts, key=lambda account: account.id)}
         self._known: dict[int, _Known] = {}
         self._keys: list[NameKey] = []
         self._owner: list[int] = []
+        self._entries: dict[int, tuple[int, ...]] = {}
         self._by_text: defaultdict[str, list[int]] = defaultdict(list)
         self._by_email: defaultdict[str, set[int]] = defaultdict(set)
         self._by_phone: defaultdict[str, set[int]] = defaultdict(set)
@@ -112,9 +129,22 @@ class Matcher:
             self._add(account)
         listed = TRADES | EMPTY | SMALL | COMPASS | country_words() | local_words()
         self._frequencies = Frequencies(self._keys, listed)
-        self._pieces = Pieces(self._keys)
+        self._pieces = Pieces(self._keys, self._ranks())
 
-    def match(self, lead: Lead) -> tuple[Match, ...]:
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def change(self, accounts: Iterable[AccountKey], *, gone: Iterable[int] = ()) -> None:
+        """Takes in accounts that are new or changed, and takes out those that are gone. Ids nobody knows are passed
+        over."""
+        wanted = {account.id: account for account in accounts}
+        for account_id in {*wanted, *gone}:
+            if self._accounts.get(account_id) != wanted.get(account_id):
+                self._take_out(account_id)
+                if account_id in wanted:
+                    self._take_in(wanted[account_id])
+
+    def match(self, lead: Lead, contacts: KnownContacts = NO_CONTACTS) -> tuple[Match, ...]:
         """The accounts that it may belong to, best first, at most LIMIT; the first is sure or none is."""
         asked = _Asked(
             key=self._key(lead.name),
@@ -124,10 +154,10 @@ class Matcher:
             country=country_code(lead.country),
         )
         names = self._by_name(asked)
-        contacts = self._by_contact(asked)
+        evidence = self._by_contact(asked, contacts)
         found = [
-            (*self._weigh(asked, account_id, names.get(account_id), contacts.get(account_id)), account_id)
-            for account_id in names.keys() | contacts.keys()
+            (*self._weigh(asked, account_id, names.get(account_id), evidence.get(account_id)), account_id)
+            for account_id in names.keys() | evidence.keys()
         ]
         if not found and asked.domain and not asked.key.tokens:
             found = list(self._by_label(asked.domain))
@@ -143,24 +173,57 @@ class Matcher:
         ]
         return key if tuple(words) == key.tokens else name_key(" ".join(words))
 
+    def _take_in(self, account: AccountKey) -> None:
+        self._accounts[account.id] = account
+        self._add(account)
+        for place, entry in enumerate(self._entries[account.id]):
+            key = self._keys[entry]
+            self._frequencies.add(key)
+            self._pieces.add(key, rank(account.id, place))
+
+    def _take_out(self, account_id: int) -> None:
+        account = self._accounts.pop(account_id, None)
+        if account is None:
+            return
+        for entry in self._entries.pop(account_id):
+            key = self._keys[entry]
+            self._frequencies.remove(key)
+            self._pieces.remove(entry, key)
+            for index in _texts(key):
+                self._by_text[index].remove(entry)
+        known = self._known.pop(account_id)
+        for email in account.emails:
+            self._by_email[normalise_email(email)].discard(account_id)
+        for number in _numbers(account):
+            self._by_phone[number].discard(account_id)
+        self._by_domain[known.domain].discard(account_id)
+
+    def _ranks(self) -> list[int]:
+        """The rank of every entry: by account, then by place among its names."""
+        return [
+            rank(account_id, place)
+            for account_id, entries in self._entries.items()
+            for place in range(len(entries))
+        ]
+
     def _add(self, account: AccountKey) -> None:
         self._known[account.id] = _Known(country_code(account.country), company_domain(account.domain))
+        entries = []
         for text in dict.fromkeys((account.name, *account.aliases)):
             key = name_key(text)
             if not key.tokens:
                 continue
-            entry = len(self._keys)
+            entries.append(len(self._keys))
             self._keys.append(key)
             self._owner.append(account.id)
-            for index in {key.squeezed, f"~{key.folded}", f"={initials(key)}", f"+{key.full}"} - {"="}:
-                self._by_text[index].append(entry)
+            for index in _texts(key):
+                self._by_text[index].append(entries[-1])
+        self._entries[account.id] = tuple(entries)
         for email in account.emails:
             if address := normalise_email(email):
                 self._by_email[address].add(account.id)
-        for phone in account.phones:
-            if number := normalise_phone(phone, account.country):
-                self._by_phone[number].add(account.id)
-                self._by_phone[_bare(number)].add(account.id)
+        for number in _numbers(account):
+            self._by_phone[number].add(account.id)
         if domain := self._known[account.id].domain:
             self._by_domain[domain].add(account.id)
 
@@ -172,24 +235,23 @@ class Matcher:
         texts = (key.squeezed, f"~{key.folded}", f"={key.squeezed}", initials(key), f"+{key.full}")
         exact = [entry for text in texts if text for entry in self._by_text.get(text, ())]
         best: dict[int, Comparison] = {}
-        for entry in dict.fromkeys([*exact, *map(int, self._pieces.nearest(key))]):
+        for entry in dict.fromkeys([*exact, *self._pieces.nearest(key)]):
             found = compare(key, self._keys[entry], self._frequencies)
             account_id = self._owner[entry]
             if account_id not in best or found.log_odds > best[account_id].log_odds:
                 best[account_id] = found
         return best
 
-    def _by_contact(self, asked: _Asked) -> dict[int, tuple[float, str]]:
+    def _by_contact(self, asked: _Asked, known: KnownContacts) -> dict[int, tuple[float, str]]:
         """Log-odds and reason of the strongest contact evidence of each account."""
+        emails = self._by_email.get(asked.email, set()) | known.by_email
+        phones = self._by_phone.get(asked.phone, set()) | known.by_phone
+        digits = self._by_phone.get(bare_phone(asked.phone), set()) | known.by_digits
         evidence = (
-            (self._by_email.get(asked.email, set()), EMAIL, f"{asked.email} is a known contact"),
-            (self._by_phone.get(asked.phone, set()), PHONE, "the phone number is known"),
+            (emails & self._accounts.keys(), EMAIL, f"{asked.email} is a known contact"),
+            (phones & self._accounts.keys(), PHONE, "the phone number is known"),
             (self._by_domain.get(asked.domain, set()), DOMAIN, f"{asked.domain} is its domain"),
-            (
-                self._by_phone.get(_bare(asked.phone), set()),
-                BARE_PHONE,
-                "the phone number's digits are known",
-            ),
+            (digits & self._accounts.keys(), BARE_PHONE, "the phone number's digits are known"),
         )
         found: dict[int, tuple[float, str]] = {}
         for accounts, log_odds, said in evidence:
@@ -245,6 +307,16 @@ class Matcher:
         return tuple(matches)
 
 
+def rank(account_id: int, place: int) -> int:
+    """The order of entries that fit equally well, whenever they were added."""
+    return account_id * 1000 + min(place, 999)
+
+
+def _texts(key: NameKey) -> set[str]:
+    """What a name is looked up by exactly."""
+    return {key.squeezed, f"~{key.folded}", f"={initials(key)}", f"+{key.full}"} - {"="}
+
+
 @lru_cache(maxsize=50_000)
 def _put_right(word: str) -> str:
     if len(word) < 6:
@@ -259,7 +331,13 @@ def _same_label(asked: _Asked, domain: str) -> bool:
     return own == label(domain) or folded(own) == asked.key.folded or own == asked.key.tokens[0]
 
 
-def _bare(phone: str) -> str:
+def _numbers(account: AccountKey) -> set[str]:
+    """Its phone numbers, each also without the country."""
+    numbers = {normalise_phone(phone, account.country) for phone in account.phones}
+    return (numbers | {bare_phone(number) for number in numbers}) - {""}
+
+
+def bare_phone(phone: str) -> str:
     """The last nine digits: enough to be a number, few enough to leave the country out."""
     digits = phone.removeprefix("+")
     return f"…{digits[-9:]}" if len(digits) >= 9 else ""

@@ -19,6 +19,7 @@ from crm.engine.imports.values import MAX_MONEY
 from crm.engine.words import size_band
 from crm.models import Assignment, Contact, Opportunity, StageChange
 from crm.queries.vocabulary import in_base_currency, language_of_place
+from crm.services.imports.companies import find_companies
 from crm.services.imports.plans import Ambiguous, Tally, World, chunks, folded
 from crm.services.opportunities import FROM_ACCOUNT
 
@@ -34,6 +35,7 @@ STORED = (
     "kind", "stage", "name", *TEXTS, *NUMBERS, "competitors", "custom", "flags", "value_base", "opened_at", "closed_at",
     "converted_at", "assigned_at", "first_touch_at", "dates_known", "routing", "routing_since",
 )  # fmt: skip
+COMPANY = ("account", "country", "contact_email")  # what tells of which company a row is
 IN_QUEUE = {"batch", "suggested", "manager", "held"}
 A_DAY = datetime.timedelta(days=1)
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -54,6 +56,7 @@ class OpportunityPlan:
     restaged: list[int] = field(default_factory=list)
     ids: dict[int, int] = field(default_factory=dict)  # place → id, once written
     kept: list[tuple[int, str, str]] = field(default_factory=list)  # (row, field, why)
+    given: dict[str, Texts] = field(default_factory=dict)  # what tells the company, as the file has it
 
 
 def plan_opportunities(
@@ -178,17 +181,22 @@ class _Planner:
     def refer(self) -> None:
         world = self.world
         self.given_owner = self._each(self.given("owner"), self._rep, "owner")
+        find_companies(world, zip(*(self._good(name) for name in COMPANY), strict=True))
         accounts = self._each(self.given("account"), world.account, "account")
         self.columns["account"] = self._referred("account", accounts)
         self.columns["contact"] = self._contacts()
-        unlinked = int(
-            (self.values.good & _has(self.given("account")) & ~_has(self.columns["account"])).sum()
-        )
+        named = _compare(self.given("account"), lambda name: folded(name) not in world.companies.perhaps)
+        unlinked = int((self.values.good & named & ~_has(self.columns["account"])).sum())
         if unlinked:
             self.tally.notes.append(
                 f"{unlinked:,} {'row names' if unlinked == 1 else 'rows name'} an account that is not known here, and "
                 "stays without one."
             )
+
+    def _good(self, name: str) -> Texts:
+        found = self.given(name).copy()
+        found[~self.values.good] = None
+        return found
 
     def _rep(self, text: str) -> Any:
         rep = self.world.rep(text)
@@ -502,6 +510,7 @@ class _Planner:
             moved=moved,
             restaged=restaged,
             kept=self.kept,
+            given={name: self.given(name) for name in ("account", "language", *FROM_ACCOUNT)},
         )
 
     def _differs(self, place: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models.functions import Upper
 
+from crm.engine.matching.matcher import Match
 from crm.models import Account, Contact, ImportRun, Product
 from crm.services.opportunities import Dictionary, load_dictionary
 from reps.models import Rep, RoleTemplate, Team
@@ -81,6 +82,16 @@ def folded(name: str) -> str:
 
 
 @dataclass
+class Companies:
+    """Names that no account bears exactly, folded: ours under another spelling, perhaps ours, or new."""
+
+    ours: dict[str, tuple[Account, tuple[Match, ...]]] = field(default_factory=dict)
+    perhaps: dict[str, tuple[Match, ...]] = field(default_factory=dict)
+    new: set[str] = field(default_factory=set)
+    spelt: dict[str, str] = field(default_factory=dict)  # as first written
+
+
+@dataclass
 class World:
     """Everything that rows can refer to, stored or about to be, and the words that they are written in."""
 
@@ -95,6 +106,7 @@ class World:
     products: Records = field(default_factory=Records)
     contacts: Records = field(default_factory=Records)
     owners_then: dict[int, int | None] = field(default_factory=dict)  # of accounts, when they were read
+    companies: Companies = field(default_factory=Companies)
     opportunity_files: dict[str, str] = field(default_factory=dict)  # external id → the file that has it
     new_teams: list[Team] = field(default_factory=list)
     parents: dict[int, tuple[Account, Account]] = field(
@@ -135,8 +147,12 @@ class World:
         return team
 
     def account(self, text: str) -> Account | None:
+        """The account that is meant, a new one where that is allowed; None where a person has to say."""
         found: Account | None = self.accounts.find(text)
-        if found is None and self.option("create_accounts"):
+        key = folded(text)
+        if found is None and key in self.companies.ours:
+            return self.companies.ours[key][0]
+        if found is None and self.option("create_accounts") and key not in self.companies.perhaps:
             found = self.accounts.add(Account(name=text))
         return found
 

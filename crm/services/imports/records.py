@@ -8,6 +8,7 @@ import numpy as np
 from crm.engine.imports.columns import Values
 from crm.engine.words import size_band
 from crm.models import Account, Contact, Product
+from crm.services.imports.companies import find_companies
 from crm.services.imports.plans import Ambiguous, Records, Tally, World, change, folded
 from reps.models import Rep
 
@@ -203,6 +204,7 @@ def _make_rep(world: World) -> Callable[[], Rep]:
 
 def plan_contacts(values: Values, world: World, tally: Tally, options: dict[str, Any]) -> None:
     seen = Seen()
+    find_companies(world, ((row.get("account"), None, row.get("email")) for _, row in rows_of(values)))
     for place, row in rows_of(values):
         if repeats(
             values, place, row, seen, ("external_id", "email") if row.get("email") else ("external_id",)

@@ -16,6 +16,7 @@ from crm.queries.imports import column_of, read_file
 from crm.services.duplicates import link_all_repeats
 from crm.services.imports import records
 from crm.services.imports.activities import ActivityPlan, plan_activities, write_activities
+from crm.services.imports.companies import companies_report
 from crm.services.imports.files import ImportRefused, custom_columns, open_run, options_of
 from crm.services.imports.opportunities import OpportunityPlan, lock_stored, plan_opportunities
 from crm.services.imports.plans import Tally, World, load_world, with_confirmed
@@ -329,6 +330,7 @@ def _report(plans: Plans) -> dict[str, Any]:
             "products": len(world.products.new),
             "custom fields": len(plans.fields),
         },
+        "companies": companies_report(world),
         "unknown": sorted([kind, word, rows] for (kind, word), rows in world.unknown.most_common(LISTED)),
         "unknown_count": len(world.unknown),
         "aliases": [asdict(one) for one in propose_words(world)],

@@ -18,6 +18,7 @@ from crm.models import (
     Term,
 )
 from crm.services.account_owners import lock_accounts, owners_changed_by
+from crm.services.imports.companies import write_matches
 from crm.services.imports.copying import as_json, copy_rows, next_ids, update_rows
 from crm.services.imports.opportunities import REFERENCES, STORED, OpportunityPlan
 from crm.services.imports.plans import Records, World, chunks
@@ -109,6 +110,7 @@ def write_opportunities(plan: OpportunityPlan, world: World, step: Step) -> None
         ("opportunity_id", "from_stage", "to_stage", "reason", "changed_by_id", "changed_at"),
         _new_stages(plan, world),
     )
+    write_matches(plan, world)
     if plan.changed:
         update_rows("crm_opportunity", [*WRITTEN, "updated_at"], _changed_rows(plan, world, step))
         _move_owners(plan, world)

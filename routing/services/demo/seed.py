@@ -16,12 +16,8 @@ from django.db import transaction
 from crm.models import Account, Opportunity
 from crm.services.activities import log_activity
 from crm.services.imports import import_files
-from crm.services.opportunities import (
-    create_opportunity,
-    find_or_create_account,
-    find_or_create_contact,
-    load_dictionary,
-)
+from crm.services.opportunities import load_dictionary
+from crm.services.placing import create_placed_opportunity
 from crm.services.tiers import rank_tiers
 from reps.models import User
 from routing.engine.learning.fit import CannotTrain
@@ -124,7 +120,9 @@ def route_live(
     dictionary = load_dictionary()
     for i, row in enumerate(rows.to_dict("records")):
         at = now - datetime.timedelta(hours=float(hours[i]))
-        opportunity = create_opportunity(values=_values(row), at=at, by=made.ops, dictionary=dictionary)
+        opportunity = create_placed_opportunity(
+            values=_values(row), at=at, by=made.ops, dictionary=dictionary
+        )
         decision = route(opportunity_id=opportunity.pk, at=at)
         if (
             decision is None
@@ -145,16 +143,14 @@ def route_live(
 
 
 def _values(row: Mapping[Hashable, Any]) -> dict[str, Any]:
-    """An import row as `create_opportunity` takes it."""
+    """An import row as intake takes a lead."""
     place = {name: row[name] for name in ("country", "region", "city", "industry", "employees")}
-    account = find_or_create_account(name=str(row["account"]), values=place)
-    person = {"name": row["contact_name"], "email": row["contact_email"]}
     elsewhere = ("account", "contact_name", "contact_email", "opened_at", "current_tool")
     values = {str(key): value for key, value in row.items() if key not in elsewhere}
     competitors = [row["competitors"]] if row["competitors"] else []
     return values | {
-        "account": account,
-        "contact": find_or_create_contact(account=account, values=person),
+        "company": {"name": str(row["account"]), **place},
+        "person": {"name": row["contact_name"], "email": row["contact_email"]},
         "competitors": competitors,
         "value": Decimal(str(row["value"])),
         "custom": {"current_tool": row["current_tool"]} if row["current_tool"] else {},

@@ -1,0 +1,202 @@
+"""Leads → accounts of ours: one index in each process, kept current by what other transactions have changed.
+
+Building it takes seconds at 100,000 accounts, so it is built once. Before each look-up one query asks which accounts
+were changed by transactions that were not visible the last time (`crm_accountchange`, which triggers write), and only
+those are read. Contacts are looked up in the database.
+"""
+
+import logging
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from django.db import connection
+from django.db.models import Func, Q
+from django.db.models.functions import Lower
+
+from crm.engine.matching.contacts import normalise_email, normalise_phone
+from crm.engine.matching.matcher import AccountKey, KnownContacts, Lead, Match, Matcher, bare_phone
+from crm.models import Account, AccountMatch, Contact
+
+log = logging.getLogger(__name__)
+MOST_CONTACTS = 1000  # of one lead's address and number; a switchboard's tells nothing more
+CHUNK = 2000
+AT_ONCE = 100  # leads for which one thread keeps the index, about a quarter of a second
+PHONE_DIGITS = Func("phone", function="crm_phone_digits")
+# What became visible since a snapshot, and what this transaction itself has changed. Numbers beyond the newest
+# transaction come from another database's dump.
+CHANGED = """
+SELECT pg_current_snapshot()::text,
+    ARRAY(SELECT account_id FROM crm_accountchange
+        WHERE changed_in >= pg_snapshot_xmin(seen.snapshot)::text::bigint
+          AND changed_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+          AND pg_visible_in_snapshot(changed_in::text::xid8, pg_current_snapshot())
+          AND NOT pg_visible_in_snapshot(changed_in::text::xid8, seen.snapshot)),
+    ARRAY(SELECT account_id FROM crm_accountchange
+        WHERE changed_in = pg_current_xact_id_if_assigned()::text::bigint)
+FROM (SELECT coalesce(nullif(%s, '')::pg_snapshot, pg_current_snapshot()) AS snapshot) AS seen
+"""
+
+
+class KeptMatcher:
+    """The process's index. One thread at a time refreshes and asks it; the first builds it, the others wait."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._matcher: Matcher | None = None
+        self._seen = ""  # the database's snapshot that the index is of
+        self._uncommitted: set[int] = set()  # changed by a transaction that may still be rolled back
+
+    def match(self, leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
+        contacts = contacts_of(leads)
+        connection.ensure_connection()  # whoever waits for one must not keep the others waiting
+        with self._lock:
+            matcher = self._current()
+            return [matcher.match(lead, known) for lead, known in zip(leads, contacts, strict=True)]
+
+    def prepare(self) -> None:
+        """Builds it, or brings it up to date."""
+        connection.ensure_connection()
+        with self._lock:
+            self._current()
+
+    def forget(self) -> None:
+        with self._lock:
+            self._matcher = None
+
+    def _current(self) -> Matcher:
+        matcher = self._matcher
+        seen, changed, own = changed_since("" if matcher is None else self._seen)
+        if matcher is None:
+            matcher = Matcher(account_keys())
+            log.info("index of %s accounts built", len(matcher))
+        elif stale := {*changed, *own, *self._uncommitted}:
+            present = list(account_keys(stale))
+            self._matcher = None  # if this fails half-way it is built anew
+            matcher.change(present, gone=stale)
+        self._matcher, self._seen, self._uncommitted = matcher, seen, set(own)
+        return matcher
+
+
+_kept = KeptMatcher()
+
+
+def match_lead(lead: Lead) -> tuple[Match, ...]:
+    """The accounts that a lead may belong to, best first; the first is sure or none is."""
+    return _kept.match([lead])[0]
+
+
+def match_leads(leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
+    """The same for many. Others come in between: a long list does not make leads wait for seconds."""
+    found: list[tuple[Match, ...]] = []
+    for start in range(0, len(leads), AT_ONCE):
+        found += _kept.match(leads[start : start + AT_ONCE])
+    return found
+
+
+def prepare_matcher() -> None:
+    """Builds this process's index, so that the first lead need not wait for it."""
+    _kept.prepare()
+
+
+def prepare_in_background() -> None:
+    """The same on a thread of its own. What fails here is only logged: the first lead tries again."""
+
+    def work() -> None:
+        try:
+            prepare_matcher()
+        except Exception:
+            log.exception("the index of accounts could not be built beforehand")
+        finally:
+            connection.close()
+
+    threading.Thread(target=work, name="account-index", daemon=True).start()
+
+
+def forget_matcher() -> None:
+    """For tests, whose database is emptied without its triggers."""
+    _kept.forget()
+
+
+def changed_since(seen: str) -> tuple[str, list[int], list[int]]:
+    """The snapshot of now, the ids of accounts that became another since the one seen ("": none was), and of those
+    that the present transaction changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(CHANGED, [seen])
+        snapshot, changed, own = cursor.fetchone()
+    return snapshot, changed, own
+
+
+def account_keys(ids: Collection[int] | None = None) -> Iterator[AccountKey]:
+    """What is matched of all accounts, or of those with the given ids that there are."""
+    accounts = Account.objects.order_by()
+    confirmed = AccountMatch.objects.filter(
+        state=AccountMatch.State.CONFIRMED, confidence__isnull=False, account__isnull=False
+    )
+    if ids is not None:
+        accounts, confirmed = accounts.filter(pk__in=ids), confirmed.filter(account__in=ids)
+    spellings: defaultdict[int, set[str]] = defaultdict(set)
+    for account_id, name in confirmed.values_list("account", "company__name"):
+        if name:
+            spellings[account_id].add(name)
+    rows = accounts.values_list("pk", "name", "domain", "country", "parent")
+    for pk, name, domain, country, parent_id in rows.iterator(chunk_size=CHUNK):
+        yield AccountKey(
+            pk,
+            name,
+            domain=domain,
+            country=country,
+            parent_id=parent_id,
+            aliases=tuple(sorted(spellings.get(pk, ()))),
+        )
+
+
+# --- contacts ------------------------------------------------------------------------------------------------------
+
+
+def contacts_of(leads: Sequence[Lead]) -> list[KnownContacts]:
+    """The accounts of whose contacts each lead has the email address or phone number; a query for some thousands."""
+    emails = {email for lead in leads if (email := normalise_email(lead.email))}
+    digits = {key for lead in leads for key in phone_keys(lead.phone, lead.country)}
+    by_email: defaultdict[str, set[int]] = defaultdict(set)
+    by_phone: defaultdict[str, set[int]] = defaultdict(set)
+    for account_id, email, phone, country in _contacts(emails, digits, MOST_CONTACTS * len(leads)):
+        by_email[normalise_email(email)].add(account_id)
+        number = normalise_phone(phone, country)
+        for text in {number, bare_phone(number)} - {""}:
+            by_phone[text].add(account_id)
+    return [_known(lead, by_email, by_phone) for lead in leads]
+
+
+def _known(lead: Lead, by_email: dict[str, set[int]], by_phone: dict[str, set[int]]) -> KnownContacts:
+    number = normalise_phone(lead.phone, lead.country) if lead.phone else ""
+    return KnownContacts(
+        by_email=frozenset(by_email.get(normalise_email(lead.email), ())) if lead.email else frozenset(),
+        by_phone=frozenset(by_phone.get(number, ())) if number else frozenset(),
+        by_digits=frozenset(by_phone.get(bare_phone(number), ())) if number else frozenset(),
+    )
+
+
+def _contacts(emails: set[str], digits: set[str], most: int) -> Iterable[tuple[int, str, str, str]]:
+    if not emails and not digits:
+        return ()
+    asked = Q()
+    contacts = Contact.objects.filter(account__isnull=False).order_by()
+    if emails:
+        contacts = contacts.alias(address=Lower("email"))
+        asked |= Q(address__in=emails) & ~Q(email="")
+    if digits:
+        contacts = contacts.alias(digits=PHONE_DIGITS)
+        asked |= Q(digits__in=digits) & ~Q(phone="")
+    return contacts.filter(asked).values_list("account", "email", "phone", "account__country")[:most]
+
+
+def phone_keys(phone: str, country: str) -> set[str]:
+    """By what a number may be found in the database: its last nine digits as it is dialled from anywhere, and as
+    it is written without the country."""
+    number = normalise_phone(phone, country) if phone else ""
+    if not number:
+        return set()
+    written = re.sub(r"\D", "", phone)
+    return {re.sub(r"\D", "", number)[-9:], written[-9:]}
