@@ -2,10 +2,12 @@
 
 from django.urls import URLPattern, path
 
-from crm.views import imports, records, settings
+from crm.views import imports, records, settings, where
 
 urlpatterns: list[URLPattern] = [
     path("opportunities/", records.opportunity_list, name="opportunities"),
+    path("opportunities/where/", where.opportunity_where, name="opportunity_where"),
+    path("opportunities/where/accounts/", where.condition_accounts, name="condition_accounts"),
     path("opportunities/<int:pk>/edit/", records.opportunity_edit, name="opportunity_edit"),
     path("accounts/", records.account_list, name="accounts"),
     path("accounts/new/", records.account_form, name="account_new"),

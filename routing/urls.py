@@ -74,7 +74,6 @@ urlpatterns: list[URLPattern] = [
     path("rules/versions/", versions.versions, name="versions"),
     path("rules/versions/<int:number>/", versions.version, name="version"),
     path("rules/versions/<int:number>/restore/", versions.version_restore, name="version_restore"),
-    path("rules/accounts/", rules.condition_accounts, name="condition_accounts"),
     path("rules/capacity/", rules.capacity_form, name="capacity"),
     path("rules/new/", rules.rule_form, name="rule_new"),
     path("rules/<int:pk>/", rules.rule_form, name="rule"),

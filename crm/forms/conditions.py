@@ -43,8 +43,8 @@ from crm.forms.condition_tree import (
     of_json,
     to_json,
 )
-from crm.forms.records import NUMBERED
 from crm.queries.condition_words import (
+    NUMBERED,
     Choice,
     Offered,
     account_labels,

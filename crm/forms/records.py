@@ -1,17 +1,16 @@
 """Forms of accounts, contacts and products, and the filters of their lists and of the opportunities'."""
 
-import re
 from typing import Any
 
 from django import forms
 from django.urls import reverse_lazy
 
+from crm.forms.where import WhereField
 from crm.models import Account, Contact, Opportunity, Product
+from crm.queries.condition_words import NUMBERED
 from crm.queries.records import accounts_visible_to
 from reps.forms.records import RecordForm
 from reps.models import Rep, Team, User
-
-NUMBERED = re.compile(r"#(\d+)\s*$")  # “Northwind Health #12” names one of several accounts of that name
 
 
 class AccountNameField(forms.CharField):
@@ -182,6 +181,7 @@ class OpportunityFilter(forms.Form):
     owner = forms.ModelChoiceField(Rep.objects.none(), required=False, empty_label="Any owner")
     repeats = forms.ChoiceField(required=False, choices=REPEATS, label="Duplicates")
     source = forms.CharField(required=False, widget=forms.HiddenInput)
+    where = WhereField(required=False, widget=forms.HiddenInput)
     order = forms.ChoiceField(required=False, choices=ORDERS)
 
     def __init__(self, data: Any, *, teams: Any, owners: Any) -> None:

@@ -1,20 +1,23 @@
 """What the condition builder offers to choose from: the organisation's words, products, places and accounts."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pycountry
 
-from crm.engine.conditions import BUILT_IN, GROUPS
-from crm.engine.spoken import Say, say_plainly
+from crm.engine.conditions import BUILT_IN, GROUPS, condition_fields
+from crm.engine.spoken import Say, describe, say_plainly
 from crm.models import Account, Opportunity, Product, Term
 from crm.models.words import WordKind
 from crm.queries.records import accounts_visible_to
+from crm.queries.words import own_fields
 from reps.engine.money import money
 from reps.models import User
 from reps.queries import organisation
 
+NUMBERED = re.compile(r"#(\d+)\s*$")  # “Northwind Health #12” names one of several accounts of that name
 Choice = tuple[str, str]  # what is stored, what is read
 # Fields whose values are closed by the model; all others take any word, the known ones are offered.
 CLOSED: dict[str, Callable[[], list[Choice]]] = {
@@ -89,6 +92,13 @@ def say_for(conditions: Iterable[Any]) -> Say:
         return say_plainly(name, value) if found is None else found.lower()
 
     return say
+
+
+def condition_words(condition: Mapping[str, Any] | None) -> str:
+    """ "value is over $100,000 and industry is Healthcare"; "" and no query for none."""
+    if not condition:
+        return ""
+    return describe(condition, condition_fields(own_fields()), say=say_for([condition]))
 
 
 def is_number(value: Any) -> bool:

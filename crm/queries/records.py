@@ -1,6 +1,7 @@
 """Lists and look-ups of accounts, contacts, products and opportunities."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,8 +19,11 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Upper
 
+from crm.engine.conditions import condition_fields
 from crm.models import Account, Activity, Contact, DuplicateLink, Opportunity, Product
+from crm.queries.conditions import matching
 from crm.queries.opportunities import opportunities_visible_to
+from crm.queries.words import own_fields
 from reps.models import Rep, Team, User
 from reps.queries.people import SEES_EVERYBODY, reps_visible_to
 
@@ -146,6 +150,7 @@ class OpportunitySearch:
     source: str = ""
     opened_after: datetime.date | None = None
     repeats: str = ""
+    where: Mapping[str, Any] | None = None  # a condition
 
 
 def opportunities_matching(
@@ -165,6 +170,8 @@ def opportunities_matching(
         "source__iexact": search.source,
     }
     opportunities = opportunities.filter(**{name: value for name, value in exact.items() if value})
+    if search.where:
+        opportunities = matching(search.where, condition_fields(own_fields()), opportunities)
     if search.repeats:
         states = DuplicateLink.HOLDS if search.repeats == "yes" else [DuplicateLink.State.OFFERED]
         links = DuplicateLink.objects.filter(opportunity=OuterRef("pk"), state__in=states)

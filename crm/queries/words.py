@@ -1,5 +1,7 @@
 """The vocabulary page: words that nobody has confirmed yet, known words, and spellings that mean them."""
 
+from typing import Any
+
 from django.db.models import Count, Model, Q, QuerySet
 
 from crm.models import (
@@ -88,6 +90,11 @@ WHERE_WORDS_ARE: dict[str, tuple[tuple[type[Model], str], ...]] = {
 
 def custom_fields() -> QuerySet[CustomField]:
     return CustomField.objects.order_by("label")
+
+
+def own_fields() -> list[dict[str, Any]]:
+    """The organisation’s own fields, as conditions and configuration versions keep them."""
+    return [dict(row) for row in CustomField.objects.values("key", "label", "type", "choices")]
 
 
 def exchange_rates() -> QuerySet[ExchangeRate]:

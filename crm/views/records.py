@@ -22,6 +22,7 @@ from crm.forms.records import (
 from crm.models import Account, Contact, Opportunity, Product
 from crm.queries.account_matches import count_waiting
 from crm.queries.account_owners import owner_changes_of, planned_for
+from crm.queries.condition_words import condition_words
 from crm.queries.opportunities import opportunities_visible_to, with_records
 from crm.queries.records import (
     BY_NAME,
@@ -69,6 +70,7 @@ def opportunity_list(request: SignedIn) -> HttpResponse:
         "words": page.words("opportunity", "opportunities"),
         "is_filtered": search != OpportunitySearch(),
         "search": search,
+        "where": condition_words(search.where),
     }
     return show(request, "crm/opportunities.html", context, regions=["opportunities"])
 

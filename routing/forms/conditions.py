@@ -8,10 +8,11 @@ from django.urls import reverse_lazy
 
 from crm.engine.conditions import condition_fields
 from crm.forms.conditions import ConditionField
+from crm.queries.condition_words import condition_words
+from crm.queries.words import own_fields
 from reps.forms.records import RecordForm
 from reps.models import User
 from reps.queries import organisation
-from routing.queries.sentences import condition_sentence, own_fields
 
 NEW_CONDITION = {"all": [{"field": "", "op": ""}]}  # the first test, to be filled in
 
@@ -62,7 +63,7 @@ class ConditionRecordForm(RecordForm):
         super().show_conflict(current)
         condition = getattr(current, "condition", None)
         if self.conflict is not None and condition is not None:
-            label, sentence = self.fields["condition"].label, condition_sentence(condition)
+            label, sentence = self.fields["condition"].label, condition_words(condition)
             self.conflict["differences"] = [
                 (name, sentence if name == label else theirs) for name, theirs in self.conflict["differences"]
             ]

@@ -1,8 +1,15 @@
 """What the list of opportunities of the API can be narrowed by."""
 
 import django_filters
+from django import forms
+from django.db.models import QuerySet
+from rest_framework import serializers
 
+from crm.engine.conditions import condition_fields
+from crm.forms.where import read_where
 from crm.models import Opportunity
+from crm.queries.conditions import matching
+from crm.queries.words import own_fields
 
 
 class OpportunityFilterSet(django_filters.FilterSet):
@@ -13,7 +20,15 @@ class OpportunityFilterSet(django_filters.FilterSet):
     stage = django_filters.ChoiceFilter(choices=Opportunity.Stage.choices)
     routing = django_filters.ChoiceFilter(choices=Opportunity.Routing.choices)
     owner = django_filters.NumberFilter(field_name="owner_id")
+    where = django_filters.CharFilter(method="narrowed", help_text="A condition (JSON), as rules have them.")
     updated_since = django_filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+
+    def narrowed(self, found: QuerySet[Opportunity], name: str, value: str) -> QuerySet[Opportunity]:
+        try:
+            condition = read_where(value)
+        except forms.ValidationError as refusal:
+            raise serializers.ValidationError({name: refusal.messages}) from refusal
+        return matching(condition, condition_fields(own_fields()), found)
 
     class Meta:
         model = Opportunity

@@ -15,6 +15,7 @@ from crm.engine.conditions import condition_fields
 from crm.models import Opportunity
 from crm.queries.conditions import patterns
 from crm.queries.opportunities import opportunities_visible_to
+from crm.queries.words import own_fields
 from reps.models import User
 from routing.engine.configuration import Configuration, ConfigurationError
 from routing.engine.facts import OpportunityFacts
@@ -23,7 +24,6 @@ from routing.models import Decision, Policy, Rule
 from routing.queries.configuration import working_content
 from routing.queries.inputs import load_live
 from routing.queries.rules import people_warning, staffed_teams
-from routing.queries.sentences import own_fields
 from routing.queries.territories import territories_reach, territory_counts
 
 DAYS = 90

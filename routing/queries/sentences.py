@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from crm.engine.conditions import Field, condition_fields
-from crm.engine.spoken import Said, Say, described, joined
-from crm.models import Account, CustomField
+from crm.engine.spoken import Said, Say, described
+from crm.models import Account
 from crm.queries.condition_words import say_for
+from crm.queries.words import own_fields
 from reps.models import Rep, Team
 from routing.models import Policy, Rule
 
@@ -23,17 +24,6 @@ FALLBACK_WORDS = {
     Policy.Fallback.MANAGER: "to the manager",
     Policy.Fallback.HOLD: "hold in the queue",
 }
-
-
-def own_fields() -> list[dict[str, Any]]:
-    """The organisation's own fields as a version keeps them."""
-    return [dict(row) for row in CustomField.objects.values("key", "label", "type", "choices")]
-
-
-def condition_sentence(condition: Row, fields: Mapping[str, Field] | None = None) -> str:
-    """ "value is over $100,000 and industry is Healthcare"."""
-    known = condition_fields(own_fields()) if fields is None else fields
-    return joined(described(condition, known, say=say_for([condition])))
 
 
 def load_speaker(rows: Iterable[Row], custom: list[dict[str, Any]] | None = None) -> "Speaker":

@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from crm.engine.conditions import ConditionError, compile_condition, condition_fields
+from crm.queries.words import own_fields
 from reps.models import User
 from reps.services.edits import lock_unchanged
 from routing.models import CapacitySettings, Policy
-from routing.queries.sentences import own_fields
 from routing.services import ordered
 
 MOST_MINUTES = 60 * 24 * 90

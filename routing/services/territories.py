@@ -11,9 +11,9 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from crm.engine.conditions import ConditionError, compile_condition, condition_fields
+from crm.queries.words import own_fields
 from reps.models import Rep, Team, User
 from reps.services.edits import lock_unchanged
-from routing.queries.sentences import own_fields
 from routing.queries.territories import is_circular
 from routing.queries.territory_import import Plan, Planned, plan_import
 from territories.models import Coverage, Territory

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
-from crm.queries.records import account_names
 from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, requires
 from routing.forms.conditions import ConditionRecordForm
@@ -72,11 +71,3 @@ def capacity_form(request: SignedIn) -> HttpResponse:
         say(request, "The capacity settings are saved. They count once they are published.")
         return redirect("rules")
     return show_form(request, "routing/capacity_form.html", form)
-
-
-@requires("edit_configuration")
-def condition_accounts(request: SignedIn) -> HttpResponse:
-    """Accounts offered to a test while somebody types; the input's own name says which test, so any value is meant."""
-    words = str(next(iter(request.GET.values()), "")).replace("\x00", "").strip()
-    names = account_names(request.user, words=words) if len(words) > 1 else []
-    return show(request, "crm/account_suggestions.html", {"accounts": names})
