@@ -1,9 +1,9 @@
 """Two configurations on the same past: who would have had what, and what would have broken.
 
 The arrivals of a period are played in order of time through two ladders, each with a state of its own: what one gives
-away fills that world's loads, weeks, pipelines and turns until the opportunity closes. Absences of the past are not
-played: everybody is present. So the comparison is of the configurations, not of the calendars. What repeated another
-opportunity is played as if it were new, since who would own the other differs between the worlds.
+away fills that world's loads, weeks, pipelines and turns until the opportunity closes. Who was away then is away in
+both; working hours are not played. What repeated another opportunity is played as if it were new, since who would own
+the other differs between the worlds.
 
 What it does not do: say what would have been won for certain. Expected wins are the model's, as a range, and only
 where a learned model decides.
@@ -17,11 +17,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from routing.engine.absences import Absences
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs, Verdict, decide
 from routing.engine.model import MatchModel
-from routing.engine.roster import Roster, RosterState
+from routing.engine.roster import Ints, Roster, RosterState
 
 WEEK, DAY = datetime.timedelta(days=7), datetime.timedelta(days=1)
 EXAMPLES = 100
@@ -98,9 +99,11 @@ def dry_run(
     before: Configuration,
     after: Configuration,
     *,
+    absences: Absences | None = None,
     say: Say = lambda done, total: None,
 ) -> DryRun:
-    """Plays the arrivals (in any order; they are sorted by time, then id) under both configurations."""
+    """Plays the arrivals (in any order; they are sorted by time, then id) under both configurations. Without `absences`
+    everybody is there."""
     worlds = [_World.of(configuration, roster, model, owned) for configuration in (before, after)]
     moves: list[Move] = []
     pairs: Counter[tuple[int | None, int | None]] = Counter()
@@ -108,7 +111,8 @@ def dry_run(
     for done, arrival in enumerate(ordered):
         if done % TOLD_EVERY == 0:
             say(done, len(ordered))
-        old, new = (world.decide(arrival) for world in worlds)
+        away = None if absences is None else absences.at(arrival.at)
+        old, new = (world.decide(arrival, away) for world in worlds)
         if old.rep_id != new.rep_id:
             pairs[old.rep_id, new.rep_id] += 1
             if len(moves) < EXAMPLES:
@@ -158,8 +162,12 @@ class _World:
 
     peak: np.ndarray = field(init=False)
 
-    def decide(self, arrival: Arrival) -> Verdict:
+    def decide(self, arrival: Arrival, away: tuple[Ints, Ints, dict[int, int]] | None) -> Verdict:
         self._let_go(arrival.at)
+        if away is not None:
+            away_until, absence_in, covering = away
+            self.state = replace(self.state, away_until=away_until, absence_in=absence_in, covering=covering)
+            self.inputs = replace(self.inputs, state=self.state)
         verdict = decide(replace(self.inputs, facts=arrival.facts, at=arrival.at, seed=arrival.facts.id))
         self.by_via[verdict.via] += 1
         if verdict.rep_id is not None:

@@ -20,11 +20,12 @@ from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from reps.models import Absence, Rep, Team
 from reps.queries.people import valid_on
+from routing.engine.absences import Absences, Span
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs
 from routing.engine.model import MatchModel
-from routing.engine.roster import NEVER, OPEN_END, RepFacts, Roster, RosterState, works_now
+from routing.engine.roster import RepFacts, Roster, RosterState, works_now
 from routing.models import Decision, ModelVersion, QueueItem
 from routing.queries.configuration import compiled
 
@@ -138,7 +139,7 @@ def load_state(live: Live, at: datetime.datetime) -> RosterState:
             i = roster.index.get(rep_id)
             if i is not None:
                 counts[i, 2], counts[i, 3] = week, day
-    away_until, absence_in, covering = load_absences(roster, at)
+    away_until, absence_in, covering = load_absences(at, roster=roster).at(at)
     present = [works_now(w.hours, at.astimezone(w.zone)) for w in live.working_times]
     return RosterState(
         load=counts[:, 0].copy(),
@@ -189,26 +190,15 @@ def week_count(rep_id: int, at: datetime.datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
-def load_absences(roster: Roster, at: datetime.datetime) -> tuple[np.ndarray, np.ndarray, dict[int, int]]:
-    """Away until (epoch seconds), seconds until the next absence, and who stands in; one query."""
-    away_until = np.full(len(roster), NEVER, dtype=np.int64)
-    absence_in = np.full(len(roster), NEVER, dtype=np.int64)
-    covering: dict[int, int] = {}
-    spans = Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at)).order_by("starts_at", "pk")
-    for rep_id, starts, ends, covering_id in spans.values_list(
-        "rep_id", "starts_at", "ends_at", "covering_id"
-    ):
-        i = roster.index.get(rep_id)
-        if i is None:
-            continue
-        if starts > at:
-            if absence_in[i] == NEVER:
-                absence_in[i] = int((starts - at).total_seconds())
-            continue
-        away_until[i] = max(away_until[i], OPEN_END if ends is None else int(ends.timestamp()))
-        if covering_id is not None:
-            covering[rep_id] = covering_id
-    return away_until, absence_in, covering
+def load_absences(
+    first: datetime.datetime, last: datetime.datetime | None = None, *, roster: Roster
+) -> Absences:
+    """The absences that end after the first moment and, where one is given, begin before the last; one query."""
+    spans = Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=first))
+    if last is not None:
+        spans = spans.filter(starts_at__lt=last)
+    rows = spans.order_by("starts_at", "pk").values_list("rep_id", "starts_at", "ends_at", "covering_id")
+    return Absences((Span(*row) for row in rows), roster)
 
 
 @lru_cache(maxsize=32)

@@ -13,7 +13,7 @@ from routing.engine.configuration import Configuration, ConfigurationError
 from routing.engine.dry_run import DryRun, Say, dry_run
 from routing.queries.configuration import compiled, content_hash, live_version, working_content
 from routing.queries.dry_runs import KIND, Period, as_json, count_arrivals, load_arrivals, load_owned
-from routing.queries.inputs import load_roster, match_model
+from routing.queries.inputs import load_absences, load_roster, match_model
 from routing.queries.models import champion_version
 
 
@@ -65,5 +65,6 @@ def play(period: Period, content: dict[str, Any], *, say: Say = lambda done, tot
         match_model(champion_version().pk),
         compiled(live_version().pk),
         Configuration.from_content(0, content),
+        absences=load_absences(period.first, period.last, roster=roster),
         say=say,
     )

@@ -70,6 +70,7 @@ def test_what_cannot_be_is_said_and_all_are_shown(
 
 
 def test_it_narrows_only_what_one_sees(both: None, ana: Rep, as_user: SignIn) -> None:
+    assert ana.user is not None
     assert names(as_user(ana.user), BIG) == []
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from crm.models import Assignment, Opportunity
-from reps.models import Job, Rep, Team, User
+from reps.models import Absence, Job, Rep, Team, User
 from routing import jobs
 from routing.models import ConfigurationVersion, Decision, QueueItem, Rule
 from routing.queries.configuration import working_content
@@ -53,6 +53,14 @@ def test_what_was_open_before_fills_loads(ana: Rep, bo: Rep, leads: list[Opportu
     found = play(Period(FIRST, LAST), working_content())
     assert found.before.by_rep == {bo.pk: 4}
     assert found.before.peak_pct[ana.pk] == 100
+
+
+def test_who_was_away_then_is_away_in_both(ana: Rep, bo: Rep, leads: list[Opportunity]) -> None:
+    Absence.objects.create(rep=ana, starts_at=NOW - datetime.timedelta(days=40), ends_at=LAST)
+    found = play(Period(FIRST, LAST), working_content())
+    assert found.before.by_rep == found.after.by_rep == {bo.pk: 4}
+    Absence.objects.update(ends_at=FIRST)
+    assert play(Period(FIRST, LAST), working_content()).before.by_rep == {ana.pk: 4}
 
 
 def test_an_ops_leader_tries_and_reads(
@@ -117,7 +125,7 @@ def test_the_number_of_queries_does_not_grow(
     for count in (1, 30):
         for i in range(count):
             make_opportunity(f"Lead {count} {i}")
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(7):
             play(Period(FIRST, LAST), content)
 
 
