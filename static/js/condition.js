@@ -20,7 +20,9 @@
   document.addEventListener("htmx:afterSwap", () => {
     for (const [id, value] of typed) {
       const input = document.getElementById(id);
-      if (input) input.value = value;
+      if (!input) continue;
+      input.value = value;
+      if (input.tagName === "SELECT") input.dispatchEvent(new Event("change", { bubbles: true })); // its row follows
     }
     typed = new Map();
   });

@@ -52,6 +52,8 @@
     const button = form_of(row_of(grip)).querySelector(`[value="${step}"]`);
     if (button.getAttribute("aria-disabled") !== "true") button.click(); // htmx names the button that was clicked
   });
+  // What arrives late must not move the rows under the pointer; after the drop the list is fetched anew.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => { if (drag) event.detail.shouldSwap = false; });
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-move] [aria-disabled=true]")) event.preventDefault();
   }, true);
