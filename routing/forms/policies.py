@@ -6,7 +6,7 @@ from django import forms
 
 from reps.forms.records import RecordForm
 from reps.models import User
-from routing.forms.conditions import ConditionRecordForm
+from routing.forms.conditions import NEW_CONDITION, ConditionRecordForm
 from routing.models import CapacitySettings, Policy
 from routing.services.policies import refusals
 
@@ -52,6 +52,8 @@ class PolicyForm(ConditionRecordForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
+        if not self.instance.pk:
+            self.initial["condition"] = NEW_CONDITION
         stored = tuple(kind for kind in self.instance.fallback if kind != Policy.Fallback.HOLD)
         known = {chain: key for key, (chain, _) in CHAINS.items()}
         self.initial.setdefault(
