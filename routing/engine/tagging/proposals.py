@@ -2,8 +2,9 @@
 
 A tag is suggested where a rep wins clearly more of such deals than chance gives (`evidence.py`), by Benjamini and
 Hochberg (J. R. Stat. Soc. B 1995), with Storey's share of nulls, over all pairs of rep and value that could reach any
-evidence at all. Having many such deals is no evidence: somebody else decided that. Languages are held to the same test with fewer wins: a deal that was
-won in German may have been won in English. Nothing is given or taken here; people decide.
+evidence at all. Having many such deals is no evidence: somebody else decided that. Languages are held to the same test
+with fewer wins: a deal that was won in German may have been won in English. Nothing is given or taken here; people
+decide.
 """
 
 from collections.abc import Iterable, Sequence
