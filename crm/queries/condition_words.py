@@ -7,7 +7,7 @@ from typing import Any
 
 import pycountry
 
-from crm.engine.conditions import BUILT_IN, GROUPS, condition_fields
+from crm.engine.conditions import BUILT_IN, GROUPS, ConditionError, compile_condition, condition_fields
 from crm.engine.spoken import Say, describe, say_plainly
 from crm.models import Account, Opportunity, Product, Term
 from crm.models.words import WordKind
@@ -99,6 +99,15 @@ def condition_words(condition: Mapping[str, Any] | None) -> str:
     if not condition:
         return ""
     return describe(condition, condition_fields(own_fields()), say=say_for([condition]))
+
+
+def condition_problem(condition: Mapping[str, Any] | None) -> str:
+    """Why the condition cannot be, with the fields that there are; "" where it can."""
+    try:
+        compile_condition(condition or {}, condition_fields(own_fields()))
+    except ConditionError as error:
+        return error.message
+    return ""
 
 
 def is_number(value: Any) -> bool:

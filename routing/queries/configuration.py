@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from crm.models import CustomField
+from crm.queries.words import own_fields
 from reps.models import Team
 from reps.queries import organisation
 from routing.engine.configuration import Configuration
@@ -38,7 +38,7 @@ def working_content() -> dict[str, Any]:
         "default_team_id": default_team,
         "default_language": organisation().default_language,
         "managers": _managers(),
-        "custom_fields": list(CustomField.objects.values("key", "label", "type", "choices")),
+        "custom_fields": own_fields(),
     }
 
 

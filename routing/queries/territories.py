@@ -10,10 +10,11 @@ from django.db.models import Count, Q, QuerySet
 
 from crm.engine.conditions import ConditionError, Field, condition_fields
 from crm.engine.spoken import Said, described
-from crm.models import CustomField, Opportunity
+from crm.models import Opportunity
 from crm.queries.condition_words import say_for
 from crm.queries.conditions import patterns, to_q
 from crm.queries.opportunities import opportunities_visible_to
+from crm.queries.words import own_fields
 from reps.models import Team, User
 from routing.engine.configuration import Configuration
 from routing.engine.market import Cell, Overlap, Use, use_of
@@ -74,7 +75,7 @@ def load_draft() -> Draft:
     """Five queries, whatever the number of territories."""
     found = Territory.objects.select_related("parent").prefetch_related("coverage__team", "coverage__rep")
     territories = {territory.pk: territory for territory in found.order_by("pk")}
-    custom = list(CustomField.objects.values("key", "label", "type", "choices"))
+    custom = own_fields()
     fields = condition_fields(custom)
     content = territories_content(territories.values())
     unusable = {row["id"]: why for row in content if (why := _why_unusable(row, territories, fields))}

@@ -11,7 +11,7 @@ from crm.services import duplicates
 from crm.services.duplicates import AlreadySaid, NoRepeat
 from reps.models import User
 from routing.services.decisions import route, tell_repeated
-from routing.services.queue import withdraw_pending
+from routing.services.queue import let_wait
 
 log = logging.getLogger(__name__)
 Routing = Opportunity.Routing
@@ -52,7 +52,7 @@ def decline(
     with transaction.atomic():
         link, held = duplicates.decline(link_id=link_id, by=by, at=at)
         if held and link.opportunity.routing == Routing.SUGGESTED:
-            _wait_again(link.opportunity, by, at, "It is no duplicate")
+            let_wait(link.opportunity, by=by, at=at, note="It is no duplicate")
     if held:
         _decide(link, now)
     return link
@@ -62,16 +62,10 @@ def _follow(link: DuplicateLink, by: User, at: datetime.datetime) -> None:
     """Takes back what was suggested before this was known. Where somebody owns it already, the other owner is told."""
     opportunity = link.opportunity
     if opportunity.routing in (Routing.SUGGESTED, Routing.MANAGER):
-        _wait_again(opportunity, by, at, f"It repeats {link.original.name}")
+        let_wait(opportunity, by=by, at=at, note=f"It repeats {link.original.name}")
     original = standing_original(opportunity.pk)
     if opportunity.is_open and opportunity.owner_id and original and original[1] != opportunity.owner_id:
         tell_repeated(opportunity, at)
-
-
-def _wait_again(opportunity: Opportunity, by: User, at: datetime.datetime, note: str) -> None:
-    withdraw_pending(opportunity=opportunity, by=by, at=at, note=note)
-    opportunity.routing, opportunity.routing_since = Routing.WAITING, at
-    opportunity.save(update_fields=["routing", "routing_since"])
 
 
 def _decide(link: DuplicateLink, now: datetime.datetime | None) -> None:

@@ -59,6 +59,22 @@ def free_name(model: type[Ordered], name: str) -> str:
 
 
 @transaction.atomic
+def copy(model: type[Ordered], *, pk: int) -> Ordered:
+    """The same again right behind it, switched off, under a name of its own."""
+    lock_order(model)
+    made = model._default_manager.get(pk=pk)
+    excluded = list(made.excluded.all()) if isinstance(made, Rule) else []
+    place = made.position + 1
+    made.pk, made.is_active, made.name = None, False, free_name(model, made.name)
+    made.position = last_place(model)
+    made.save(force_insert=True)
+    if isinstance(made, Rule):
+        made.excluded.set(excluded)
+    move(model, pk=made.pk, to=place)
+    return made
+
+
+@transaction.atomic
 def delete(model: type[Ordered], *, pk: int) -> dict[str, Any] | None:
     """Deletes it and returns what `bring_back` restores it from; None where it is gone already."""
     lock_order(model)

@@ -5,10 +5,9 @@ import datetime
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from crm.engine.conditions import ConditionError, compile_condition, condition_fields
-from crm.queries.words import own_fields
+from crm.queries.condition_words import condition_problem
 from reps.models import User
-from reps.services.edits import lock_unchanged
+from reps.services.edits import lock_unchanged, set_active
 from routing.models import CapacitySettings, Policy
 from routing.services import ordered
 
@@ -24,10 +23,8 @@ def refusals(policy: Policy) -> dict[str, str]:
         )
     if policy.first_touch_target_minutes is not None and policy.first_touch_target_minutes > MOST_MINUTES:
         found["first_touch_target_minutes"] = "At most 90 days."
-    try:
-        compile_condition(policy.condition or {}, condition_fields(own_fields()))
-    except ConditionError as error:
-        found["condition"] = error.message
+    if problem := condition_problem(policy.condition):
+        found["condition"] = problem
     return found
 
 
@@ -50,28 +47,9 @@ def save_policy(*, policy: Policy, seen: datetime.datetime | None = None, by: Us
     return policy
 
 
-@transaction.atomic
-def copy_policy(*, policy: Policy, by: User) -> Policy:
-    """The same again right behind it, switched off, under a name of its own."""
-    ordered.lock_order(Policy)
-    copy = Policy.objects.get(pk=policy.pk)
-    place = copy.position + 1
-    copy.pk, copy.is_active, copy.name = None, False, ordered.free_name(Policy, policy.name)
-    copy.position = ordered.last_place(Policy)
-    copy.save(force_insert=True)
-    ordered.move(Policy, pk=copy.pk, to=place)
-    return copy
-
-
-@transaction.atomic
 def set_policy_active(*, policy_id: int, active: bool, by: User) -> Policy:
     """Raises ValidationError where a policy that cannot be would be switched on."""
-    policy = Policy.objects.select_for_update(no_key=True).get(pk=policy_id)
-    if active and (wrong := refusals(policy)):
-        raise ValidationError([f"{policy.name} cannot be switched on. {text}" for text in wrong.values()])
-    policy.is_active = active
-    policy.save(update_fields=["is_active", "updated_at"])
-    return policy
+    return set_active(Policy, pk=policy_id, active=active, refusals=refusals)
 
 
 @transaction.atomic

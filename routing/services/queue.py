@@ -211,7 +211,12 @@ def wait_again(*, opportunity_id: int, at: datetime.datetime, note: str) -> None
     opportunity = ownership.lock_opportunity(opportunity_id)
     if opportunity.routing != Opportunity.Routing.SUGGESTED:
         return
-    withdraw_pending(opportunity=opportunity, by=None, at=at, note=note)
+    let_wait(opportunity, by=None, at=at, note=note)
+
+
+def let_wait(opportunity: Opportunity, *, by: User | None, at: datetime.datetime, note: str) -> None:
+    """The same for a locked opportunity, whatever it waits for now."""
+    withdraw_pending(opportunity=opportunity, by=by, at=at, note=note)
     opportunity.routing, opportunity.routing_since = Opportunity.Routing.WAITING, at
     opportunity.save(update_fields=["routing", "routing_since"])
 

@@ -7,10 +7,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from crm.engine.conditions import ConditionError, compile_condition, condition_fields
-from crm.queries.words import custom_fields
+from crm.queries.condition_words import condition_problem
 from reps.models import Rep, User
-from reps.services.edits import lock_unchanged
+from reps.services.edits import lock_unchanged, set_active
 from routing.engine.configuration import ConfigurationError, check_requirement
 from routing.models import Rule
 from routing.services import ordered
@@ -36,11 +35,8 @@ def refusals(rule: Rule, excluded: Iterable[Rep]) -> dict[str, str]:
         found["name"] = (
             "There is a rule of this name. Decisions name the rule that made them: choose another."
         )
-    fields = condition_fields(list(custom_fields().values("key", "label", "type", "choices")))
-    try:
-        compile_condition(rule.condition, fields)
-    except ConditionError as error:
-        found["condition"] = error.message
+    if problem := condition_problem(rule.condition):
+        found["condition"] = problem
     return found
 
 
@@ -113,31 +109,11 @@ def save_rule(
     return rule
 
 
-@transaction.atomic
-def copy_rule(*, rule: Rule, by: User) -> Rule:
-    """The same again right behind it, switched off, under a name of its own."""
-    ordered.lock_order(Rule)
-    excluded = list(rule.excluded.all())
-    copy = Rule.objects.get(pk=rule.pk)
-    copy.pk, copy.is_active, copy.name = None, False, ordered.free_name(Rule, rule.name)
-    copy.position = ordered.last_place(Rule)
-    copy.save(force_insert=True)
-    copy.excluded.set(excluded)
-    ordered.move(Rule, pk=copy.pk, to=Rule.objects.get(pk=rule.pk).position + 1)
-    return copy
-
-
 # --- switch ---------------------------------------------------------------------------------------------------------
 
 
-@transaction.atomic
 def set_rule_active(*, rule_id: int, active: bool, by: User) -> Rule:
     """Raises ValidationError where a rule that cannot be would be switched on."""
-    rule = Rule.objects.select_for_update(no_key=True).get(pk=rule_id)
-    if active:
-        wrong = refusals(rule, rule.excluded.all())
-        if wrong:
-            raise ValidationError([f"{rule.name} cannot be switched on. {text}" for text in wrong.values()])
-    rule.is_active = active
-    rule.save(update_fields=["is_active", "updated_at"])
-    return rule
+    return set_active(
+        Rule, pk=rule_id, active=active, refusals=lambda rule: refusals(rule, rule.excluded.all())
+    )

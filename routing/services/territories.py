@@ -10,12 +10,11 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import connection, transaction
 from django.db.models import Q
 
-from crm.engine.conditions import ConditionError, compile_condition, condition_fields
-from crm.queries.words import own_fields
+from crm.queries.condition_words import condition_problem
 from reps.models import Rep, Team, User
-from reps.services.edits import lock_unchanged
+from reps.services.edits import lock_unchanged, set_active
 from routing.queries.territories import is_circular
-from routing.queries.territory_import import Plan, Planned, plan_import
+from routing.queries.territory_import import Plan, Planned, cover_of, plan_import
 from territories.models import Coverage, Territory
 
 
@@ -109,10 +108,8 @@ def refusals(territory: Territory, covers: Sequence[Cover]) -> dict[str, str]:
     parents = dict(Territory.objects.values_list("pk", "parent_id")) | {territory.pk: territory.parent_id}
     if territory.pk and is_circular(territory.pk, parents):
         found["parent"] = f"{territory.parent} lies inside this territory."
-    try:
-        compile_condition(territory.condition, condition_fields(own_fields()))
-    except ConditionError as error:
-        found["condition"] = error.message
+    if problem := condition_problem(territory.condition):
+        found["condition"] = problem
     for place, cover in enumerate(covers):
         if any(cover.meets(other) for other in covers[:place]):
             found["coverage"] = f"{cover} is there twice for the same days."
@@ -139,7 +136,7 @@ def save_territory(
 
 def _cover(territory: Territory, covers: Sequence[Cover]) -> None:
     """Rows that stay keep their order; the page lists them by it."""
-    stored = {_key(one): one for one in territory.coverage.all()}
+    stored = {cover_of(one): one for one in territory.coverage.all()}
     wanted = {
         (c.team.pk if c.team else None, c.rep.pk if c.rep else None, c.starts_on, c.ends_on): c
         for c in covers
@@ -152,19 +149,9 @@ def _cover(territory: Territory, covers: Sequence[Cover]) -> None:
     )
 
 
-def _key(one: Coverage) -> tuple[int | None, int | None, datetime.date | None, datetime.date | None]:
-    return one.team_id, one.rep_id, one.starts_on, one.ends_on
-
-
-@transaction.atomic
 def set_territory_active(*, territory_id: int, active: bool, by: User) -> Territory:
     """Raises ValidationError where a territory that cannot be would be switched on."""
-    territory = Territory.objects.select_for_update(no_key=True).get(pk=territory_id)
-    if active and (wrong := refusals(territory, ())):
-        raise ValidationError([f"{territory} cannot be switched on. {text}" for text in wrong.values()])
-    territory.is_active = active
-    territory.save(update_fields=["is_active", "updated_at"])
-    return territory
+    return set_active(Territory, pk=territory_id, active=active, refusals=lambda one: refusals(one, ()))
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from reps.models import User
 from reps.pages import say, show, tell
 from reps.permissions import SignedIn, requires
 from routing.models import Policy, Rule
@@ -21,8 +22,7 @@ from routing.services import ordered, policies, rules
 @dataclass(frozen=True)
 class Kind:
     model: type[ordered.Ordered]
-    switch: Callable[..., Any]
-    copy: Callable[..., Any]
+    switch: Callable[[int, bool, User], Any]
 
     def get(self, pk: int) -> Any:
         return get_object_or_404(self.model._default_manager.all(), pk=pk)
@@ -32,12 +32,10 @@ KINDS = {
     "rule": Kind(
         Rule,
         lambda pk, active, by: rules.set_rule_active(rule_id=pk, active=active, by=by),
-        lambda record, by: rules.copy_rule(rule=record, by=by),
     ),
     "policy": Kind(
         Policy,
         lambda pk, active, by: policies.set_policy_active(policy_id=pk, active=active, by=by),
-        lambda record, by: policies.copy_policy(policy=record, by=by),
     ),
 }
 
@@ -82,7 +80,7 @@ def switch(request: SignedIn, word: str, pk: int) -> HttpResponse:
 @require_POST
 @requires("edit_configuration")
 def copy(request: SignedIn, word: str, pk: int) -> HttpResponse:
-    made = KINDS[word].copy(KINDS[word].get(pk), request.user)
+    made = ordered.copy(KINDS[word].model, pk=KINDS[word].get(pk).pk)
     say(request, f"This is “{made.name}”, switched off until you are done.")
     return redirect(word, made.pk)
 
