@@ -17,6 +17,7 @@ from typing import Any
 
 from django import forms
 from django.template.loader import render_to_string
+from django.urls import reverse
 
 from crm.engine.conditions import (
     BUILT_IN,
@@ -27,6 +28,7 @@ from crm.engine.conditions import (
     ConditionError,
     Field,
     compile_condition,
+    condition_fields,
 )
 from crm.engine.words import country_code, currency_code, language_name
 from crm.forms.condition_tree import (
@@ -52,7 +54,9 @@ from crm.queries.condition_words import (
     accounts_named,
     words_for_conditions,
 )
+from crm.queries.words import own_fields
 from reps.models import User
+from reps.queries import organisation
 
 FIELD_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Lead", ("source", "product", "value", "currency", "lead_score", "urgency", "competitors", "complexity", "kind")),
@@ -299,6 +303,15 @@ class ConditionField(forms.Field):
         """The fields that can be tested with their units, who asks, and where accounts are offered while one types."""
         self.widget.fields, self.widget.user, self.widget.suggestions = fields, user, suggestions
         self.widget.units = units or {}
+
+    def know_ours(self, user: User) -> None:
+        """All fields of the organisation, in its currency."""
+        self.know(
+            fields=condition_fields(own_fields()),
+            user=user,
+            suggestions=reverse("condition_accounts"),
+            units={"value": organisation().base_currency},
+        )
 
     def was_pressed(self, data: Any, name: str) -> bool:
         """Whether a button of the builder sent the form: then nothing is to be saved."""

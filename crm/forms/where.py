@@ -6,13 +6,11 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
-from django.urls import reverse_lazy
 
 from crm.engine.conditions import ConditionError, compile_condition, condition_fields
 from crm.forms.conditions import ConditionField
 from crm.queries.words import own_fields
 from reps.models import User
-from reps.queries import organisation
 
 LONGEST = 4000  # servers and browsers take addresses of about 8,000 letters
 
@@ -51,12 +49,7 @@ class WhereForm(forms.Form):
 
     def __init__(self, data: Any, *, user: User, condition: Mapping[str, Any]) -> None:
         super().__init__(data, initial={"condition": condition or {"all": [{"field": "", "op": ""}]}})
-        self.fields["condition"].know(  # type: ignore[attr-defined]
-            fields=condition_fields(own_fields()),
-            user=user,
-            suggestions=reverse_lazy("condition_accounts"),
-            units={"value": organisation().base_currency},
-        )
+        self.fields["condition"].know_ours(user)  # type: ignore[attr-defined]
 
     @property
     def is_building(self) -> bool:

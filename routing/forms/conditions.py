@@ -4,15 +4,11 @@ from typing import Any
 
 from django.db.models import Model
 from django.forms.utils import ErrorDict
-from django.urls import reverse_lazy
 
-from crm.engine.conditions import condition_fields
 from crm.forms.conditions import ConditionField
 from crm.queries.condition_words import condition_words
-from crm.queries.words import own_fields
 from reps.forms.records import RecordForm
 from reps.models import User
-from reps.queries import organisation
 
 NEW_CONDITION = {"all": [{"field": "", "op": ""}]}  # the first test, to be filled in
 
@@ -25,12 +21,7 @@ class ConditionRecordForm(RecordForm):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.use_required_attribute = False
-        self.fields["condition"].know(  # type: ignore[attr-defined]
-            fields=condition_fields(own_fields()),
-            user=user,
-            suggestions=reverse_lazy("condition_accounts"),
-            units={"value": organisation().base_currency},
-        )
+        self.fields["condition"].know_ours(user)  # type: ignore[attr-defined]
 
     @property
     def is_building(self) -> bool:

@@ -63,21 +63,28 @@ def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
         "roster": reps_to_ask_about(decision) if decision else [],
         "item": pending_item(pk),
         "duplicates": duplicates_of(opportunity, request.user),
-        "duplicate_form": duplicate_form(opportunity, request.user),
         "activities": activities_of(opportunity)[:50],
         "account_match": match_of(opportunity, request.user),
-        "account_form": AnotherAccountForm(user=request.user),
         "other_owner": other_owner(opportunity),
         "own_fields": own_fields_of(opportunity),
         "history": history_of(opportunity),
-        "give_form": GiveForm(user=request.user) if may(request.user, "reassign") else None,
-        "activity_form": ActivityForm(),
-        "lock_form": LockForm(prefix="lock"),
-        "outcomes": Opportunity.Stage.choices,
+        **_forms(opportunity, request.user),
         "is_own": opportunity.owner is not None and opportunity.owner.user_id == request.user.pk,
         "currency": organisation().base_currency,
     }
     return show(request, "routing/opportunity.html", context, regions=["why-not"])
+
+
+def _forms(opportunity: Opportunity, user: User) -> dict[str, Any]:
+    """What can be done to it from its page."""
+    return {
+        "duplicate_form": duplicate_form(opportunity, user),
+        "account_form": AnotherAccountForm(user=user),
+        "give_form": GiveForm(user=user) if may(user, "reassign") else None,
+        "activity_form": ActivityForm(),
+        "lock_form": LockForm(prefix="lock"),
+        "outcomes": Opportunity.Stage.choices,
+    }
 
 
 @requires("create_opportunities")
