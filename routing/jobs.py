@@ -6,7 +6,16 @@ from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
 from reps.services.profiles import expire_depths
-from routing.services import account_transfers, dry_runs, evaluations, outbox, sweep, training, valuation
+from routing.services import (
+    account_transfers,
+    availability,
+    dry_runs,
+    evaluations,
+    outbox,
+    sweep,
+    training,
+    valuation,
+)
 
 
 def deliver_outbox() -> int:
@@ -17,6 +26,11 @@ def deliver_outbox() -> int:
 def drain() -> int:
     """Tries held opportunities again."""
     return sweep.drain_held()
+
+
+def decide_anew() -> int:
+    """Decides again what was suggested to somebody who has left or is away."""
+    return sweep.decide_anew_for_those_gone(at=timezone.now())
 
 
 def route_waiting() -> int:
@@ -57,11 +71,13 @@ def every_week() -> None:
 
 
 def every_minute() -> None:
-    """The sweep: transfers of accounts whose day has come, suggestions for people who have left, intake left behind,
+    """The sweep: transfers of accounts whose day has come, suggestions for people who have left or are
+    away, who carries too much, intake left behind,
     held ones, undelivered messages, and a training whose worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
-    sweep.decide_anew_for_those_who_left(at=timezone.now())
+    decide_anew()
+    availability.flag_over_capacity(at=timezone.now())
     route_waiting()
     drain()
     deliver_outbox()

@@ -1,6 +1,7 @@
 """People: users and roles, teams, reps with their skills and limits, absence; and the jobs that people start."""
 
 from reps.models.absence import Absence
+from reps.models.capacity import OverCapacity
 from reps.models.jobs import Job
 from reps.models.organisation import Organisation
 from reps.models.people import Team, User
@@ -13,6 +14,7 @@ __all__ = [
     "CertificationDepth",
     "Job",
     "Organisation",
+    "OverCapacity",
     "ProfileChange",
     "Rep",
     "RoleTemplate",

@@ -77,6 +77,7 @@ def rep_page(request: SignedIn, pk: int) -> HttpResponse:
         "currency": ours.base_currency,
         "now": timezone.now(),
         "may_edit": may_edit_profile(request, rep),
+        "may_mark": rep.is_active and may_edit_profile(request, rep) and may(request.user, "mark_away"),
     }
     return show(request, "reps/rep.html", context)
 

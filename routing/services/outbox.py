@@ -78,11 +78,6 @@ def _notify_rep(message: OutboxMessage) -> None:
     _notify(message, User.objects.filter(rep__pk=message.payload["rep_id"], is_active=True))
 
 
-def _notify_managers(message: OutboxMessage) -> None:
-    """A line for each manager of the team."""
-    _notify(message, User.objects.filter(managed_teams=message.payload["team_id"], is_active=True))
-
-
 def _notify_of_failed_transfer(message: OutboxMessage) -> None:
     """A line for whoever planned it, and for everybody who looks after all accounts."""
     looks_after = Q(role__in=(User.Role.OPS, User.Role.ADMIN)) | Q(pk=message.payload["user_id"])
@@ -97,10 +92,22 @@ def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
             defaults={
                 "opportunity_id": message.payload.get("opportunity_id"),
                 "account_transfer_id": message.payload.get("transfer_id"),
+                "path": message.payload.get("path", ""),
                 "text": message.payload["text"][:500],
                 "created_at": message.created_at,
             },
         )
+
+
+def _notify_managers_or_ops(message: OutboxMessage) -> None:
+    """A line for each manager of the team; a team without one must not go unseen."""
+    managers = User.objects.filter(managed_teams=message.payload["team_id"], is_active=True)
+    ops = User.objects.filter(role=User.Role.OPS, is_active=True)
+    _notify(message, managers if managers.exists() else ops)
+
+
+def _decide_anew(message: OutboxMessage) -> None:
+    async_task("routing.jobs.decide_anew", group="drain")
 
 
 def _drain(message: OutboxMessage) -> None:
@@ -110,7 +117,8 @@ def _drain(message: OutboxMessage) -> None:
 CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunity.assigned": _notify_rep,
     "opportunity.repeated": _notify_rep,
-    "rep.over_capacity": _notify_managers,
+    "rep.over_capacity": _notify_managers_or_ops,
+    "rep.away": _decide_anew,
     "capacity.freed": _drain,
     "accounts.given": _notify_rep,
     "accounts.transfer_failed": _notify_of_failed_transfer,
