@@ -39,6 +39,7 @@ SECTIONS = (
         (
             Item("Routing Queue", "queue", "see_queue"),
             Item("My Work", "my_work", "see_records"),
+            Item("Workload", "board", "see_queue"),
             Item("Opportunities", "opportunities", "see_records"),
             Item("Accounts", "accounts", "see_records"),
             Item("Contacts", "contacts", "see_records"),
@@ -50,6 +51,7 @@ SECTIONS = (
             Item("Routing", "analytics_routing", "see_analytics"),
             Item("Model", "analytics_model", "see_analytics"),
             Item("Coverage", "analytics_coverage", "see_analytics"),
+            Item("Load", "analytics_load", "see_analytics"),
         ),
     ),
     Section(

@@ -14,6 +14,10 @@ class Until:
     label: str
     ends_at: datetime.datetime | None
 
+    @property
+    def back_on(self) -> datetime.date | None:
+        return None if self.ends_at is None else self.ends_at.date()
+
 
 def until_choices(local: datetime.datetime) -> tuple[Until, ...]:
     """The choices at a moment in the rep's own time zone; ends are midnights there. Of two that end alike, the first

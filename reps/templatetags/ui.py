@@ -139,6 +139,12 @@ def moment(value: datetime | None, template_format: str = "j M Y, H:i") -> SafeS
     )
 
 
+@register.filter
+def date_there(local: datetime) -> str:
+    """The clock where somebody is; templates would turn it into the reader's."""
+    return f"{local:%H:%M}"
+
+
 @register.simple_tag
 def away_reasons() -> list[tuple[str, str]]:
     return list(Absence.Reason.choices)
