@@ -121,5 +121,6 @@ CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "rep.away": _decide_anew,
     "capacity.freed": _drain,
     "accounts.given": _notify_rep,
+    "opportunities.given": _notify_rep,
     "accounts.transfer_failed": _notify_of_failed_transfer,
 }
