@@ -43,6 +43,7 @@ SECTIONS = (
             Item("Opportunities", "opportunities", "see_records"),
             Item("Accounts", "accounts", "see_records"),
             Item("Contacts", "contacts", "see_records"),
+            Item("How routing works", "how_it_works", "see_records"),
         ),
     ),
     Section(
