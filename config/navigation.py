@@ -14,6 +14,7 @@ from django.urls import NoReverseMatch, reverse
 
 from reps.models import User
 from reps.permissions import may
+from reps.queries.tags import suggestions_waiting_for
 from routing.queries.queue import waiting_for
 
 
@@ -88,7 +89,10 @@ TABS = (
 )
 
 # Numbers beside an item, by URL name. An app's page adds its own here: {"queue": waiting_count}.
-COUNTS: dict[str, Callable[[User], int]] = {"queue": waiting_for}
+COUNTS: dict[str, Callable[[User], int | None]] = {
+    "queue": waiting_for,
+    "reps": suggestions_waiting_for,
+}
 
 
 @cache
@@ -99,7 +103,7 @@ def address(url_name: str) -> str:
         return ""
 
 
-def offered(items: Iterable[Item], user: User, path: str, counts: dict[str, int]) -> tuple[Item, ...]:
+def offered(items: Iterable[Item], user: User, path: str, counts: dict[str, int | None]) -> tuple[Item, ...]:
     """The items that exist and that the user may see, the current one marked."""
     found = [
         replace(item, url=address(item.url_name), count=counts.get(item.url_name))

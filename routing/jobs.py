@@ -6,7 +6,16 @@ from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
 from reps.services.profiles import expire_depths
-from routing.services import account_transfers, dry_runs, evaluations, outbox, sweep, training, valuation
+from routing.services import (
+    account_transfers,
+    dry_runs,
+    evaluations,
+    outbox,
+    sweep,
+    tag_reviews,
+    training,
+    valuation,
+)
 
 
 def deliver_outbox() -> int:
@@ -25,14 +34,22 @@ def route_waiting() -> int:
 
 
 def every_night() -> int:
-    """Certifications that expired, and tiers that follow the win rate."""
+    """Certifications that expired, the deals behind each tag, the review of tags when one is due, and tiers that follow
+    the win rate."""
     expire_depths(today=timezone.localdate())
+    tag_reviews.refresh_all_evidence(at=timezone.now())
+    tag_reviews.request_due_review(at=timezone.now())
     return rank_tiers(at=timezone.now())
 
 
 def train_model(job_id: int) -> None:
     """Does a training that was asked for."""
     training.run_training(job_id=job_id)
+
+
+def review_tags(job_id: int) -> None:
+    """Does a review of expertise tags that was asked for or is due."""
+    tag_reviews.run_review(job_id=job_id)
 
 
 def value_from_log(job_id: int) -> None:

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from crm.models import AccountTransfer, Opportunity
-from reps.models import User
+from reps.models import TagReview, User
 
 
 class OutboxMessage(models.Model):
@@ -49,6 +49,9 @@ class Notification(models.Model):
     )
     account_transfer = models.ForeignKey(
         AccountTransfer, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    tag_review = models.ForeignKey(
+        TagReview, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
     )
     text = models.CharField(max_length=500)
     created_at = models.DateTimeField(default=timezone.now)

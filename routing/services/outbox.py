@@ -89,6 +89,11 @@ def _notify_of_failed_transfer(message: OutboxMessage) -> None:
     _notify(message, User.objects.filter(looks_after, is_active=True))
 
 
+def _notify_user(message: OutboxMessage) -> None:
+    """A line for the one user whom it names."""
+    _notify(message, User.objects.filter(pk=message.payload["user_id"], is_active=True))
+
+
 def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
     for user in users:
         Notification.objects.get_or_create(
@@ -97,6 +102,7 @@ def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
             defaults={
                 "opportunity_id": message.payload.get("opportunity_id"),
                 "account_transfer_id": message.payload.get("transfer_id"),
+                "tag_review_id": message.payload.get("review_id"),
                 "text": message.payload["text"][:500],
                 "created_at": message.created_at,
             },
@@ -114,4 +120,5 @@ CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "capacity.freed": _drain,
     "accounts.given": _notify_rep,
     "accounts.transfer_failed": _notify_of_failed_transfer,
+    "tags.suggested": _notify_user,
 }
