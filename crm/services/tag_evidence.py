@@ -32,7 +32,7 @@ WITH closed AS (
     SELECT s.id, coalesce(c.won, 0) AS won, coalesce(c.closed, 0) AS closed
     FROM reps_skill s
     LEFT JOIN counted c ON c.owner_id = s.rep_id AND c.kind = s.kind AND c.value = crm_folded(s.name)
-    WHERE (%(reps)s::bigint[] IS NULL OR s.rep_id = ANY(%(reps)s::bigint[]))
+    WHERE s.kind <> 'certification' AND (%(reps)s::bigint[] IS NULL OR s.rep_id = ANY(%(reps)s::bigint[]))
       AND (s.evidence_won, s.evidence_closed) IS DISTINCT FROM (coalesce(c.won, 0), coalesce(c.closed, 0))
     FOR UPDATE OF s SKIP LOCKED
 )

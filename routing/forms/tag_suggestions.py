@@ -129,7 +129,7 @@ class TagReviewSettingsForm(RecordForm):
             "dismissed_months": "Months a dismissal holds",
         }
         help_texts = {
-            "months_between": "3 is every quarter, from its first day; 12 once a year. Anybody may ask in between.",
+            "months_between": "3 is every quarter, from its first day; 12 once a year. Managers may ask in between.",
             "window_months": "How far back deals count as evidence, here and beside each tag of a profile.",
             "least_wins": "With fewer wins a tag is never suggested, however good they look.",
             "least_language_wins": "The same for languages, of which there are fewer deals.",

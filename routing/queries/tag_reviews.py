@@ -17,6 +17,7 @@ from routing.engine.tagging.proposals import LEAST_DEALS, MONTH_DAYS
 
 KIND = "tag review"
 DAY_SECONDS = 86_400
+FORGOTTEN_AFTER = datetime.timedelta(minutes=30)  # queued so long, its task is lost or nobody works
 KIND_OF_ENGINE = {DEAL_SIZE: TagSuggestion.DEAL_SIZE}  # the other kinds have the same names
 
 
@@ -116,4 +117,11 @@ def newest_review_job(now: datetime.datetime) -> Job | None:
 
 
 def is_under_way(job: Job | None, now: datetime.datetime) -> bool:
-    return job is not None and job.state in ACTIVE and not is_stopped(job, at=now)
+    """False as well where its worker died or nobody took it up: then it can be asked for again."""
+    return (
+        job is not None and job.state in ACTIVE and not is_stopped(job, at=now) and not is_forgotten(job, now)
+    )
+
+
+def is_forgotten(job: Job, now: datetime.datetime) -> bool:
+    return job.state == Job.State.QUEUED and now - job.created_at > FORGOTTEN_AFTER

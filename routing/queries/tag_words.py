@@ -60,10 +60,8 @@ def _condition(suggestion: TagSuggestion) -> dict[str, Any]:
 def _numbers(suggestion: TagSuggestion) -> str:
     """How sure it is, in words."""
     if suggestion.p_value is None:
-        return "no test: nothing was won or closed at all"
+        return "nothing was won, so that there is nothing to test"
+    few = "so many" if suggestion.action == TagSuggestion.Action.ADD else "so few"
     if suggestion.p_value < 0.001:
-        odds = "less than once in 1,000 times"
-    else:
-        odds = f"about once in {round(1 / max(suggestion.p_value, 1e-9)):,} times"
-    direction = "so many" if suggestion.action == TagSuggestion.Action.ADD else "so few"
-    return f"{direction} wins by chance: {odds}"
+        return f"chance alone would give {few} less than once in 1,000 times"
+    return f"chance alone would give {few} about once in {round(1 / suggestion.p_value):,} times"

@@ -33,6 +33,7 @@ from routing.queries.tag_reviews import (
     KIND_OF_ENGINE,
     count_closed_deals,
     enough_to_look,
+    is_forgotten,
     load_closed_deals,
     load_held_tags,
     tag_settings,
@@ -40,7 +41,6 @@ from routing.queries.tag_reviews import (
 from routing.services.outbox import tell
 
 Trigger, State, Action = TagReview.Trigger, TagSuggestion.State, TagSuggestion.Action
-FORGOTTEN_AFTER = datetime.timedelta(minutes=30)  # queued so long, its task is lost or nobody works
 TRY_AGAIN_AFTER = datetime.timedelta(days=7)  # a due review that could say nothing
 EXPERT_LIFT = 1.5
 STAGES = 4
@@ -81,9 +81,7 @@ def open_review(*, by: User | None, trigger: str) -> Job:
 def give_up_stopped(*, at: datetime.datetime) -> None:
     """A review whose worker gave no sign of life, or that no worker took up, has failed and makes room."""
     for job in Job.objects.filter(kind=KIND, state__in=ACTIVE):
-        if not give_up_if_stopped(job_id=job.pk, at=at) and (
-            job.state == Job.State.QUEUED and at - job.created_at > FORGOTTEN_AFTER
-        ):
+        if not give_up_if_stopped(job_id=job.pk, at=at) and (is_forgotten(job, at)):
             fail_job(job_id=job.pk, error="No worker took it up.", at=at)
 
 
@@ -176,8 +174,8 @@ class _Stored:
 @transaction.atomic
 def store_review(looked: Looked, *, trigger: str, by: User | None, job: Job | None) -> TagReview:
     """Keeps a review with its suggestions: what is open already gets the new numbers, what was dismissed stays away
-    until its evidence has clearly grown, open ones that were not found again are closed. Tells the managers. Doing it
-    twice changes nothing."""
+    until its evidence has clearly grown, open ones that were not found again are closed. Tells the managers. The
+    same proposals again change no suggestion."""
     TagReviewSettings.objects.select_for_update().get_or_create(pk=1)  # one after the other
     settings = model_to_dict(looked.settings, exclude=["id"])
     days = looked.settings.window_months * MONTH_DAYS
