@@ -75,9 +75,10 @@ def every_week() -> None:
 
 def every_minute() -> None:
     """The sweep: transfers of accounts whose day has come, suggestions for people who have left, intake left behind,
-    held ones, undelivered messages, and a training whose worker died."""
+    held ones, undelivered messages, and a training or a review of tags whose worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
+    tag_reviews.give_up_stopped(at=timezone.now())
     sweep.decide_anew_for_those_who_left(at=timezone.now())
     route_waiting()
     drain()

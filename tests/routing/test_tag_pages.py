@@ -1,11 +1,13 @@
 """The pages of suggested tags: who sees and decides what, bulk, undo, filters, settings, equal queries."""
 
+import datetime
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from reps.models import (
@@ -19,6 +21,7 @@ from reps.models import (
     Team,
     User,
 )
+from routing.services import outbox
 from tests.conftest import NOW
 from tests.routing.test_tag_reviews import close, review, specialist, suggestion_of
 
@@ -327,3 +330,22 @@ def test_the_api_lists_and_decides(
     assert api(nia).post(f"{url}{theirs.pk}/approve/").status_code == 403
     assert bo.user
     assert api(bo.user).get(url).status_code == 403
+
+
+def test_a_review_that_nobody_takes_up_can_be_asked_for_again(omar: User, as_user: SignIn) -> None:
+    client = as_user(omar)
+    client.post(reverse("tag_review_start"))
+    assert "Review now" not in client.get(LIST).content.decode()
+    Job.objects.update(created_at=timezone.now() - datetime.timedelta(hours=1))
+    page = client.get(LIST).content.decode()
+    assert "No worker has taken up the review" in page
+    assert "Review now" in page
+    client.post(reverse("tag_review_start"))
+    assert sorted(Job.objects.values_list("state", flat=True)) == ["failed", "queued"]
+
+
+def test_a_notification_leads_to_the_list(specialist: Rep, ben: User, as_user: SignIn) -> None:
+    review()
+    outbox.deliver_due(at=timezone.now())
+    page = as_user(ben).get(reverse("my_work")).content.decode()
+    assert f'<a href="{LIST}">1 suggestion waits for your team: 1 tag to add.</a>' in page
