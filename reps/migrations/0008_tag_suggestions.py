@@ -91,11 +91,15 @@ class Migration(migrations.Migration):
                 (
                     "months_between",
                     models.PositiveSmallIntegerField(
-                        default=3,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(12),
+                        choices=[
+                            (1, "Every month"),
+                            (2, "Every two months"),
+                            (3, "Every quarter"),
+                            (4, "Every four months"),
+                            (6, "Every half-year"),
+                            (12, "Once a year"),
                         ],
+                        default=3,
                     ),
                 ),
                 (
@@ -354,8 +358,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("false_share_pct__gte", 1),
                     ("least_lift__gte", 1),
-                    ("months_between__gte", 1),
-                    ("months_between__lte", 12),
+                    ("months_between__in", [1, 2, 3, 4, 6, 12]),
                     ("silent_after_months__gte", models.F("window_months")),
                 ),
                 name="tag_review_settings_ranges",

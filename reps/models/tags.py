@@ -16,9 +16,17 @@ from reps.models.profile import Rep, Skill
 class TagReviewSettings(models.Model):
     """When expertise is reviewed, and what counts as evidence. One row."""
 
-    months_between = models.PositiveSmallIntegerField(
-        default=3, validators=[MinValueValidator(1), MaxValueValidator(12)]
-    )
+    class Interval(models.IntegerChoices):
+        """Months that divide a year, so that a period always begins with the same months."""
+
+        MONTH = 1, "Every month"
+        TWO_MONTHS = 2, "Every two months"
+        QUARTER = 3, "Every quarter"
+        FOUR_MONTHS = 4, "Every four months"
+        HALF_YEAR = 6, "Every half-year"
+        YEAR = 12, "Once a year"
+
+    months_between = models.PositiveSmallIntegerField(choices=Interval, default=Interval.QUARTER)
     window_months = models.PositiveSmallIntegerField(
         default=12, validators=[MinValueValidator(3), MaxValueValidator(36)]
     )
@@ -61,8 +69,7 @@ class TagReviewSettings(models.Model):
             models.CheckConstraint(condition=Q(id=1), name="tag_review_settings_one_row"),
             models.CheckConstraint(
                 condition=Q(
-                    months_between__gte=1,
-                    months_between__lte=12,
+                    months_between__in=[1, 2, 3, 4, 6, 12],
                     least_lift__gte=1,
                     false_share_pct__gte=1,
                     silent_after_months__gte=models.F("window_months"),

@@ -79,6 +79,7 @@ def dismiss_suggestions(
 def undo_decisions(*, ids: Collection[int], by: User) -> Decided:
     """Opens dismissed ones again, and takes back approvals whose effect still stands as it was made."""
     decided = Decided()
+    list(TagReviewSettings.objects.select_for_update())  # no review opens the same one meanwhile
     for suggestion, rep in _locked(ids):
         try:
             _check_can_reopen(suggestion)
@@ -121,16 +122,13 @@ def said_already(suggestion: TagSuggestion) -> str:
 
 
 def _locked(ids: Collection[int]) -> list[tuple[TagSuggestion, Rep]]:
-    rows = (
-        TagSuggestion.objects.filter(pk__in=ids)
-        .select_for_update(of=("self",))
-        .select_related("rep", "decided_by")
-        .order_by("pk")
-    )
-    suggestions = list(rows)
+    # Nothing joined: who waited for the lock would get the decision of the other without who made it.
+    suggestions = list(TagSuggestion.objects.filter(pk__in=ids).select_for_update().order_by("pk"))
     reps = Rep.objects.filter(pk__in={one.rep_id for one in suggestions}).order_by("pk")
     by_id = {rep.pk: rep for rep in reps.select_for_update(no_key=True)}
-    return [(suggestion, by_id[suggestion.rep_id]) for suggestion in suggestions]
+    for suggestion in suggestions:
+        suggestion.rep = by_id[suggestion.rep_id]
+    return [(suggestion, suggestion.rep) for suggestion in suggestions]
 
 
 def _decide(

@@ -114,7 +114,7 @@ class TagReviewSettingsForm(RecordForm):
             "least_deals_while_silent", "dismissed_growth_pct", "dismissed_months",
         )  # fmt: skip
         labels = {
-            "months_between": "Months between reviews",
+            "months_between": "Reviewed by the calendar",
             "window_months": "Months of deals",
             "least_wins": "Fewest wins",
             "least_language_wins": "Fewest wins in a language",
@@ -129,7 +129,7 @@ class TagReviewSettingsForm(RecordForm):
             "dismissed_months": "Months a dismissal holds",
         }
         help_texts = {
-            "months_between": "3 is every quarter, from its first day; 12 once a year. Managers may ask in between.",
+            "months_between": "In the first night of the period, or the next with a worker. Managers may ask too.",
             "window_months": "How far back deals count as evidence, here and beside each tag of a profile.",
             "least_wins": "With fewer wins a tag is never suggested, however good they look.",
             "least_language_wins": "The same for languages, of which there are fewer deals.",

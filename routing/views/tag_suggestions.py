@@ -20,6 +20,7 @@ from reps.queries.tags import (
     reps_with_suggestions,
     suggestions_matching,
     suggestions_visible_to,
+    suggestions_waiting_for,
     tag_review_settings,
 )
 from reps.services.tags import Decided, dismiss_suggestions, save_tag_review_settings
@@ -119,7 +120,8 @@ def _done(
     more = len(problems) - 3
     told = " ".join(problems[:3]) + (f" And {more} more." if more > 0 else "")
     if request.htmx:
-        response = show(request, TEMPLATE, _list(request), regions=[REGION])
+        waiting = {"waiting": suggestions_waiting_for(request.user) or 0}
+        response = show(request, TEMPLATE, _list(request) | waiting, regions=[REGION])
         spoken = " ".join(part for part in (text, told) if part)
         return tell(response, spoken, undo=undo if text else "", tone="warn" if problems else tone)
     if text:

@@ -264,6 +264,7 @@ def test_settings_are_saved(omar: User, as_user: SignIn) -> None:
     [
         ({"silent_after_months": 6}, "At least as long as the months of deals that are looked at (12)."),
         ({"plenty_wins": 3}, "At least the fewest wins that can be enough (4)."),
+        ({"months_between": 5}, "5 is not one of the available choices"),
         ({"false_share_pct": 0}, "greater than or equal to 1"),
         ({"least_lift": "many"}, "Enter a number."),
         ({"window_months": ""}, "This field is required."),

@@ -83,6 +83,7 @@ def test_several_are_approved_by_keys(
     page.keyboard.press("a")
     expect(page.locator(".toast")).to_contain_text("2 suggestions are approved.")
     expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator("#count-reps")).to_have_text("2")
     bo.refresh_from_db()
     assert bo.deal_size_min == Decimal(10_000)
     assert [skill.name for skill in bo.skills.all()] == ["Healthcare"]
