@@ -62,11 +62,11 @@ def open_suggestions_of(rep: Rep) -> list[TagSuggestion]:
     return list(rep.tag_suggestions.filter(state=State.OPEN).order_by("action", "pk"))
 
 
-def suggestions_waiting_for(user: User) -> int | None:
-    """How many suggestions the user can decide about: the number beside Rep Profiles; None where there is none."""
+def suggestions_waiting_for(user: User) -> QuerySet[TagSuggestion] | None:
+    """What the user can decide about, counted beside Rep Profiles; None for those who decide nothing."""
     if not may(user, "edit_profiles"):
         return None
-    return suggestions_matching(suggestions_visible_to(user), SuggestionSearch()).count() or None
+    return suggestions_matching(suggestions_visible_to(user), SuggestionSearch())
 
 
 def waiting_by_manager() -> dict[int, dict[str, int]]:

@@ -120,7 +120,8 @@ def _done(
     more = len(problems) - 3
     told = " ".join(problems[:3]) + (f" And {more} more." if more > 0 else "")
     if request.htmx:
-        waiting = {"waiting": suggestions_waiting_for(request.user) or 0}
+        found = suggestions_waiting_for(request.user)
+        waiting = {"waiting": found.count() if found is not None else None}
         response = show(request, TEMPLATE, _list(request) | waiting, regions=[REGION])
         spoken = " ".join(part for part in (text, told) if part)
         return tell(response, spoken, undo=undo if text else "", tone="warn" if problems else tone)
