@@ -1,6 +1,7 @@
 """People: users and roles, teams, reps with their skills and limits, absence; and the jobs that people start."""
 
 from reps.models.absence import Absence
+from reps.models.calendars import CalendarFeed, CalendarSettings, ClosingDay
 from reps.models.jobs import Job
 from reps.models.organisation import Organisation
 from reps.models.people import Team, User
@@ -10,7 +11,10 @@ from reps.models.tokens import ApiToken
 __all__ = [
     "Absence",
     "ApiToken",
+    "CalendarFeed",
+    "CalendarSettings",
     "CertificationDepth",
+    "ClosingDay",
     "Job",
     "Organisation",
     "ProfileChange",
