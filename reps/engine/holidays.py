@@ -28,7 +28,7 @@ def subdivisions(country: str) -> dict[str, str]:
     codes = holidays.list_supported_countries().get(country, ())
     named = {}
     for code in codes:
-        found = pycountry.subdivisions.get(code=f"{country}-{code}")
+        found = pycountry.subdivisions.get(code=f"{country}-{code}")  # type: ignore[no-untyped-call]
         named[str(code)] = str(found.name) if found else str(code)
     return dict(sorted(named.items(), key=lambda pair: pair[1]))
 
@@ -61,7 +61,7 @@ def public_holidays(
     country: str, subdivision: str, first: datetime.date, last: datetime.date
 ) -> dict[datetime.date, str]:
     """Date → name, from the first to the last day, in order."""
-    found = {}
+    found: dict[datetime.date, str] = {}
     for year in range(first.year, last.year + 1):
         found |= {
             day: name for day, name in _of_year(country, subdivision, year).items() if first <= day <= last

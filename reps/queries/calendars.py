@@ -1,11 +1,13 @@
 """Calendars as pages and syncs need them."""
 
-from datetime import datetime
+import datetime
 
 from django.db.models import QuerySet
 
-from reps.models import CalendarFeed, CalendarSettings, User
-from reps.queries.people import reps_visible_to
+from reps.models import CalendarFeed, CalendarSettings, Rep
+from reps.queries.holidays import DaysOff
+
+DAYS_OFF_AHEAD = datetime.timedelta(days=120)
 
 
 def calendar_settings() -> CalendarSettings:
@@ -13,11 +15,17 @@ def calendar_settings() -> CalendarSettings:
     return CalendarSettings.objects.get_or_create(pk=1)[0]
 
 
-def feeds_editable_by(user: User) -> QuerySet[CalendarFeed]:
-    """Those of the reps whose profile the user may see; whether the role may change any is the page's permission."""
-    return CalendarFeed.objects.filter(rep__in=reps_visible_to(user)).select_related("rep")
-
-
-def feeds_in_trouble(*, since: datetime) -> QuerySet[CalendarFeed]:
-    """Feeds of reps who are here that have not been readable since that moment, nor before it."""
+def feeds_in_trouble(*, since: datetime.datetime) -> QuerySet[CalendarFeed]:
+    """Feeds of reps who are here that have not been readable since that moment."""
     return CalendarFeed.objects.filter(failing_since__lte=since, rep__left_at__isnull=True)
+
+
+def troubled_feeds(*, limit: int = 50) -> list[CalendarFeed]:
+    """Those that cannot be read now, the longest first."""
+    failing = CalendarFeed.objects.filter(failures__gt=0, rep__left_at__isnull=True)
+    return list(failing.select_related("rep").order_by("failing_since", "pk")[:limit])
+
+
+def next_days_off(rep: Rep, *, today: datetime.date, limit: int = 5) -> list[tuple[datetime.date, str]]:
+    """The next public holidays and closing days of a rep, as date and name."""
+    return list(DaysOff(today, today + DAYS_OFF_AHEAD).named(rep).items())[:limit]

@@ -26,7 +26,7 @@ class DaysOff:
             for closing in self._closing:
                 if closing.country in ("", rep.country):
                     first, last = max(closing.first_day, self.first), min(closing.last_day, self.last)
-                    days |= {day: closing.name for day in days_between(first, last)}
+                    days |= dict.fromkeys(days_between(first, last), closing.name)
             self._found[key] = dict(sorted(days.items()))
         return self._found[key]
 

@@ -2,6 +2,7 @@
 works again. Meanwhile the absences read before stay."""
 
 import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -14,7 +15,7 @@ from routing.services.outbox import tell
 def tell_of_calendars(*, at: datetime.datetime) -> int:
     """Returns how many calendars were told of."""
     hours = calendar_settings().alarm_after_hours
-    lock = {"skip_locked": True, "of": ("self",), "no_key": True}
+    lock: Any = {"skip_locked": True, "of": ("self",), "no_key": True}
     broken = feeds_in_trouble(since=at - datetime.timedelta(hours=hours)).filter(alarmed_at__isnull=True)
     mended = CalendarFeed.objects.filter(alarmed_at__isnull=False, failures=0)
     told = 0

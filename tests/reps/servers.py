@@ -1,14 +1,9 @@
-"""Real servers for the tests of calendars: small web servers in threads, and Radicale in a process of its own."""
+"""Small real web servers in threads, for the tests of calendars; the CalDAV server is that of the benchmark."""
 
 import contextlib
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
@@ -44,30 +39,3 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **head
         handler.send_header(name.replace("_", "-"), value)
     handler.end_headers()
     handler.wfile.write(body)
-
-
-@contextlib.contextmanager
-def radicale(folder: Path, user: str = "ana", password: str = "secret") -> Iterator[str]:
-    """A CalDAV server with one user; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    (folder / "users").write_text(f"{user}:{password}\n")
-    (folder / "config").write_text(
-        f"[server]\nhosts = 127.0.0.1:{port}\n[auth]\ntype = htpasswd\nhtpasswd_filename = {folder / 'users'}\n"
-        f"htpasswd_encryption = plain\ndelay = 0\n[storage]\nfilesystem_folder = {folder / 'store'}\n"
-        "[logging]\nlevel = error\n"
-    )
-    command = [sys.executable, "-m", "radicale", "--config", str(folder / "config")]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-                break
-            time.sleep(0.05)
-        else:
-            raise RuntimeError("Radicale did not start")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(10)

@@ -253,10 +253,11 @@ def _by_length(
 
 def _times(event: Component, zone: zoneinfo.ZoneInfo) -> tuple[datetime.datetime, datetime.datetime, bool]:
     """Start and end in UTC, and whether the event is all day (also as Outlook says it)."""
-    start = event["DTSTART"].dt
-    end = event["DTEND"].dt if "DTEND" in event else None
+    fields: Any = event
+    start = fields["DTSTART"].dt
+    end = fields["DTEND"].dt if "DTEND" in event else None
     if end is None:
-        length = event["DURATION"].dt if "DURATION" in event else None
+        length = fields["DURATION"].dt if "DURATION" in event else None
         if length is None:
             length = datetime.timedelta(0 if isinstance(start, datetime.datetime) else 1)
         end = start + length

@@ -147,12 +147,10 @@ def replace_absences(*, feed: CalendarFeed, spans: Iterable[Span], at: datetime.
     """Makes the feed's absences that are not over those of the spans. Rows that stay right stay the same rows; what a
     person ended early stays ended for as long as the calendar had meant it to last; what is over stays as history."""
     held = list(feed.absences.filter(ends_at__gt=at, planned_until__isnull=True).select_for_update())
-    ended = feed.absences.filter(planned_until__gt=at).values_list("starts_at", "planned_until")
+    ended_rows = feed.absences.filter(planned_until__gt=at)
+    ended = [(row.starts_at, row.planned_until) for row in ended_rows if row.planned_until]
     wanted = [
-        part
-        for span in spans
-        for part in _without(span, list(ended))
-        if part.ends_at > max(at, part.starts_at)
+        part for span in spans for part in _without(span, ended) if part.ends_at > max(at, part.starts_at)
     ]
     by_times = {(row.starts_at, row.ends_at): row for row in held}
     changed: list[Span] = []
