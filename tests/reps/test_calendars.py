@@ -109,6 +109,13 @@ def test_back_now_stays_back_until_the_calendars_end(upload: Any, ana: Rep) -> N
     assert list(ana.absences.values_list("starts_at", flat=True))[1] == row.planned_until
 
 
+def test_an_upload_is_not_parsed_again_on_the_same_day(upload: Any) -> None:
+    feed = upload(AWAY_NOW)
+    steps = (HOUR, 2 * HOUR, DAY)
+    readings = [read_one(feed_id=feed.pk, at=NOW + step, network=Network()).reading for step in steps]
+    assert [reading is None for reading in readings] == [True, True, False]
+
+
 def test_absences_of_others_are_left_alone(upload: Any, ana: Rep, omar: User) -> None:
     own = Absence.objects.create(rep=ana, starts_at=NOW, ends_at=None)
     feed = upload(AWAY_NOW)
@@ -169,6 +176,24 @@ def test_a_page_instead_of_a_calendar_is_a_failure(ana: Rep, omar: User) -> None
     with serving(lambda handler: send(handler, b"<html>Sign in</html>")) as address:
         feed = linked(ana, address, omar)
         assert "not a calendar file" in read(feed).error
+
+
+def test_a_calendar_that_is_empty_all_at_once_is_a_failure_until_it_is_saved_again(
+    ana: Rep, omar: User
+) -> None:
+    answer = {"body": calendar(AWAY_NOW, *[LATER] * 10)}
+    with serving(lambda handler: send(handler, answer["body"])) as address:
+        feed = linked(ana, address, omar)
+        read(feed)
+        answer["body"] = calendar()
+        read(feed, at=NOW + HOUR)
+        feed.refresh_from_db()
+        assert feed.last_error.startswith("The calendar is empty now and had 11 events before.")
+        assert ana.absences.count() == 2
+        save_feed(rep=ana, given=FeedInput("address", "Work"), by=omar, at=NOW + HOUR, feed=feed)
+        read(feed, at=NOW + 2 * HOUR)
+        feed.refresh_from_db()
+    assert (feed.last_error, feed.absences_ahead, ana.absences.count()) == ("", 0, 1)
 
 
 def test_failing_calendars_are_asked_less_and_less(ana: Rep, omar: User) -> None:

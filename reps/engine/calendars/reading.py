@@ -5,12 +5,15 @@ expanded. Times: an event in a zone of its own is in that zone, one without (and
 local midnight to local midnight) in the rep's. Overlapping and touching spans become one.
 
 Bounds: a file is refused beyond `MOST_EVENTS`; a series that repeats more than once a day is refused, the others are
-expanded within the window only, up to `MOST_OCCURRENCES` in all, and `ran_out` is asked before each series. The longest
-a single series can take is that of dateutil walking day by day to the year 9999 (some seconds).
+expanded within the window only, up to `MOST_OCCURRENCES` in all, and `ran_out` is asked before each series. A rule that
+never fits a day makes dateutil walk to the year 9999: the kinds that take it long are refused, the others take a second
+or two each.
 """
 
 import datetime
 import hashlib
+import itertools
+import re
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +32,12 @@ MOST_TIMES_A_DAY = 4
 FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 MICROSOFT_BUSY = ("X-MICROSOFT-CDO-BUSYSTATUS", "X-MICROSOFT-CDO-INTENDEDSTATUS")
 OUT_OF_OFFICE = ("OOF", "OUTOFOFFICE", "OUT-OF-OFFICE")
+MARKS = (*OUT_OF_OFFICE, "OUT_OF_OFFICE")
+EVENT = re.compile(r"^BEGIN:VEVENT[ \t]*\r?$.*?^END:VEVENT[ \t]*(?:\r?\n|\Z)", re.I | re.M | re.S)
+FOLD = re.compile(r"\r?\n[ \t]")
+SUMMARY = re.compile(r"^SUMMARY(?:;[^:\r\n]*)?:(.*)$", re.I | re.M)
+UID = re.compile(r"^UID(?:;[^:\r\n]*)?:(.*)$", re.I | re.M)
+EARLIEST_YEAR = 1900
 REASONS_BY_WEIGHT = ("sick", "vacation", "other")  # of spans that overlap, the first says why
 NOTHING_RAN_OUT: Callable[[], bool] = lambda: False  # noqa: E731
 
@@ -87,6 +96,11 @@ class Judgement:
 
 def parse_calendar(content: bytes) -> list[Calendar]:
     """The calendars of a file. Raises UnreadableCalendar, with the line where there is one."""
+    return _parse(_text_of(content))
+
+
+def _text_of(content: bytes) -> str:
+    """The text of what is a calendar file at least from outside. Raises UnreadableCalendar."""
     if len(content) > MOST_BYTES:
         raise UnreadableCalendar(f"The calendar is larger than {MOST_BYTES // 2**20} MB.")
     text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").replace("\x00", "")
@@ -101,6 +115,10 @@ def parse_calendar(content: bytes) -> list[Calendar]:
         raise UnreadableCalendar(f"The calendar has more than {MOST_EVENTS:,} events.")
     if "END:VCALENDAR" not in text.upper():
         raise UnreadableCalendar("The file ends in the middle: END:VCALENDAR is missing.")
+    return text
+
+
+def _parse(text: str) -> list[Calendar]:
     try:
         found = Calendar.from_ical(text, multiple=True)
     except Exception as error:  # the library raises many kinds
@@ -125,15 +143,15 @@ def read_calendar(
 ) -> Reading:  # fmt: skip
     """The spans of a file within the window. With `explain`, also what became of each event. Raises
     UnreadableCalendar."""
-    calendars = parse_calendar(content)
+    text = _text_of(content)
+    events = len(EVENT.findall(text))
+    calendars = _parse(text if explain else without_what_cannot_count(text, settings))
     found: list[Span] = []
     seen: list[SeenEvent] = []
     skipped: list[str] = []
-    events = 0
     for calendar in calendars:
         zones = [part for part in calendar.subcomponents if part.name == "VTIMEZONE"]
         for series in _series(calendar):
-            events += len(series)
             if ran_out():
                 raise UnreadableCalendar("The calendar's repeating events take too long to work out.")
             judged = [(event, judge(event, settings, window)) for event in series]
@@ -162,6 +180,27 @@ def read_calendar(
     return Reading(
         merge(found), events, tuple(dict.fromkeys(skipped)), tuple(shown_in_order) if explain else ()
     )
+
+
+def without_what_cannot_count(text: str, settings: OutOfOffice) -> str:
+    """The file without the series of which no event has a word or mark that counts: most of a calendar are meetings,
+    and parsing them properly takes a hundred times as long as looking at their titles."""
+    unfolded = FOLD.sub("", text)
+    blocks = EVENT.findall(unfolded)
+    may_count = set()
+    for number, block in enumerate(blocks):
+        title = SUMMARY.search(block)
+        words = title[1].replace("\\", "") if title else ""
+        upper = block.upper()
+        if settings.reason_of(words) or any(mark in upper for mark in MARKS):
+            may_count.add(_uid(block, number))
+    numbers = itertools.count()
+    return EVENT.sub(lambda found: found[0] if _uid(found[0], next(numbers)) in may_count else "", unfolded)
+
+
+def _uid(block: str, number: int) -> str:
+    found = UID.search(block)
+    return found[1].strip() if found else f"without-{number}"
 
 
 def judge(event: Component, settings: OutOfOffice, window: Window) -> Judgement:
@@ -288,9 +327,14 @@ def _refusal(event: Component) -> str:
             return "it repeats many times a day: not an absence"
         if _is_empty(rule):
             return "it repeats on days that do not exist"
-    if not isinstance(event.get("DTSTART"), icalendar.vDDDTypes):
+        if frequency != "YEARLY" and any(name in rule for name in ("BYYEARDAY", "BYWEEKNO")):
+            return "its rule names days of the year, which it must not"
+        if frequency in ("DAILY", "WEEKLY") and "BYSETPOS" in rule:
+            return "its rule chooses among a day's or a week's days"
+    start: Any = event.get("DTSTART")
+    if not isinstance(start, icalendar.vDDDTypes):
         return "it has no start"
-    return ""
+    return "" if getattr(start.dt, "year", 0) >= EARLIEST_YEAR else "it begins before 1900"
 
 
 LONGEST_MONTH = dict(zip(range(1, 13), (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31), strict=True))

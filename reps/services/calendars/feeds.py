@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from reps.engine.calendars.reading import UnreadableCalendar, parse_calendar
-from reps.models import CalendarFeed, CalendarSettings, ClosingDay, Rep, User
+from reps.models import Absence, CalendarFeed, CalendarSettings, ClosingDay, Rep, User
 from reps.services.calendars.fetching import FetchError, split
 from reps.services.calendars.sealing import SealBroken, seal, seal_bytes, unseal
 from reps.services.edits import lock_unchanged
@@ -46,6 +46,7 @@ def save_feed(
     feed.name = given.name
     feed.updated_at = feed.next_try_at = at
     feed.etag = feed.last_modified = feed.read_as = ""
+    feed.events = 0
     feed.claimed_until = None
     feed.save()
     return feed
@@ -100,6 +101,8 @@ def save_calendar_settings(
     lock_unchanged(settings, seen=seen)
     settings.save()
     CalendarFeed.objects.filter(failures=0).update(next_try_at=None)
+    if not settings.keeps_titles:
+        Absence.objects.filter(source=Absence.Source.CALENDAR).exclude(note="").update(note="")
     return settings
 
 

@@ -15,6 +15,7 @@ from reps.services.calendars.sealing import SealBroken, unseal, unseal_bytes
 
 SECONDS = 30.0  # for everything that is asked of a server
 PARSING_SECONDS = 10.0
+STORED = "stored"  # the tag of an uploaded file, which stays as it is until another one is uploaded
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class _Content:
 
 def _content(request: Request, network: Network) -> _Content:
     if request.kind == CalendarFeed.Kind.UPLOAD:
-        return _Content(request.content)
+        return _Content(None if request.etag == STORED else request.content, STORED)
     fetcher = Fetcher.within(network.seconds, allows_private=network.allows_private, resolve=network.resolve)
     caldav = request.kind == CalendarFeed.Kind.CALDAV
     credentials = Credentials(request.address, request.username, request.password, siblings=caldav)

@@ -26,6 +26,7 @@ LANES = 4  # as many requests to one server at a time
 GIVES_UP_AFTER = 2  # a server that did not answer so often in a lane is not asked again in this run
 CLAIM = datetime.timedelta(minutes=20)  # longer than a run can take, in case its worker dies
 RUN = datetime.timedelta(minutes=4)
+SURELY_FULL = 10  # events
 LONGEST_WAIT = datetime.timedelta(hours=2)
 
 
@@ -127,10 +128,11 @@ def keep_result(*, request: Request, result: Result, at: datetime.datetime) -> N
         return
     every = datetime.timedelta(minutes=calendar_settings().every_minutes)
     feed.last_tried_at, feed.claimed_until = at, None
-    if result.error:
+    error = result.error or _suspicion(feed, result)
+    if error:
         feed.failures += 1
         feed.failing_since = feed.failing_since or at
-        feed.last_error = result.error
+        feed.last_error = error
         feed.next_try_at = at + min(every * 2 ** min(feed.failures - 1, 6), max(LONGEST_WAIT, every))
     else:
         feed.failures, feed.failing_since, feed.last_error = 0, None, ""
@@ -141,6 +143,17 @@ def keep_result(*, request: Request, result: Result, at: datetime.datetime) -> N
             feed.events, feed.skipped = result.reading.events, list(result.reading.skipped)[:20]
             feed.absences_ahead = feed.absences.filter(ends_at__gt=at).count()
     feed.save()
+
+
+def _suspicion(feed: CalendarFeed, result: Result) -> str:
+    """A calendar that was full and is empty all at once has rather lost its sharing than its events."""
+    if result.reading is None or result.reading.events or feed.events < SURELY_FULL:
+        return ""
+    if (
+        feed.kind != CalendarFeed.Kind.ADDRESS
+    ):  # a file is as its owner wants it; CalDAV tells the days ahead only
+        return ""
+    return f"The calendar is empty now and had {feed.events:,} events before. If that is right, save it once again."
 
 
 def replace_absences(*, feed: CalendarFeed, spans: Iterable[Span], at: datetime.datetime) -> None:
