@@ -159,3 +159,34 @@ def test_closing_days_are_made_and_removed(omar: User, as_user: SignIn) -> None:
     assert "Germany" in browser.get(reverse("closing_days")).content.decode()
     browser.post(reverse("closing_day_delete", args=[closing.pk]))
     assert not ClosingDay.objects.exists()
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_lists_ask_the_same_number_of_queries(
+    count: int, ana: Rep, omar: User, as_user: SignIn, django_assert_num_queries: Any
+) -> None:
+    now = timezone.now()
+    for number in range(count):
+        ClosingDay.objects.create(name=f"{number}", first_day=now.date(), last_day=now.date(), country="DE")
+        CalendarFeed.objects.create(
+            rep=ana, name=f"{number}", kind="address", failures=1, failing_since=now, updated_at=now
+        )
+    browser = as_user(omar)
+    for address, queries in (
+        (reverse("closing_days"), 3),
+        (reverse("calendar_rules"), 5),
+        (reverse("rep_calendars", args=[ana.pk]), 8),
+    ):
+        browser.get(address)
+        with django_assert_num_queries(queries):
+            assert browser.get(address, headers={"HX-Request": "true"}).status_code == 200
+
+
+def test_the_history_of_the_profile_names_calendars_without_secrets(
+    ana: Rep, ben: User, as_user: SignIn
+) -> None:
+    given = FeedInput(
+        "caldav", "Home", address="https://dav.example/u/123", username="ana", password="hunter2"
+    )
+    save_feed(rep=ana, given=given, by=ben, at=timezone.now())
+    assert ana.changes.get().changes == {"calendars": ["", "Home, dav.example, ana"]}

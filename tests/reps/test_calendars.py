@@ -1,15 +1,19 @@
 """Calendars become absences: what stays, what changes, what a failure leaves alone; with a real CalDAV server."""
 
 import datetime
+import json
 import time
 import zoneinfo
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import caldav
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 
 from benchmarks.calendar import server
 from crm.models import Opportunity
@@ -258,6 +262,29 @@ def test_many_calendars_of_slow_servers_are_read_side_by_side(ana: Rep, omar: Us
         took = time.monotonic() - began
     assert synced.worked == 8
     assert took < 1.5  # one after the other: 2.4 s
+
+
+def test_the_command_says_what_is_broken_and_exits_with_1(
+    upload: Any, ana: Rep, omar: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    upload(LATER)
+    call_command("sync_calendars", "--json")
+    assert json.loads(capsys.readouterr().out)["failed"] == 0
+    linked(ana, "http://127.0.0.1:9/token.ics", omar)
+    with pytest.raises(SystemExit) as ended:
+        call_command("sync_calendars", "--all", "--json")
+    said = capsys.readouterr()
+    assert ended.value.code == 1
+    assert json.loads(said.out)["failed"] == 1
+    assert "Ana, Work: 127.0.0.1 is in a private network." in said.err
+    assert "token" not in said.err + said.out
+
+
+def test_countries_become_codes_where_their_name_is_clear(ana: Rep, bo: Rep) -> None:
+    Rep.objects.filter(pk=ana.pk).update(country="Germany")
+    Rep.objects.filter(pk=bo.pk).update(country="The Moon")
+    import_module("reps.migrations.0009_countries_as_codes").name_codes(apps, None)
+    assert list(Rep.objects.order_by("pk").values_list("country", flat=True)) == ["DE", "The Moon"]
 
 
 # --- secrets ---------------------------------------------------------------------------------------------------------

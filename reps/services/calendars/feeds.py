@@ -11,6 +11,7 @@ from reps.models import Absence, CalendarFeed, CalendarSettings, ClosingDay, Rep
 from reps.services.calendars.fetching import FetchError, split
 from reps.services.calendars.sealing import SealBroken, seal, seal_bytes, unseal
 from reps.services.edits import lock_unchanged
+from reps.services.profiles import note_changes
 
 MOST_FEEDS = 10
 
@@ -39,6 +40,7 @@ def save_feed(
         feed = CalendarFeed(rep=rep, kind=given.kind)
     else:
         feed = lock_unchanged(feed, seen=seen)
+    before = feed_words(rep)
     if feed.kind == CalendarFeed.Kind.UPLOAD:
         _take_file(feed, given.content)
     else:
@@ -49,6 +51,7 @@ def save_feed(
     feed.events = 0
     feed.claimed_until = None
     feed.save()
+    note_changes(rep=rep, before=before, after=feed_words(rep), by=by)
     return feed
 
 
@@ -88,9 +91,17 @@ def _take_address(feed: CalendarFeed, given: FeedInput) -> None:
 @transaction.atomic
 def delete_feed(*, feed: CalendarFeed, by: User, at: datetime.datetime) -> None:
     """Removes a calendar: what it says of the future goes, an absence that holds now ends, the past stays."""
+    rep, before = feed.rep, feed_words(feed.rep)
     feed.absences.filter(starts_at__gte=at).delete()
     feed.absences.filter(starts_at__lt=at, ends_at__gt=at).update(ends_at=at)
     feed.delete()
+    note_changes(rep=rep, before=before, after=feed_words(rep), by=by)
+
+
+def feed_words(rep: Rep) -> dict[str, str]:
+    """The calendars as the profile's history names them; without what is secret."""
+    feeds = rep.feeds.order_by("pk").values_list("name", "host", "username")
+    return {"calendars": "; ".join(", ".join(part for part in parts if part) for parts in feeds)}
 
 
 @transaction.atomic
