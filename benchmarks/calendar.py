@@ -56,13 +56,12 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def way(address: str, took: dict[str, float], say: Callable[[str], None]) -> dict[str, Any]:
-    import caldav
+    from caldav.davclient import DAVClient
 
     rep, by = make_rep()
     before = decide()
-    client = caldav.DAVClient(url=address, username=USER, password=PASSWORD)
-    principal: Any = client.principal()
-    book = principal.make_calendar(name="Work")
+    client: Any = DAVClient(url=address, username=USER, password=PASSWORD)
+    book = client.principal().make_calendar(name="Work")
     now = timezone.now()
     given = FeedInput("caldav", "Work", address=address, username=USER, password=PASSWORD)
     feed = save_feed(rep=rep, given=given, by=by, at=now)
@@ -108,7 +107,7 @@ def make_rep() -> tuple[Rep, User]:
     """Somebody who alone knows an industry, and a colleague, in a team of their own."""
     by = User.objects.create_user("calendar-benchmark@example.invalid", name="Benchmark", role=User.Role.OPS)
     team = Team.objects.create(name="Calendar benchmark")
-    template = RoleTemplate.objects.order_by("-is_default", "pk").first()
+    template = RoleTemplate.objects.earliest("-is_default", "pk")
     rep, _ = (Rep.objects.create(name=name, team=team, role_template=template) for name in ("Rae", "Col"))
     Skill.objects.create(rep=rep, kind=Skill.Kind.INDUSTRY, name=INDUSTRY)
     only_us(team)

@@ -289,12 +289,11 @@ def works_now(
     Hours that end before they begin run into the next morning, and belong to the day on which they begin; a day off
     (a public holiday) is one on which nothing begins. By the clock on the wall, also where it is put forward or back.
     """
-    clock, day = local.strftime("%H:%M"), local.date()
-    if day not in days_off and any(
-        start <= clock and (clock < end or end < start) for start, end in hours.get(DAYS[day.weekday()], ())
-    ):
-        return True
-    before = day - datetime.timedelta(days=1)
-    return before not in days_off and any(
-        end < start and clock < end for start, end in hours.get(DAYS[before.weekday()], ())
-    )
+    clock, weekday = f"{local.hour:02}:{local.minute:02}", local.weekday()
+    for start, end in hours.get(DAYS[weekday], ()):
+        if start <= clock and (clock < end or end < start) and not (days_off and local.date() in days_off):
+            return True
+    for start, end in hours.get(DAYS[weekday - 1], ()):
+        if clock < end < start and not (days_off and local.date() - datetime.timedelta(days=1) in days_off):
+            return True
+    return False

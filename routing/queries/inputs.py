@@ -145,7 +145,8 @@ def load_state(live: Live, at: datetime.datetime) -> RosterState:
             if i is not None:
                 counts[i, 2], counts[i, 3] = week, day
     away_until, absence_in, covering = load_absences(at, roster=roster).at(at)
-    present = [works_now(w.hours, at.astimezone(w.zone), w.days_off) for w in live.working_times]
+    local = {zone: at.astimezone(zone) for zone in {w.zone for w in live.working_times}}
+    present = [works_now(w.hours, local[w.zone], w.days_off) for w in live.working_times]
     return RosterState(
         load=counts[:, 0].copy(),
         pending=counts[:, 1].copy(),

@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import caldav
 import pytest
+from caldav.davclient import DAVClient
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
@@ -346,9 +346,8 @@ def test_an_event_made_by_a_client_makes_the_rep_away_for_the_router(
     ana.time_zone = "Europe/Berlin"
     ana.save()
     with server(tmp_path, "ana", "secret") as address:
-        client = caldav.DAVClient(url=address, username="ana", password="secret")
-        principal: Any = client.principal()
-        book = principal.make_calendar(name="Work")
+        client: Any = DAVClient(url=address, username="ana", password="secret")
+        book = client.principal().make_calendar(name="Work")
         made = book.add_event(
             dtstart=datetime.datetime(2026, 3, 2, 9, tzinfo=zone),
             dtend=datetime.datetime(2026, 3, 6, 18, tzinfo=zone),
