@@ -1,6 +1,7 @@
 """Small real web servers in threads, for the tests of calendars; the CalDAV server is that of the benchmark."""
 
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,7 @@ Respond = Callable[[BaseHTTPRequestHandler], None]
 
 
 @contextlib.contextmanager
-def serving(respond: Respond) -> Iterator[str]:
+def serving(respond: Respond, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A web server on the loopback that answers every request with `respond`; its address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -24,6 +25,8 @@ def serving(respond: Respond) -> Iterator[str]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

@@ -179,7 +179,7 @@ def test_a_failure_changes_no_absence_and_alarms_once_an_episode(ana: Rep, ben: 
 def test_a_page_instead_of_a_calendar_is_a_failure(ana: Rep, omar: User) -> None:
     with serving(lambda handler: send(handler, b"<html>Sign in</html>")) as address:
         feed = linked(ana, address, omar)
-        assert "not a calendar file" in read(feed).error
+        assert read(feed).error == "This is not a calendar file."  # and nothing of what is there
 
 
 def test_a_calendar_that_is_empty_all_at_once_is_a_failure_until_it_is_saved_again(
@@ -190,7 +190,7 @@ def test_a_calendar_that_is_empty_all_at_once_is_a_failure_until_it_is_saved_aga
         feed = linked(ana, address, omar)
         read(feed)
         answer["body"] = calendar()
-        read(feed, at=NOW + HOUR)
+        assert read(feed, at=NOW + HOUR).error.startswith("The calendar is empty now")
         feed.refresh_from_db()
         assert feed.last_error.startswith("The calendar is empty now and had 11 events before.")
         assert ana.absences.count() == 2
@@ -198,6 +198,13 @@ def test_a_calendar_that_is_empty_all_at_once_is_a_failure_until_it_is_saved_aga
         read(feed, at=NOW + 2 * HOUR)
         feed.refresh_from_db()
     assert (feed.last_error, feed.absences_ahead, ana.absences.count()) == ("", 0, 1)
+
+
+def test_an_event_that_cannot_be_read_any_more_ends_nothing(upload: Any, ana: Rep) -> None:
+    feed = upload(AWAY_NOW, LATER)
+    broken = upload(AWAY_NOW, LATER.replace("DTSTART:2026", "DTSTART:x"), feed=feed, at=NOW + HOUR)
+    assert ana.absences.count() == 2
+    assert len(broken.skipped) == 1
 
 
 def test_failing_calendars_are_asked_less_and_less(ana: Rep, omar: User) -> None:
@@ -317,7 +324,7 @@ def test_an_upload_that_is_no_calendar_is_refused(ana: Rep, omar: User) -> None:
     with pytest.raises(ValidationError) as error:
         save_feed(rep=ana, given=FeedInput("upload", "F", content=b"name,date\n"), by=omar, at=NOW)
     assert error.value.message_dict["file"][0].startswith(
-        "This is not a calendar file: it begins with “name,date”"
+        "This is not a calendar file. It begins with “name,date”"
     )
 
 

@@ -1,11 +1,20 @@
 """A fetch of a user's address reaches nothing private, follows nothing there, and reads no more and no longer than it
 may. Against real servers on the loopback, which is refused unless private networks are allowed."""
 
+import contextlib
+import datetime
 import gzip
+import socket
+import ssl
+import threading
 import time
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from reps.services.calendars.fetching import Credentials, Fetcher, FetchError, is_public, split
 from tests.reps.servers import send, serving
@@ -187,6 +196,61 @@ def test_a_server_that_drips_is_left_after_the_time_as_a_whole(part: str) -> Non
     with serving(drip) as address, pytest.raises(FetchError, match="took too long"):
         inside(0.6).fetch(address)
     assert time.monotonic() - began < 3
+
+
+def test_a_handshake_that_drips_is_left_as_well() -> None:
+    def drip(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            talking, _ = listening.accept()
+            talking.sendall(b"\x16\x03\x03\x40\x00")
+            for _ in range(100):
+                talking.sendall(b"\x02")
+                time.sleep(0.1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=drip, args=(listening,), daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(FetchError):
+            inside(0.6).fetch(f"https://127.0.0.1:{listening.getsockname()[1]}/")
+        assert time.monotonic() - began < 3
+
+
+def test_https_wants_a_certificate_of_the_name(tmp_path: Path) -> None:
+    """Connected by the checked address, but greeted and verified by the name."""
+    pair = certificate_for("calendar.example", tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair)
+    trusting = ssl.create_default_context(cafile=str(pair))
+
+    def at_home(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    with serving(hello, context) as address:
+        port = address.rsplit(":", 1)[1]
+        good = f"https://calendar.example:{port}/"
+        assert inside(resolve=at_home, tls=trusting).fetch(good).body == b"nobody"
+        with pytest.raises(FetchError, match="no certificate that we can trust"):
+            inside(resolve=at_home, tls=trusting).fetch(good.replace("calendar", "other"))
+        with pytest.raises(FetchError, match="no certificate that we can trust"):
+            inside(resolve=at_home).fetch(good)
+
+
+def certificate_for(name: str, folder: Path) -> Path:
+    """A self-signed certificate with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.now(datetime.UTC)
+    day = datetime.timedelta(days=1)
+    made = x509.CertificateBuilder(
+        who, who, key.public_key(), x509.random_serial_number(), now - day, now + day
+    )
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    pem = serialization.Encoding.PEM
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "pair.pem"
+    path.write_bytes(key.private_bytes(pem, *plain) + made.sign(key, hashes.SHA256()).public_bytes(pem))
+    return path
 
 
 def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

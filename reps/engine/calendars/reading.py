@@ -38,12 +38,18 @@ FOLD = re.compile(r"\r?\n[ \t]")
 SUMMARY = re.compile(r"^SUMMARY(?:;[^:\r\n]*)?:(.*)$", re.I | re.M)
 UID = re.compile(r"^UID(?:;[^:\r\n]*)?:(.*)$", re.I | re.M)
 EARLIEST_YEAR = 1900
+NO_START = "it has no start that can be read"
 REASONS_BY_WEIGHT = ("sick", "vacation", "other")  # of spans that overlap, the first says why
 NOTHING_RAN_OUT: Callable[[], bool] = lambda: False  # noqa: E731
 
 
 class UnreadableCalendar(ValueError):
-    """Not a calendar, or beyond the bounds; the message says what, for people."""
+    """Not a calendar, or beyond the bounds; the message says what, for people. `plain` quotes nothing of a file that is
+    no calendar, for those who may not see it."""
+
+    def __init__(self, plain: str, quoted: str = "") -> None:
+        super().__init__(f"{plain} {quoted}".strip())
+        self.plain = plain
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class Reading:
     spans: tuple[Span, ...]
     events: int
     skipped: tuple[str, ...] = ()  # what could not be read within a good file, in words
+    is_partial: bool = False  # whether one of those may have been an absence
     seen: tuple[SeenEvent, ...] = field(default=(), compare=False)
 
 
@@ -109,7 +116,7 @@ def _text_of(content: bytes) -> str:
     if "BEGIN:VCALENDAR" not in text[:10_000].upper():
         first = text.strip().splitlines()[0][:60]
         raise UnreadableCalendar(
-            f"This is not a calendar file: it begins with “{first}”, not with BEGIN:VCALENDAR."
+            "This is not a calendar file.", f"It begins with “{first}”, not with BEGIN:VCALENDAR."
         )
     if text.upper().count("BEGIN:VEVENT") > MOST_EVENTS:
         raise UnreadableCalendar(f"The calendar has more than {MOST_EVENTS:,} events.")
@@ -146,40 +153,54 @@ def read_calendar(
     text = _text_of(content)
     events = len(EVENT.findall(text))
     calendars = _parse(text if explain else without_what_cannot_count(text, settings))
-    found: list[Span] = []
-    seen: list[SeenEvent] = []
-    skipped: list[str] = []
+    total = _SeriesReading()
     for calendar in calendars:
         zones = [part for part in calendar.subcomponents if part.name == "VTIMEZONE"]
         for series in _series(calendar):
             if ran_out():
                 raise UnreadableCalendar("The calendar's repeating events take too long to work out.")
-            judged = [(event, judge(event, settings, window)) for event in series]
-            wrong = next((text for text in map(_refusal, series) if text), "")
-            counts = any(judgement.counts for _, judgement in judged)
-            if counts and wrong:
-                skipped.append(f"“{_title(series[0])}”: {wrong}" if settings.keeps_titles else wrong)
-            if counts and not wrong:
-                try:
-                    spans, shown = _expand(series, zones, window, settings)
-                except Exception as error:
-                    said = str(error).split("\n")[0][:100] or type(error).__name__
-                    skipped.append(f"an event's times cannot be read ({said})")
-                    continue
-                found += spans
-                seen += shown
-                if len(found) > MOST_OCCURRENCES:
-                    raise UnreadableCalendar(
-                        f"The calendar has more than {MOST_OCCURRENCES:,} absences ahead."
-                    )
-            elif explain:
-                seen += [_uncounted(event, judgement, wrong, window) for event, judgement in judged]
-    shown_in_order = sorted(
-        seen, key=lambda event: (event.starts_at is None, event.starts_at or window.first)
-    )
-    return Reading(
-        merge(found), events, tuple(dict.fromkeys(skipped)), tuple(shown_in_order) if explain else ()
-    )
+            total.add(_read_series(series, zones, window, settings))
+            if len(total.spans) > MOST_OCCURRENCES:
+                raise UnreadableCalendar(f"The calendar has more than {MOST_OCCURRENCES:,} absences ahead.")
+    in_order = sorted(total.seen, key=lambda seen: (seen.starts_at is None, seen.starts_at or window.first))
+    skipped = tuple(dict.fromkeys(total.skipped))
+    return Reading(merge(total.spans), events, skipped, total.is_partial, tuple(in_order) if explain else ())
+
+
+@dataclass
+class _SeriesReading:
+    """What one series gave, or several together."""
+
+    spans: list[Span] = field(default_factory=list)
+    seen: list[SeenEvent] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    is_partial: bool = False
+
+    def add(self, other: "_SeriesReading") -> None:
+        self.spans += other.spans
+        self.seen += other.seen
+        self.skipped += other.skipped
+        self.is_partial |= other.is_partial
+
+
+def _read_series(
+    series: list[Component], zones: list[Component], window: Window, settings: OutOfOffice
+) -> _SeriesReading:
+    judged = [(event, judge(event, settings, window)) for event in series]
+    wrong = next((text for text in map(_refusal, series) if text), "")
+    if not any(judgement.counts for _, judgement in judged):
+        return _SeriesReading(
+            seen=[_uncounted(event, judgement, wrong, window) for event, judgement in judged]
+        )
+    if wrong:
+        named = f"“{_title(series[0])}”: {wrong}" if settings.keeps_titles else wrong
+        return _SeriesReading(skipped=[named], is_partial=wrong == NO_START)
+    try:
+        spans, seen = _expand(series, zones, window, settings)
+    except Exception as error:  # what a file may do to the libraries has no end; the others of it still count
+        said = str(error).split("\n")[0][:100] or type(error).__name__
+        return _SeriesReading(skipped=[f"an event's times cannot be read ({said})"], is_partial=True)
+    return _SeriesReading(spans, seen)
 
 
 def without_what_cannot_count(text: str, settings: OutOfOffice) -> str:
@@ -333,7 +354,7 @@ def _refusal(event: Component) -> str:
             return "its rule chooses among a day's or a week's days"
     start: Any = event.get("DTSTART")
     if not isinstance(start, icalendar.vDDDTypes):
-        return "it has no start"
+        return NO_START
     return "" if getattr(start.dt, "year", 0) >= EARLIEST_YEAR else "it begins before 1900"
 
 

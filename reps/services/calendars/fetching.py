@@ -131,11 +131,15 @@ class Fetcher:
         watchdog.daemon = True
         watchdog.start()
         try:
+            if isinstance(connection.sock, ssl.SSLSocket):
+                connection.sock.do_handshake()
             connection.request(method, path, body=body or None, headers=headers)
             response = connection.getresponse()
             content = self._read(response)
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, content, target.geturl())
+        except ssl.SSLCertVerificationError as error:
+            raise FetchError(f"{host} has no certificate that we can trust.") from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._left()  # raises where the time was up
             raise FetchError(
@@ -154,12 +158,12 @@ class Fetcher:
                 plain.settimeout(self._left())
                 if target.scheme == "https":
                     context = self.tls or ssl.create_default_context()
-                    connection.sock = context.wrap_socket(plain, server_hostname=host)
+                    connection.sock = context.wrap_socket(
+                        plain, server_hostname=host, do_handshake_on_connect=False
+                    )
                 else:
                     connection.sock = plain
                 return connection
-            except ssl.SSLError as error:
-                raise FetchError(f"{host} has no certificate that we can trust.") from error
             except OSError as error:
                 last = error
         self._left()

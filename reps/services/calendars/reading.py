@@ -107,7 +107,8 @@ def read(request: Request, network: Network, *, explain: bool = False) -> Result
     except FetchError as error:
         return Result(error=str(error)[:300], unreachable=not error.status)
     except UnreadableCalendar as error:
-        return Result(error=str(error)[:300])
+        uploaded = request.kind == CalendarFeed.Kind.UPLOAD
+        return Result(error=(str(error) if uploaded else error.plain)[:300])
 
 
 def _parse(content: bytes, request: Request, *, explain: bool) -> Reading:

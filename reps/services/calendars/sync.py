@@ -3,6 +3,7 @@
 A reading that worked replaces the feed's absences that are not over; one that failed changes none and is remembered.
 """
 
+import dataclasses
 import datetime
 import itertools
 import logging
@@ -55,8 +56,8 @@ def read_due(
                     CalendarFeed.objects.filter(pk=request.feed_id).update(claimed_until=None)
                     counts["left"] += 1
                     continue
-                keep_result(request=request, result=result, at=clock())
-                counts["failed" if result.error else "worked" if result.reading else "unchanged"] += 1
+                error = keep_result(request=request, result=result, at=clock())
+                counts["failed" if error else "worked" if result.reading else "unchanged"] += 1
     return Synced(**counts)
 
 
@@ -65,8 +66,7 @@ def read_one(*, feed_id: int, at: datetime.datetime, network: Network) -> Result
     feed = CalendarFeed.objects.select_related("rep").get(pk=feed_id)
     request = request_of(feed, calendar_settings(), at=at)
     result = read(request, network)
-    keep_result(request=request, result=result, at=at)
-    return result
+    return dataclasses.replace(result, error=keep_result(request=request, result=result, at=at))
 
 
 def claim_due(*, at: datetime.datetime, most: int) -> list[Request]:
@@ -120,12 +120,13 @@ def _read_safely(request: Request, network: Network) -> Result:
 
 
 @transaction.atomic
-def keep_result(*, request: Request, result: Result, at: datetime.datetime) -> None:
-    """Writes what a reading gave. A feed that was removed or changed by somebody meanwhile is passed over."""
+def keep_result(*, request: Request, result: Result, at: datetime.datetime) -> str:
+    """Writes what a reading gave; returns what was wrong, in words. A feed that was removed or changed by somebody
+    meanwhile is passed over."""
     same = CalendarFeed.objects.filter(pk=request.feed_id, updated_at=request.updated_at)
     feed = same.select_for_update(no_key=True).first()
     if feed is None:
-        return
+        return result.error
     every = datetime.timedelta(minutes=calendar_settings().every_minutes)
     feed.last_tried_at, feed.claimed_until = at, None
     error = result.error or _suspicion(feed, result)
@@ -139,10 +140,13 @@ def keep_result(*, request: Request, result: Result, at: datetime.datetime) -> N
         feed.last_worked_at, feed.next_try_at = at, at + every
         feed.etag, feed.last_modified, feed.read_as = result.etag, result.last_modified, request.read_as
         if result.reading is not None:
-            replace_absences(feed=feed, spans=result.reading.spans, at=at)
+            replace_absences(
+                feed=feed, spans=result.reading.spans, keeps_others=result.reading.is_partial, at=at
+            )
             feed.events, feed.skipped = result.reading.events, list(result.reading.skipped)[:20]
             feed.absences_ahead = feed.absences.filter(ends_at__gt=at).count()
     feed.save()
+    return error
 
 
 def _suspicion(feed: CalendarFeed, result: Result) -> str:
@@ -156,9 +160,12 @@ def _suspicion(feed: CalendarFeed, result: Result) -> str:
     return f"The calendar is empty now and had {feed.events:,} events before. If that is right, save it once again."
 
 
-def replace_absences(*, feed: CalendarFeed, spans: Iterable[Span], at: datetime.datetime) -> None:
+def replace_absences(
+    *, feed: CalendarFeed, spans: Iterable[Span], at: datetime.datetime, keeps_others: bool = False
+) -> None:
     """Makes the feed's absences that are not over those of the spans. Rows that stay right stay the same rows; what a
-    person ended early stays ended for as long as the calendar had meant it to last; what is over stays as history."""
+    person ended early stays ended for as long as the calendar had meant it to last; what is over stays as history. With
+    `keeps_others` nothing is ended or removed: the reading may have missed it."""
     held = list(feed.absences.filter(ends_at__gt=at, planned_until__isnull=True).select_for_update())
     ended_rows = feed.absences.filter(planned_until__gt=at)
     ended = [(row.starts_at, row.planned_until) for row in ended_rows if row.planned_until]
@@ -181,7 +188,7 @@ def replace_absences(*, feed: CalendarFeed, spans: Iterable[Span], at: datetime.
         _write(row, span)
     kept = {row.pk for row in by_key.values()}
     for row in held:
-        if row.pk in kept:
+        if row.pk in kept and not keeps_others:
             _end(row, at)
 
 

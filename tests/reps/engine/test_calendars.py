@@ -200,7 +200,7 @@ def test_the_same_occurrence_keeps_its_key() -> None:
     ("content", "said"),
     [
         (b"", "The file is empty."),
-        (b"<!DOCTYPE html><p>Sign in</p>", "not a calendar file: it begins with “<!DOCTYPE html><p>Sign in</p>”"),
+        (b"<!DOCTYPE html><p>Sign in</p>", "not a calendar file. It begins with “<!DOCTYPE html><p>Sign in</p>”"),
         (calendar(VACATION)[:-20], "The file ends in the middle"),
         (b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nEND:VCALENDAR\r\nEND:VEVENT\r\nEND:VEVENT", "cannot be read"),
         (b"BEGIN:VCALENDAR\r\n" + b"BEGIN:VEVENT\r\nEND:VEVENT\r\n" * 10_001, "more than 10,000 events"),
