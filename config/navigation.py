@@ -39,9 +39,11 @@ SECTIONS = (
         (
             Item("Routing Queue", "queue", "see_queue"),
             Item("My Work", "my_work", "see_records"),
+            Item("Workload", "board", "see_queue"),
             Item("Opportunities", "opportunities", "see_records"),
             Item("Accounts", "accounts", "see_records"),
             Item("Contacts", "contacts", "see_records"),
+            Item("How routing works", "how_it_works", "see_records"),
         ),
     ),
     Section(
@@ -50,6 +52,7 @@ SECTIONS = (
             Item("Routing", "analytics_routing", "see_analytics"),
             Item("Model", "analytics_model", "see_analytics"),
             Item("Coverage", "analytics_coverage", "see_analytics"),
+            Item("Load", "analytics_load", "see_analytics"),
         ),
     ),
     Section(

@@ -51,6 +51,6 @@ def tell(response: HttpResponse, text: str, *, undo: str = "", tone: str = "good
 
 def next_address(request: HttpRequest, otherwise: str) -> str:
     """Where to go afterwards: the page that the form came from, if that is one of ours."""
-    wanted = request.POST.get("next", "")
+    wanted = request.POST.get("next") or request.GET.get("next", "")
     ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
     return wanted if wanted and ours else otherwise

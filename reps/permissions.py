@@ -49,6 +49,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "mark_away": frozenset({REP, OPS, MANAGER, ADMIN}),  # a rep: himself; a manager: the own teams
     "edit_teams": frozenset({OPS, ADMIN}),
     "edit_limits": frozenset({OPS, MANAGER, ADMIN}),
+    "let_reps_go": frozenset({OPS, ADMIN}),  # touches accounts, rules and territories of everybody
     "edit_users": frozenset({ADMIN}),
     "edit_organisation": frozenset({OPS, ADMIN}),
     "make_tokens": frozenset({OPS, ADMIN}),

@@ -18,7 +18,6 @@ urlpatterns: list[URLPattern] = [
     path("users/<int:pk>/activate/", people.user_active, {"is_active": True}, name="user_activate"),
     path("teams/", people.team_list, name="teams"),
     path("teams/new/", people.team_new, name="team_new"),
-    path("teams/<int:pk>/", people.team_page, name="team"),
     path("teams/<int:pk>/edit/", people.team_edit, name="team_edit"),
     path("reps/", profiles.rep_list, name="reps"),
     path("reps/new/", profiles.rep_new, name="rep_new"),

@@ -8,6 +8,7 @@ from routing.models import (
     CapacitySettings,
     ConfigurationVersion,
     Decision,
+    Departure,
     HistoryCheck,
     ModelEvent,
     ModelSettings,
@@ -97,6 +98,12 @@ class QueueItemAdmin(ReadOnlyAdmin):
 class OverrideAdmin(ReadOnlyAdmin):
     list_display = ("opportunity", "from_rep", "to_rep", "reason", "made_by", "made_at")
     list_select_related = ("opportunity", "from_rep", "to_rep", "reason", "made_by")
+
+
+@admin.register(Departure)
+class DepartureAdmin(ReadOnlyAdmin):
+    list_display = ("rep", "made_by", "made_at", "returned_at")
+    list_select_related = ("rep", "made_by")
 
 
 @admin.register(OutboxMessage)

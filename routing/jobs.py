@@ -11,6 +11,7 @@ from reps.services.calendars.reading import Network
 from reps.services.profiles import expire_depths
 from routing.services import (
     account_transfers,
+    availability,
     calendar_alarms,
     dry_runs,
     evaluations,
@@ -29,6 +30,11 @@ def deliver_outbox() -> int:
 def drain() -> int:
     """Tries held opportunities again."""
     return sweep.drain_held()
+
+
+def decide_anew() -> int:
+    """Decides again what was suggested to somebody who has left or is away."""
+    return sweep.decide_anew_for_those_gone(at=timezone.now())
 
 
 def route_waiting() -> int:
@@ -82,11 +88,13 @@ def every_few_minutes() -> None:
 
 
 def every_minute() -> None:
-    """The sweep: transfers of accounts whose day has come, suggestions for people who have left, intake left behind,
+    """The sweep: transfers of accounts whose day has come, suggestions for people who have left or are
+    away, who carries too much, intake left behind,
     held ones, undelivered messages, and a training whose worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
-    sweep.decide_anew_for_those_who_left(at=timezone.now())
+    decide_anew()
+    availability.flag_over_capacity(at=timezone.now())
     route_waiting()
     drain()
     deliver_outbox()

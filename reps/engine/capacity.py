@@ -9,6 +9,7 @@ would all name the same rep. Source: predictive-routing specification, Capacity 
 routing is decided in routing.engine.
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -56,3 +57,14 @@ def bands(pct: npt.ArrayLike, bounds: BandBounds) -> npt.NDArray[np.int64]:
 def band(count: int, maximum: int, bounds: BandBounds = BandBounds()) -> Band:
     """The band of one rep."""
     return Band(int(bands(load_pct(count, maximum), bounds)))
+
+
+def room_this_week(
+    committed: int, max_open: int, week: int, max_new_per_week: int, bounds: BandBounds = BandBounds()
+) -> int:
+    """How many more automation could give one rep now: until the load before an assignment is past the bound of "near
+    capacity", and until the cap of seven rolling days. `week` counts pending suggestions too."""
+    if max_open <= 0:
+        return 0
+    fullest = math.floor(bounds.near_up_to * max_open / 100 + 1e-9)  # the highest load that still takes one
+    return max(0, min(fullest - committed + 1, max_new_per_week - week))

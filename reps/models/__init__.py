@@ -2,6 +2,7 @@
 
 from reps.models.absence import Absence
 from reps.models.calendars import CalendarFeed, CalendarSettings, ClosingDay
+from reps.models.capacity import OverCapacity
 from reps.models.jobs import Job
 from reps.models.organisation import Organisation
 from reps.models.people import Team, User
@@ -17,6 +18,7 @@ __all__ = [
     "ClosingDay",
     "Job",
     "Organisation",
+    "OverCapacity",
     "ProfileChange",
     "Rep",
     "RoleTemplate",

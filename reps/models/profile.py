@@ -1,6 +1,7 @@
 """Reps: the seven profile fields, capacity limits, standing, and what the higher apps keep on the row."""
 
 import re
+import zoneinfo
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -47,7 +48,11 @@ class RoleTemplate(models.Model):
     )
     max_new_per_week = models.PositiveIntegerField("maximum new assignments per week", default=15)
     max_new_per_day = models.PositiveIntegerField(
-        "comfortable new assignments per day", default=5, help_text="More in a day lowers priority."
+        "comfortable new assignments per day",
+        null=True,
+        blank=True,
+        default=5,
+        help_text="More in a day lowers priority. Empty: any number is fine.",
     )
     max_pipeline_value = models.DecimalField(max_digits=16, decimal_places=2, null=True, blank=True)
     is_default = models.BooleanField(default=False)
@@ -170,6 +175,10 @@ class Rep(KeptFieldsModel):
         return self.left_at is None
 
     @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    @property
     def max_open(self) -> int:
         return self.role_template.max_open if self.own_max_open is None else self.own_max_open
 
@@ -179,7 +188,7 @@ class Rep(KeptFieldsModel):
         return self.role_template.max_new_per_week if own is None else own
 
     @property
-    def max_new_per_day(self) -> int:
+    def max_new_per_day(self) -> int | None:
         own = self.own_max_new_per_day
         return self.role_template.max_new_per_day if own is None else own
 

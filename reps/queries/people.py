@@ -102,6 +102,12 @@ def role_templates() -> QuerySet[RoleTemplate]:
     return RoleTemplate.objects.annotate(rep_count=Count("reps", filter=Q(reps__left_at__isnull=True)))
 
 
+def roles_in_use() -> QuerySet[RoleTemplate]:
+    """Those that somebody here has."""
+    held = Rep.objects.filter(role_template=OuterRef("pk"), left_at__isnull=True)
+    return role_templates().filter(Exists(held)).order_by("name")
+
+
 def recent_changes(rep: Rep, *, limit: int = 20) -> list[ProfileChange]:
     return list(rep.changes.select_related("changed_by")[:limit])
 

@@ -11,8 +11,10 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from reps.engine.absence import Until, until_choices
 from reps.engine.holidays import countries, subdivisions
 from reps.engine.money import NBSP, money, short_money
+from reps.models import Absence, Rep
 
 register = template.Library()
 
@@ -145,6 +147,23 @@ def moment(value: datetime | None, template_format: str = "j M Y, H:i") -> SafeS
         local.tzname() or "",
         date_format(local, template_format),
     )
+
+
+@register.filter
+def date_there(local: datetime) -> str:
+    """The clock where somebody is; templates would turn it into the reader's."""
+    return f"{local:%H:%M}"
+
+
+@register.simple_tag
+def away_reasons() -> list[tuple[str, str]]:
+    return list(Absence.Reason.choices)
+
+
+@register.simple_tag
+def until_offered(rep: Rep) -> tuple[Until, ...]:
+    """Until when a rep may be marked as away with one click."""
+    return until_choices(timezone.localtime(timezone.now(), rep.zone))
 
 
 @register.inclusion_tag("components/face.html")

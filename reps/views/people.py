@@ -15,7 +15,6 @@ from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, requires
 from reps.queries.people import (
     organisation,
-    reps_visible_to,
     teams_visible_to,
     teams_with_figures,
     users,
@@ -87,15 +86,6 @@ def team_list(request: SignedIn) -> HttpResponse:
 def load_band(team: Any, bounds: BandBounds) -> str:
     """The band of a team's load as a whole."""
     return band(team.load, team.max_open, bounds).label if team.max_open else ""
-
-
-@requires("see_people")
-def team_page(request: SignedIn, pk: int) -> HttpResponse:
-    team = get_object_or_404(teams_with_figures(request.user), pk=pk)
-    reps = reps_visible_to(request.user).filter(team=team, left_at__isnull=True)
-    bounds = organisation().band_bounds
-    rows = [(rep, band(rep.load, rep.max_open, bounds).label) for rep in reps]
-    return show(request, "reps/team.html", {"team": team, "rows": rows})
 
 
 @requires("edit_teams")

@@ -80,6 +80,7 @@ def rep_page(request: SignedIn, pk: int) -> HttpResponse:
         "may_edit": may_edit_profile(request, rep),
         "feeds": list(rep.feeds.all()),
         "days_off": next_days_off(rep, today=timezone.localdate(), limit=3),
+        "may_mark": rep.is_active and may_edit_profile(request, rep) and may(request.user, "mark_away"),
     }
     return show(request, "reps/rep.html", context)
 

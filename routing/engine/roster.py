@@ -27,6 +27,7 @@ PROFICIENCY_WEIGHT = (
     1.25,
 )  # learning, solid, expert; solid is the unit of the model's tag effects
 NEVER = -1  # an absence that is not ahead
+UNREACHED = 2**31  # assignments in a day
 OPEN_END = np.iinfo(np.int64).max  # away with no end set
 
 
@@ -45,7 +46,7 @@ class RepFacts:
     skills: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     max_open: int = 25
     max_new_per_week: int = 15
-    max_new_per_day: int = 5
+    max_new_per_day: int | None = 5
     max_pipeline_value: float | None = None
     turn_weight: int = 100
 
@@ -94,7 +95,11 @@ class Roster:
 
     @cached_property
     def max_new_per_day(self) -> Ints:
-        return np.array([rep.max_new_per_day for rep in self.reps], dtype=np.int64)
+        """A number that nobody reaches where any is fine."""
+        return np.array(
+            [UNREACHED if rep.max_new_per_day is None else rep.max_new_per_day for rep in self.reps],
+            dtype=np.int64,
+        )
 
     @cached_property
     def max_pipeline_value(self) -> Floats:

@@ -3,13 +3,12 @@
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 
 from crm.forms.opportunities import custom_form_field, named_competitors, plain_value
 from crm.models import Activity, CustomField, Opportunity, Product
 from crm.models.accounts import SizeBand
 from crm.models.words import Term
-from reps.models import Absence, Rep, Team, User
+from reps.models import Rep, Team, User
 from reps.queries import organisation, reps_visible_to
 from routing.models import OverrideReason, QueueItem
 from routing.queries.queue import ORDERS, QueueSearch
@@ -113,46 +112,6 @@ class OutcomeForm(forms.Form):
 class ActivityForm(forms.Form):
     kind = forms.ChoiceField(choices=Activity.Kind.choices)
     note = forms.CharField(max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 2}))
-
-
-class AwayForm(forms.Form):
-    """Away from now (or then) until then; no end means until marked as back."""
-
-    reason = forms.ChoiceField(choices=Absence.Reason.choices)
-    starts_at = forms.DateTimeField(
-        required=False,
-        label="From",
-        help_text="Empty: from now on.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-    )
-    ends_at = forms.DateTimeField(
-        required=False,
-        label="Until",
-        help_text="Empty: until you say you are back.",
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-    )
-    covering = forms.ModelChoiceField(
-        Rep.objects.none(),
-        required=False,
-        label="Who stands in",
-        empty_label="Nobody",
-        help_text="Gets what comes in for your named accounts meanwhile.",
-    )
-
-    def __init__(self, *args: Any, rep: Rep, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        colleagues = Rep.objects.filter(left_at__isnull=True, team=rep.team_id).exclude(pk=rep.pk)
-        self.fields["covering"].queryset = colleagues.order_by("name")  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        starts = values.get("starts_at") or timezone.now()
-        ends = values.get("ends_at")
-        if ends is not None and ends <= starts:
-            self.add_error("ends_at", "This is before the start.")
-        if ends is not None and ends <= timezone.now():
-            self.add_error("ends_at", "This is in the past.")
-        return values
 
 
 class LeadForm(forms.Form):

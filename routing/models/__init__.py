@@ -2,6 +2,7 @@
 
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
+from routing.models.departures import Departure
 from routing.models.intake import IntakeReceipt
 from routing.models.messages import Notification, OutboxMessage
 from routing.models.queue import Override, OverrideReason, QueueItem
@@ -11,6 +12,7 @@ __all__ = [
     "CapacitySettings",
     "ConfigurationVersion",
     "Decision",
+    "Departure",
     "HistoryCheck",
     "IntakeReceipt",
     "ModelEvent",

@@ -50,6 +50,7 @@ class Notification(models.Model):
     account_transfer = models.ForeignKey(
         AccountTransfer, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
     )
+    path = models.CharField(max_length=200, blank=True, help_text="The page that it is about, if no record.")
     text = models.CharField(max_length=500)
     created_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, blank=True)

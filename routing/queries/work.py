@@ -3,7 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from crm.models import Assignment, Opportunity
 from reps.models import Absence, Rep, User
@@ -95,7 +95,12 @@ def _due_at(opportunity: Opportunity, decision: Decision | None) -> datetime.dat
     return None if target is None else opportunity.assigned_at + datetime.timedelta(minutes=target)
 
 
+def time_off(rep: Rep, at: datetime.datetime) -> list[Absence]:
+    """The absences of a rep that are not over, those that hold now first."""
+    not_over = Q(ends_at__isnull=True) | Q(ends_at__gt=at)
+    return list(rep.absences.filter(not_over).select_related("covering").order_by("starts_at", "pk")[:20])
+
+
 def current_absence(rep: Rep, at: datetime.datetime) -> Absence | None:
     """The absence that holds now, else the next one."""
-    ahead = rep.absences.filter(ends_at__isnull=True) | rep.absences.filter(ends_at__gt=at)
-    return ahead.order_by("starts_at").first()
+    return next(iter(time_off(rep, at)), None)

@@ -2,6 +2,8 @@
 experiment."""
 
 import datetime
+from collections.abc import Callable
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Max
@@ -9,7 +11,7 @@ from django.db.models import Max
 from reps.models import Organisation, User
 from routing.engine.configuration import Configuration
 from routing.models import ConfigurationVersion
-from routing.queries.configuration import content_hash, working_content
+from routing.queries.configuration import content_hash, live_version, working_content
 from routing.services.restore import restore_version
 
 PUBLISH_LOCK = 0x70756201
@@ -45,12 +47,31 @@ def publish_configuration(
         same = newest.filter(is_candidate=True, content_hash=digest).first()
     if same is not None and same.content_hash == digest:
         return same, False
+    return _new_version(content, note=note, by=by, at=at, as_candidate=as_candidate), True
+
+
+@transaction.atomic
+def publish_change_of_live(
+    *, change: Callable[[dict[str, Any]], dict[str, Any]], by: User, at: datetime.datetime, note: str
+) -> ConfigurationVersion:
+    """Publishes what is live with one change, whatever else somebody is working on in the draft.
+
+    The same change must be made to the draft, or the next publication takes it back. Raises ConfigurationError.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PUBLISH_LOCK])
+    return _new_version(change(live_version().content), note=note, by=by, at=at)
+
+
+def _new_version(
+    content: dict[str, Any], *, note: str, by: User | None, at: datetime.datetime, as_candidate: bool = False
+) -> ConfigurationVersion:
     number = (ConfigurationVersion.objects.aggregate(n=Max("number"))["n"] or 0) + 1
     bounds = Configuration.from_content(number, content).capacity.bounds
     version = ConfigurationVersion.objects.create(
         number=number,
         content=content,
-        content_hash=digest,
+        content_hash=content_hash(content),
         note=note,
         is_candidate=as_candidate,
         published_by=by,
@@ -62,7 +83,7 @@ def publish_configuration(
             near_up_to_pct=bounds.near_up_to,
             at_up_to_pct=bounds.at_up_to,
         )
-    return version, True
+    return version
 
 
 @transaction.atomic

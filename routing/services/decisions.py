@@ -28,6 +28,7 @@ from routing.models import Decision, QueueItem, RosterSnapshot
 from routing.queries.inputs import Live, load_inputs, suggested_value, week_count
 from routing.queries.names import load_names
 from routing.services import outbox
+from routing.services.availability import flag_if_over
 from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
@@ -140,8 +141,7 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     decision = store_decision(situation, assignment)
     if assignment is not None and rep is not None:
         tell_assigned(decision, opportunity, rep, moment)
-        if rep.load + 1 > rep.max_open:
-            tell_over_capacity(decision, opportunity, rep, moment)
+        flag_owner_over_capacity(situation, opportunity, rep, moment)
         let_repeats_follow(opportunity, moment)
     else:
         _enqueue(opportunity, decision, waiting_since, moment)
@@ -296,14 +296,15 @@ def tell_repeated(opportunity: Opportunity, at: datetime.datetime) -> None:
     )
 
 
-def tell_over_capacity(decision: Decision, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> None:
-    """An exempt assignment took its owner past the maximum, as it may: the team's managers should know."""
-    repeats = decision.via == Decision.Via.DUPLICATE
-    why = f"repeats what {rep.name} works on" if repeats else "belongs to a named account"
-    text = f"{rep.name} now has {rep.load + 1} of {rep.max_open}: {opportunity.name} {why}."
-    outbox.tell(
-        "rep.over_capacity", {"opportunity_id": opportunity.pk, "team_id": rep.team_id, "text": text}, at=at
-    )
+def flag_owner_over_capacity(
+    situation: Situation, opportunity: Opportunity, rep: Rep, at: datetime.datetime
+) -> None:
+    """An exempt assignment may take its owner past the maximum: the team's managers should know, once."""
+    load = rep.load + 1
+    if band(load, rep.max_open, situation.inputs.configuration.capacity.bounds) == Band.OVER:
+        repeats = situation.verdict.via == Decision.Via.DUPLICATE
+        why = f"repeats what {rep.name} works on" if repeats else "belongs to a named account"
+        flag_if_over(rep=rep, load=load, why=f"{opportunity.name} {why}", at=at)
 
 
 def decision_headline(decision: Decision) -> str:

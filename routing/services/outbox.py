@@ -78,11 +78,6 @@ def _notify_rep(message: OutboxMessage) -> None:
     _notify(message, User.objects.filter(rep__pk=message.payload["rep_id"], is_active=True))
 
 
-def _notify_managers(message: OutboxMessage) -> None:
-    """A line for each manager of the team."""
-    _notify(message, User.objects.filter(managed_teams=message.payload["team_id"], is_active=True))
-
-
 def _notify_rep_and_managers(message: OutboxMessage) -> None:
     """A line for the rep and for each manager of the team."""
     told = Q(rep__pk=message.payload["rep_id"]) | Q(managed_teams=message.payload["team_id"])
@@ -103,10 +98,22 @@ def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
             defaults={
                 "opportunity_id": message.payload.get("opportunity_id"),
                 "account_transfer_id": message.payload.get("transfer_id"),
+                "path": message.payload.get("path", ""),
                 "text": message.payload["text"][:500],
                 "created_at": message.created_at,
             },
         )
+
+
+def _notify_managers_or_ops(message: OutboxMessage) -> None:
+    """A line for each manager of the team; a team without one must not go unseen."""
+    managers = User.objects.filter(managed_teams=message.payload["team_id"], is_active=True)
+    ops = User.objects.filter(role=User.Role.OPS, is_active=True)
+    _notify(message, managers if managers.exists() else ops)
+
+
+def _decide_anew(message: OutboxMessage) -> None:
+    async_task("routing.jobs.decide_anew", group="drain")
 
 
 def _drain(message: OutboxMessage) -> None:
@@ -116,9 +123,11 @@ def _drain(message: OutboxMessage) -> None:
 CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunity.assigned": _notify_rep,
     "opportunity.repeated": _notify_rep,
-    "rep.over_capacity": _notify_managers,
+    "rep.over_capacity": _notify_managers_or_ops,
+    "rep.away": _decide_anew,
     "capacity.freed": _drain,
     "calendar.state_changed": _notify_rep_and_managers,
     "accounts.given": _notify_rep,
+    "opportunities.given": _notify_rep,
     "accounts.transfer_failed": _notify_of_failed_transfer,
 }

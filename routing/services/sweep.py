@@ -4,8 +4,10 @@ import datetime
 import logging
 
 from django.db import connection
+from django.db.models import Exists, OuterRef, Q
 
 from crm.models import Opportunity
+from reps.queries.people import absences_at
 from routing.models import QueueItem
 from routing.services.decisions import route
 from routing.services.queue import wait_again
@@ -37,17 +39,19 @@ def drain_held(*, now: datetime.datetime | None = None, most: int = 1000) -> int
             cursor.execute("SELECT pg_advisory_unlock(%s)", [DRAIN_LOCK])
 
 
-def decide_anew_for_those_who_left(
+def decide_anew_for_those_gone(
     *, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000
 ) -> int:
-    """Withdraws suggestions that name somebody who has left, and decides again; returns how many were decided."""
-    orphaned = QueueItem.objects.filter(
-        state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION, rep__left_at__isnull=False
-    )
-    ids = list(orphaned.order_by("waiting_since", "pk").values_list("opportunity_id", flat=True)[:most])
-    for opportunity_id in ids:
-        wait_again(opportunity_id=opportunity_id, at=at, note="The rep has left")
-    return _route_each(ids, now)
+    """Withdraws suggestions that name somebody who has left or is away, and decides again, oldest first; returns how
+    many were decided."""
+    suggested = QueueItem.objects.filter(state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION)
+    is_away = Exists(absences_at(at).filter(rep=OuterRef("rep")))
+    gone = suggested.filter(Q(rep__left_at__isnull=False) | is_away).order_by("waiting_since", "pk")
+    found = list(gone.values_list("opportunity_id", "rep__name", "rep__left_at")[:most])
+    for opportunity_id, name, left_at in found:
+        note = f"{name} {'is away' if left_at is None else 'has left'}"
+        wait_again(opportunity_id=opportunity_id, at=at, note=note)
+    return _route_each([opportunity_id for opportunity_id, _, _ in found], now)
 
 
 def _route_each(opportunity_ids: list[int], now: datetime.datetime | None) -> int:

@@ -1,8 +1,11 @@
-// Of the terms of a transfer only those that belong to what is chosen are shown. Without scripts all are there.
+// Of the terms of a transfer or a departure only those that belong to what is chosen are shown. Without scripts all are there.
 (() => {
   const show = (form) => {
-    const kind = form.querySelector("input[name=kind]:checked")?.value;
-    for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(kind);
+    const chosen = (name) => form.querySelector(`input[name="${name}"]:checked`)?.value;
+    for (const part of form.querySelectorAll("[data-for]")) {
+      const kinds = part.dataset.for.split(" ");
+      part.hidden = !(part.dataset.of ?? "kind").split(" ").some((name) => kinds.includes(chosen(name)));
+    }
   };
   document.addEventListener("change", (event) => {
     const form = event.target.closest("[data-transfer]");

@@ -111,7 +111,7 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
 
     kept_by_triggers = {"reps.RosterStamp", "crm.AccountChange"}
     within_another = {"reps.Skill", "reps.Absence", "crm.ImportFile", "crm.AccountTransferItem"}
-    within_another |= {"territories.Coverage"}
+    within_another |= {"territories.Coverage", "reps.OverCapacity"}
     blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt"}
     ours = {
         model._meta.label

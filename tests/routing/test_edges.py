@@ -265,7 +265,7 @@ class TestPeopleWhoGo:
         decided(opportunity)
         ana.left_at = NOW
         save_rep(rep=ana, by=omar)
-        assert sweep.decide_anew_for_those_who_left(at=NOW + HOUR, now=NOW + HOUR) == 1
+        assert sweep.decide_anew_for_those_gone(at=NOW + HOUR, now=NOW + HOUR) == 1
         assert pending(opportunity).rep == bo
         ana.refresh_from_db()
         assert ana.pending == 0

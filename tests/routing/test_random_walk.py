@@ -162,7 +162,7 @@ class Walk:
             duplicates.mark(opportunity_id=one, original_id=other, by=self.person(), at=self.at, now=self.at)
 
     def sweep(self) -> None:
-        sweep.decide_anew_for_those_who_left(at=self.at, now=self.at)
+        sweep.decide_anew_for_those_gone(at=self.at, now=self.at)
         sweep.route_waiting(at=self.at + datetime.timedelta(minutes=1), now=self.at)
         sweep.drain_held(now=self.at)
         outbox.deliver_due(at=self.at)

@@ -96,7 +96,7 @@ class TestRoute:
             route(opportunity_id=make_opportunity(f"Deal {number}", account=account).pk, at=NOW)
         outbox.deliver_due(at=NOW)
         told = Notification.objects.get(user=ben)
-        assert told.text == "Bo now has 2 of 1: Deal 1 belongs to a named account."
+        assert told.text == "Bo is over capacity with 2 of 1: Deal 1 belongs to a named account."
 
     @pytest.mark.usefixtures("assign_at_once")
     def test_away_rep_gets_nothing(self, ana: Rep, bo: Rep, make_opportunity: Make) -> None:

@@ -53,8 +53,8 @@ def test_rep_sees_why_and_logs_a_call_by_phone(open_page: OpenPage, ana: Rep, as
 def test_away_in_two_clicks_and_back(open_page: OpenPage, ana: Rep, assigned: Opportunity) -> None:
     page = open_page(ana.user, width=PHONE)
     page.goto("/my-work/")
-    page.get_by_role("link", name="I’m away…").click()
-    page.get_by_role("button", name="Mark as away").click()
+    page.get_by_text("I’m away…").click()
+    page.get_by_role("button", name="Open-ended").click()
     expect(page.get_by_text("nothing new is assigned")).to_be_visible()
     assert Absence.objects.filter(rep=ana, ends_at__isnull=True).exists()
     page.get_by_role("button", name="I’m back").click()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reps.engine.capacity import Band, band, bands
-from routing.engine.configuration import Configuration
+from reps.engine.capacity import Band, BandBounds, band, bands
+from routing.engine.configuration import Capacity, Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Exit, Inputs, Verdict, decide
 from routing.engine.model import MatchModel
@@ -117,6 +117,58 @@ class TestBands:
         assert set(bands(100.0 * (maxima * 7 // 10) / maxima, configuration().capacity.bounds)) == {
             Band.AVAILABLE
         }
+
+
+class TestRoutingByBand:
+    """What the specification's table says of each band, at the very bounds: ANA carries so many of 1,000, BO none."""
+
+    TWO = Roster((rep(ANA, skills=healthcare(), max_open=1000), rep(BO, max_open=1000)))
+    FITS, ANY = OpportunityFacts(id=1, industry="Healthcare"), OpportunityFacts(id=2)
+
+    def decided(self, load: int, facts: OpportunityFacts, bounds: BandBounds | None = None) -> Verdict:
+        now = RosterState.idle(2)
+        now = dataclasses.replace(now, load=np.array([load, 0]))
+        model = MatchModel.from_artifact(1, MatchModel.prior_artifact({"industry_tag": 1.5}))
+        live = dataclasses.replace(configuration(), capacity=Capacity(bounds=bounds or BandBounds()))
+        return decide(Inputs(facts, self.TWO, now, live, model, AT))
+
+    @pytest.mark.parametrize(
+        ("load", "fits_goes_to", "why_out_of_any"),
+        [
+            (700, ANA, Exit.IN),  # 70 %: available, normal priority
+            (701, ANA, Exit.NOT_HIGH_MATCH),  # 70.1 %: high matches only
+            (900, ANA, Exit.NOT_HIGH_MATCH),  # 90 %: still near capacity
+            (901, BO, Exit.AT_CAPACITY),  # 90.1 %: nothing automatic
+            (1000, BO, Exit.AT_CAPACITY),  # 100 %
+            (1001, BO, Exit.OVER_CAPACITY),  # 100.1 %: excluded
+        ],
+    )
+    def test_at_the_bounds(self, load: int, fits_goes_to: int, why_out_of_any: Exit) -> None:
+        assert self.decided(load, self.FITS).rep_id == fits_goes_to
+        plain = self.decided(load, self.ANY)
+        out = exit_code(int(plain.exits[0]))
+        if why_out_of_any is Exit.IN:
+            assert plain.rep_id == ANA  # equal odds, equal priority: the first
+        else:
+            assert (plain.rep_id, out) == (BO, why_out_of_any)
+
+    @pytest.mark.parametrize(("load", "penalty"), [(700, 0.0), (701, 0.3), (900, 0.3)])
+    def test_near_capacity_lowers_priority_by_the_stated_penalty(self, load: int, penalty: float) -> None:
+        assert self.decided(load, self.FITS).penalties[0, 0] == penalty
+
+    @pytest.mark.parametrize(
+        ("load", "goes_to"), [(500, ANA), (501, ANA), (600, ANA), (601, BO), (800, BO), (801, BO)]
+    )
+    def test_the_bounds_are_settings(self, load: int, goes_to: int) -> None:
+        result = self.decided(load, self.FITS, BandBounds(50, 60, 80))
+        assert result.rep_id == goes_to
+        expected = Exit.OVER_CAPACITY if load == 801 else Exit.AT_CAPACITY if load > 600 else Exit.IN
+        assert exit_code(int(result.exits[0])) is expected
+
+    def test_pending_suggestions_count(self) -> None:
+        now = dataclasses.replace(RosterState.idle(2), load=np.array([400, 0]), pending=np.array([501, 0]))
+        result = decide(Inputs(self.FITS, self.TWO, now, configuration(), MODEL, AT))
+        assert exit_code(int(result.exits[0])) is Exit.AT_CAPACITY
 
 
 class TestLock:

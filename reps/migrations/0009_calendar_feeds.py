@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reps", "0007_one_training_at_a_time"),
+        ("reps", "0008_over_capacity_episodes"),
     ]
 
     operations = [
