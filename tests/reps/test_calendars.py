@@ -258,7 +258,7 @@ def test_what_somebody_changed_while_it_was_read_is_not_overwritten(ana: Rep, om
 
 def test_many_calendars_of_slow_servers_are_read_side_by_side(ana: Rep, omar: User) -> None:
     def slow(handler: Any) -> None:
-        time.sleep(0.3)
+        time.sleep(0.5)
         send(handler, calendar(AWAY_NOW))
 
     with serving(slow) as one, serving(slow) as two:
@@ -268,7 +268,7 @@ def test_many_calendars_of_slow_servers_are_read_side_by_side(ana: Rep, omar: Us
         synced = read_due(at=NOW, network=INSIDE)
         took = time.monotonic() - began
     assert synced.worked == 8
-    assert took < 1.5  # one after the other: 2.4 s
+    assert took < 3  # one after the other: 4 s
 
 
 def test_the_command_says_what_is_broken_and_exits_with_1(

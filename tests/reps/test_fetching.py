@@ -195,7 +195,7 @@ def test_a_server_that_drips_is_left_after_the_time_as_a_whole(part: str) -> Non
     began = time.monotonic()
     with serving(drip) as address, pytest.raises(FetchError, match="took too long"):
         inside(0.6).fetch(address)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 7  # to its end: 10 s
 
 
 def test_a_handshake_that_drips_is_left_as_well() -> None:
@@ -212,7 +212,7 @@ def test_a_handshake_that_drips_is_left_as_well() -> None:
         began = time.monotonic()
         with pytest.raises(FetchError):
             inside(0.6).fetch(f"https://127.0.0.1:{listening.getsockname()[1]}/")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 7  # to its end: 10 s
 
 
 def test_https_wants_a_certificate_of_the_name(tmp_path: Path) -> None:

@@ -231,9 +231,9 @@ def test_an_event_that_cannot_be_read_is_told_and_hides_no_other() -> None:
 )
 def test_a_malicious_rule_neither_hangs_nor_hides_the_rest(rule: str) -> None:
     evil = f"SUMMARY:Vacation\nDTSTART:20200101T000000Z\nDTEND:20200101T010000Z\nRRULE:{rule}"
-    began = time.monotonic()
+    began = time.process_time()
     reading = read(calendar(evil, VACATION))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert times(reading) == [("2026-04-05 22:00", "2026-04-10 22:00")]
     assert len(reading.skipped) == 1
 
