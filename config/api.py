@@ -7,13 +7,14 @@ from rest_framework.routers import SimpleRouter
 
 from crm.api import AccountViewSet, ActivityViewSet, ContactViewSet
 from reps.api.reps import RepViewSet
-from routing.api import OpportunityViewSet
+from routing.api import OpportunityViewSet, TagSuggestionViewSet
 
 router = SimpleRouter()
 router.register("opportunities", OpportunityViewSet, basename="api-opportunity")
 router.register("accounts", AccountViewSet, basename="api-account")
 router.register("contacts", ContactViewSet, basename="api-contact")
 router.register("reps", RepViewSet, basename="api-rep")
+router.register("tag-suggestions", TagSuggestionViewSet, basename="api-tag-suggestion")
 router.register("activities", ActivityViewSet, basename="api-activity")
 
 urlpatterns: list[URLPattern | URLResolver] = [

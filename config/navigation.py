@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from django.db.models import IntegerField, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from reps.models import User
 from reps.permissions import may
-from routing.queries.queue import waiting_for
+from reps.queries.tags import suggestions_waiting_for
+from routing.queries.queue import queue_visible_to
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,33 @@ TABS = (
     Item("Analytics", "analytics_routing", "see_analytics"),
 )
 
-# Numbers beside an item, by URL name. An app's page adds its own here: {"queue": waiting_count}.
-COUNTS: dict[str, Callable[[User], int]] = {"queue": waiting_for}
+MOST = 1000  # counted no further
+# What is counted beside an item, by URL name; None where this user has nothing to do with it.
+COUNTED: dict[str, Callable[[User], QuerySet[Any] | None]] = {
+    "queue": queue_visible_to,
+    "reps": suggestions_waiting_for,
+}
+ONLY_IF_ANY = {"reps"}  # no number rather than a nought
+
+
+class _Count(Subquery):
+    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
+
+
+def waiting_counts(user: User, url_names: Iterable[str]) -> dict[str, int | None]:
+    """The numbers beside these items, in one query."""
+    found = {name: COUNTED[name](user) for name in url_names}
+    counts = {
+        f"count_{name}": _Count(rows.order_by().values("pk")[:MOST])
+        for name, rows in found.items()
+        if rows is not None
+    }
+    if not counts:
+        return {}
+    row: dict[str, Any] = dict(User.objects.filter(pk=user.pk).values(**counts).get())
+    numbers = {name: row.get(f"count_{name}") for name in found}
+    return {name: (number or None) if name in ONLY_IF_ANY else number for name, number in numbers.items()}
 
 
 @cache
@@ -102,7 +129,7 @@ def address(url_name: str) -> str:
         return ""
 
 
-def offered(items: Iterable[Item], user: User, path: str, counts: dict[str, int]) -> tuple[Item, ...]:
+def offered(items: Iterable[Item], user: User, path: str, counts: dict[str, int | None]) -> tuple[Item, ...]:
     """The items that exist and that the user may see, the current one marked."""
     found = [
         replace(item, url=address(item.url_name), count=counts.get(item.url_name))
@@ -118,8 +145,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     if not isinstance(user, User) or getattr(request, "htmx", False):
         return {}  # nobody to navigate, or a region of a page: the frame is there already
     items = [item for section in SECTIONS for item in section.items]
-    counted = [item.url_name for item in items if item.url_name in COUNTS and may(user, item.permission)]
-    counts = {name: COUNTS[name](user) for name in counted}
+    counted = [item.url_name for item in items if item.url_name in COUNTED and may(user, item.permission)]
+    counts = waiting_counts(user, counted)
     everything = offered(items, user, request.path, counts)
     by_name = {item.url_name: item for item in everything}
     sections = [

@@ -19,6 +19,9 @@ from reps.models import (
     Rep,
     RoleTemplate,
     Skill,
+    TagReview,
+    TagReviewSettings,
+    TagSuggestion,
     Team,
     User,
 )
@@ -109,6 +112,24 @@ class JobAdmin(ReadOnlyAdmin):
     list_display = ("kind", "state", "stage", "done", "total", "requested_by", "created_at")
     list_select_related = ("requested_by",)
     list_filter = ("state", "kind")
+
+
+@admin.register(TagReview)
+class TagReviewAdmin(ReadOnlyAdmin):
+    list_display = ("at", "trigger", "deals", "pairs", "found", "fresh", "superseded", "unavailable")
+
+
+@admin.register(TagSuggestion)
+class TagSuggestionAdmin(ReadOnlyAdmin):
+    list_display = ("rep", "kind", "name", "action", "state", "wins", "deals", "found_at", "decided_by")
+    list_select_related = ("rep", "decided_by")
+    list_filter = ("state", "kind", "action", "source")
+    search_fields = ("rep__name", "name")
+
+
+@admin.register(TagReviewSettings)
+class TagReviewSettingsAdmin(ReadOnlyAdmin):
+    list_display = ("months_between", "window_months", "least_wins", "false_share_pct", "updated_at")
 
 
 @admin.register(ApiToken)

@@ -45,6 +45,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "train_models": frozenset({OPS, ADMIN}),
     # people
     "edit_profiles": frozenset({OPS, MANAGER, ADMIN}),
+    "see_tag_suggestions": frozenset({OPS, MANAGER, ANALYST, ADMIN}),  # a manager: of the own teams
     "edit_own_profile": frozenset({REP, OPS, MANAGER, ADMIN}),
     "mark_away": frozenset({REP, OPS, MANAGER, ADMIN}),  # a rep: himself; a manager: the own teams
     "edit_teams": frozenset({OPS, ADMIN}),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
+from django.http import Http404
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
@@ -16,6 +17,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
 
 from crm.api import OpportunityFields, RecordKey
 from crm.models import AccountMatch, Opportunity
@@ -24,9 +26,19 @@ from crm.queries.opportunities import opportunities_visible_to
 from crm.services.opportunities import load_dictionary, update_opportunity
 from crm.services.ownership import OwnershipError
 from crm.services.stages import convert_lead
-from reps.api.records import KEY_PARAMETER, Moment, RecordViewSet, find_by_key
-from reps.models import Rep, User
+from reps.api.records import (
+    KEY_PARAMETER,
+    ByNewest,
+    HasPermission,
+    Moment,
+    RecordViewSet,
+    StrictSerializer,
+    find_by_key,
+)
+from reps.models import Rep, TagSuggestion, User
 from reps.permissions import may
+from reps.queries.tags import suggestions_visible_to
+from reps.services.tags import Decided, dismiss_suggestions
 from routing.forms.filters import OpportunityFilterSet
 from routing.models import Decision
 from routing.queries.answers import decision_answer, opportunity_answer
@@ -34,6 +46,7 @@ from routing.queries.names import load_names
 from routing.services import overrides
 from routing.services.intake import KeyReused, take_in
 from routing.services.outcomes import record_outcome
+from routing.services.tag_reviews import approve_suggestions
 
 MOST_IN_BULK = 1000
 ANSWERED = ("owner", "account", "account_match")
@@ -291,3 +304,93 @@ def _checked(key: str) -> str:
     if len(key) > 200 or not key.isprintable():
         raise serializers.ValidationError({"Idempotency-Key": ["At most 200 printable characters."]})
     return key
+
+
+# --- suggested tags ------------------------------------------------------------------------------------------------
+
+
+class TagSuggestionOutput(serializers.ModelSerializer[TagSuggestion]):
+    rep = serializers.SerializerMethodField()
+
+    class Meta:
+        model = TagSuggestion
+        fields = ("id", "rep", "kind", "name", "low", "high", "proficiency", "action", "source", "sentence",
+                  "wins", "deals", "expected", "p_value", "q_value", "state", "suggested_at", "decided_at",
+                  "reason")  # fmt: skip
+
+    def get_rep(self, suggestion: TagSuggestion) -> dict[str, Any]:
+        return {"id": suggestion.rep_id, "name": suggestion.rep.name}
+
+
+class DismissalInput(StrictSerializer):
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class TagSuggestionViewSet(GenericViewSet[TagSuggestion]):
+    """Expertise tags that closed deals suggest to add or to remove. People decide: approve or dismiss."""
+
+    serializer_class = TagSuggestionOutput
+    pagination_class = ByNewest
+    permission_classes = (HasPermission,)
+    permission_by_method: ClassVar[Mapping[str, str]] = {
+        "GET": "see_tag_suggestions",
+        "POST": "edit_profiles",
+    }
+    lookup_field = "key"
+
+    def get_queryset(self) -> QuerySet[TagSuggestion]:
+        if getattr(self, "swagger_fake_view", False):
+            return TagSuggestion.objects.none()
+        assert isinstance(self.request.user, User)
+        return suggestions_visible_to(self.request.user)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("state", OpenApiTypes.STR, enum=TagSuggestion.State.values)],
+    )
+    def list(self, request: Request) -> Response:
+        """The newest first; `state` narrows."""
+        state = request.query_params.get("state", "")
+        if state and state not in TagSuggestion.State.values:
+            known = ", ".join(TagSuggestion.State.values)
+            raise serializers.ValidationError({"state": [f"One of {known} is expected."]})
+        found = self.get_queryset()
+        page = self.paginate_queryset(found.filter(state=state) if state else found)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    @extend_schema(parameters=[KEY_PARAMETER])
+    def retrieve(self, request: Request, key: str) -> Response:
+        return Response(self.get_serializer(self._found(key)).data)
+
+    @extend_schema(parameters=[KEY_PARAMETER], request=None)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, key: str) -> Response:
+        """Gives or takes away the tag. 409 with the reason where that is not possible any more."""
+        suggestion = self._found(key)
+        assert isinstance(request.user, User)
+        return self._answer(
+            suggestion, approve_suggestions(ids=[suggestion.pk], by=request.user, at=timezone.now())
+        )
+
+    @extend_schema(parameters=[KEY_PARAMETER], request=DismissalInput)
+    @action(detail=True, methods=["post"])
+    def dismiss(self, request: Request, key: str) -> Response:
+        """Says no; the same is suggested again only with clearly more evidence."""
+        suggestion = self._found(key)
+        incoming = DismissalInput(data=request.data)
+        incoming.is_valid(raise_exception=True)
+        assert isinstance(request.user, User)
+        reason = incoming.validated_data.get("reason", "")
+        return self._answer(
+            suggestion,
+            dismiss_suggestions(ids=[suggestion.pk], by=request.user, at=timezone.now(), reason=reason),
+        )
+
+    def _found(self, key: str) -> TagSuggestion:
+        if not (key.isascii() and key.isdigit()):
+            raise Http404(f"There is no suggestion “{key}” that you may see.")
+        return find_by_key(self.get_queryset(), key)
+
+    def _answer(self, suggestion: TagSuggestion, decided: Decided) -> Response:
+        if decided.problems:
+            raise Conflict(decided.problems[0])
+        return Response(self.get_serializer(self.get_queryset().get(pk=suggestion.pk)).data)

@@ -17,6 +17,7 @@ from routing.services import (
     evaluations,
     outbox,
     sweep,
+    tag_reviews,
     training,
     valuation,
 )
@@ -43,14 +44,22 @@ def route_waiting() -> int:
 
 
 def every_night() -> int:
-    """Certifications that expired, and tiers that follow the win rate."""
+    """Certifications that expired, the deals behind each tag, the review of tags when one is due, and tiers that follow
+    the win rate."""
     expire_depths(today=timezone.localdate())
+    tag_reviews.refresh_all_evidence(at=timezone.now())
+    tag_reviews.request_due_review(at=timezone.now())
     return rank_tiers(at=timezone.now())
 
 
 def train_model(job_id: int) -> None:
     """Does a training that was asked for."""
     training.run_training(job_id=job_id)
+
+
+def review_tags(job_id: int) -> None:
+    """Does a review of expertise tags that was asked for or is due."""
+    tag_reviews.run_review(job_id=job_id)
 
 
 def value_from_log(job_id: int) -> None:
@@ -88,11 +97,12 @@ def every_few_minutes() -> None:
 
 
 def every_minute() -> None:
-    """The sweep: transfers of accounts whose day has come, suggestions for people who have left or are
-    away, who carries too much, intake left behind,
-    held ones, undelivered messages, and a training whose worker died."""
+    """The sweep: transfers of accounts whose day has come, suggestions for people who have left or are away, who carries
+    too much, intake left behind, held ones, undelivered messages, and a training or a review of tags whose worker
+    died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
+    tag_reviews.give_up_stopped(at=timezone.now())
     decide_anew()
     availability.flag_over_capacity(at=timezone.now())
     route_waiting()

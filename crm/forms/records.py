@@ -181,6 +181,7 @@ class OpportunityFilter(forms.Form):
     owner = forms.ModelChoiceField(Rep.objects.none(), required=False, empty_label="Any owner")
     repeats = forms.ChoiceField(required=False, choices=REPEATS, label="Duplicates")
     source = forms.CharField(required=False, widget=forms.HiddenInput)
+    closed_since = forms.DateField(required=False, widget=forms.HiddenInput)
     where = WhereField(required=False, widget=forms.HiddenInput)
     order = forms.ChoiceField(required=False, choices=ORDERS)
 

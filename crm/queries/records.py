@@ -149,6 +149,7 @@ class OpportunitySearch:
     team: Team | None = None
     source: str = ""
     opened_after: datetime.date | None = None
+    closed_since: datetime.date | None = None  # won or lost since that day
     repeats: str = ""
     where: Mapping[str, Any] | None = None  # a condition
 
@@ -170,6 +171,11 @@ def opportunities_matching(
         "source__iexact": search.source,
     }
     opportunities = opportunities.filter(**{name: value for name, value in exact.items() if value})
+    if search.closed_since:
+        opportunities = opportunities.filter(
+            stage__in=[Opportunity.Stage.WON, Opportunity.Stage.LOST],
+            closed_at__date__gte=search.closed_since,
+        )
     if search.where:
         opportunities = matching(search.where, condition_fields(own_fields()), opportunities)
     if search.repeats:

@@ -7,6 +7,7 @@ from reps.models.jobs import Job
 from reps.models.organisation import Organisation
 from reps.models.people import Team, User
 from reps.models.profile import CertificationDepth, ProfileChange, Rep, RoleTemplate, RosterStamp, Skill
+from reps.models.tags import TagReview, TagReviewSettings, TagSuggestion
 from reps.models.tokens import ApiToken
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
     "RoleTemplate",
     "RosterStamp",
     "Skill",
+    "TagReview",
+    "TagReviewSettings",
+    "TagSuggestion",
     "Team",
     "User",
 ]

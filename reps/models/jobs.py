@@ -40,6 +40,11 @@ class Job(models.Model):
                 condition=Q(kind="training", state__in=("queued", "running")),
                 name="job_one_training_at_a_time",
             ),
+            models.UniqueConstraint(
+                fields=["kind"],
+                condition=Q(kind="tag review", state__in=("queued", "running")),
+                name="job_one_tag_review_at_a_time",
+            ),
         )
 
     def __str__(self) -> str:

@@ -275,6 +275,7 @@ class ProfileChange(models.Model):
     changed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)
     changed_at = models.DateTimeField(auto_now_add=True)
     changes: Any = models.JSONField(help_text="Field name to [before, after].")
+    note = models.CharField(max_length=400, blank=True, help_text="Where it came from, such as a suggestion.")
 
     class Meta:
         ordering = ("-changed_at", "-id")

@@ -159,11 +159,13 @@ def tag_words(skills: Iterable[Skill]) -> dict[str, str]:
     return {kind: ", ".join(sorted(names)) for kind, names in words.items()}
 
 
-def note_changes(*, rep: Rep, before: Mapping[str, Any], after: Mapping[str, Any], by: User) -> None:
+def note_changes(
+    *, rep: Rep, before: Mapping[str, Any], after: Mapping[str, Any], by: User, note: str = ""
+) -> None:
     changes = {
         label: [before.get(label, ""), after.get(label, "")]
         for label in {**before, **after}
         if before.get(label, "") != after.get(label, "")
     }
     if changes:
-        ProfileChange.objects.create(rep=rep, changed_by=by, changes=changes)
+        ProfileChange.objects.create(rep=rep, changed_by=by, changes=changes, note=note[:400])

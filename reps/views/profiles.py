@@ -32,6 +32,7 @@ from reps.queries.people import (
     teams_visible_to,
     with_profile,
 )
+from reps.queries.tags import open_suggestions_of
 from reps.services.profiles import (
     delete_certification_depth,
     delete_role_template,
@@ -74,6 +75,7 @@ def rep_page(request: SignedIn, pk: int) -> HttpResponse:
         "rep": rep,
         "band": band(rep.load, rep.max_open, ours.band_bounds).label,
         "tags": tags_by_kind(rep),
+        "suggested": open_suggestions_of(rep),
         "changes": recent_changes(rep),
         "currency": ours.base_currency,
         "now": timezone.now(),

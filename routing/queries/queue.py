@@ -142,7 +142,7 @@ def oldest_waiting(user: User) -> datetime.datetime | None:
 
 
 def waiting_for(user: User) -> int:
-    """The number beside the queue in the navigation."""
+    """How many wait in the queue, as the navigation says it."""
     return queue_visible_to(user).order_by().values("pk")[:1000].count()
 
 

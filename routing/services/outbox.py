@@ -90,6 +90,11 @@ def _notify_of_failed_transfer(message: OutboxMessage) -> None:
     _notify(message, User.objects.filter(looks_after, is_active=True))
 
 
+def _notify_user(message: OutboxMessage) -> None:
+    """A line for the one user whom it names."""
+    _notify(message, User.objects.filter(pk=message.payload["user_id"], is_active=True))
+
+
 def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
     for user in users:
         Notification.objects.get_or_create(
@@ -130,4 +135,5 @@ CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "accounts.given": _notify_rep,
     "opportunities.given": _notify_rep,
     "accounts.transfer_failed": _notify_of_failed_transfer,
+    "tags.suggested": _notify_user,
 }

@@ -290,7 +290,7 @@ def test_the_command_says_what_is_broken_and_exits_with_1(
 def test_countries_become_codes_where_their_name_is_clear(ana: Rep, bo: Rep) -> None:
     Rep.objects.filter(pk=ana.pk).update(country="Germany")
     Rep.objects.filter(pk=bo.pk).update(country="The Moon")
-    import_module("reps.migrations.0010_countries_as_codes").name_codes(apps, None)
+    import_module("reps.migrations.0014_countries_as_codes").name_codes(apps, None)
     assert list(Rep.objects.order_by("pk").values_list("country", flat=True)) == ["DE", "The Moon"]
 
 

@@ -19,7 +19,7 @@ from crm.services.imports import import_files
 from crm.services.opportunities import load_dictionary
 from crm.services.placing import create_placed_opportunity
 from crm.services.tiers import rank_tiers
-from reps.models import User
+from reps.models import Skill, TagReview, User
 from routing.engine.learning.fit import CannotTrain
 from routing.engine.worlds import (
     DAYS_PER_MONTH,
@@ -37,6 +37,7 @@ from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.demo import calendars, history, market, people
 from routing.services.demo.cast import Cast
+from routing.services.tag_reviews import review_at_once
 from routing.services.training import train_at_once
 
 PASSWORD = "demo-lumora-2026"
@@ -95,6 +96,9 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     ModelVersion.objects.filter(kind=ModelVersion.Kind.RULES).update(created_at=start)
     with contextlib.suppress(CannotTrain):  # a small demo keeps the rules
         train_at_once(as_of=before.date(), at=before)
+    progress("expertise")
+    Skill.objects.update(created_at=start)  # stated before the year that is played
+    review_at_once(at=before, trigger=TagReview.Trigger.SETUP)
     progress("the last hours")
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
     route_live(world, live, cast, made, now)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reps", "0008_over_capacity_episodes"),
+        ("reps", "0012_evidence_leaves_the_roster_stamp_alone"),
     ]
 
     operations = [

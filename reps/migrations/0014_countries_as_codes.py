@@ -26,7 +26,7 @@ def name_codes(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reps", "0009_calendar_feeds")]
+    dependencies = [("reps", "0013_calendar_feeds")]
     operations = [
         migrations.RunPython(name_codes, migrations.RunPython.noop),
         migrations.RunSQL(FORWARD, BACKWARD),
