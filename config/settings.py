@@ -153,6 +153,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Whether calendars may be read from servers in private networks, also over http with a password. An address is given by
+# a user, so this opens the installation's own network to them.
+CALENDAR_ALLOW_PRIVATE = flag("CALENDAR_ALLOW_PRIVATE", False)
+
 # --- jobs ---------------------------------------------------------------------------------------------------------
 Q_CLUSTER = {
     "name": "routing",

@@ -9,7 +9,10 @@ from django.http import HttpRequest
 from reps.models import (
     Absence,
     ApiToken,
+    CalendarFeed,
+    CalendarSettings,
     CertificationDepth,
+    ClosingDay,
     Job,
     Organisation,
     ProfileChange,
@@ -134,3 +137,21 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     list_display = ("name", "user", "created", "expiry")
     list_select_related = ("user",)
     exclude = ("digest",)
+
+
+@admin.register(CalendarFeed)
+class CalendarFeedAdmin(ReadOnlyAdmin):
+    list_display = ("name", "rep", "kind", "host", "last_worked_at", "failures", "last_error")
+    list_select_related = ("rep",)
+    list_filter = ("kind",)
+    exclude = ("sealed", "content")
+
+
+@admin.register(CalendarSettings)
+class CalendarSettingsAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "every_minutes", "horizon_days", "updated_at")
+
+
+@admin.register(ClosingDay)
+class ClosingDayAdmin(ReadOnlyAdmin):
+    list_display = ("name", "first_day", "last_day", "country")

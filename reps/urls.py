@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 
 from reps.forms.sign_in import SignInForm
-from reps.views import people, profiles, tokens
+from reps.views import calendars, people, profiles, tokens
 
 urlpatterns: list[URLPattern] = [
     path("login/", auth.LoginView.as_view(form_class=SignInForm), name="login"),
@@ -33,6 +33,17 @@ urlpatterns: list[URLPattern] = [
     path("reps/certifications/new/", profiles.certification_form, name="certification_new"),
     path("reps/certifications/<int:pk>/", profiles.certification_form, name="certification"),
     path("reps/certifications/<int:pk>/delete/", profiles.certification_delete, name="certification_delete"),
+    path("reps/<int:pk>/calendars/", calendars.rep_calendars, name="rep_calendars"),
+    path("reps/<int:pk>/calendars/new/<str:kind>/", calendars.calendar_new, name="calendar_new"),
+    path("reps/calendars/<int:pk>/", calendars.calendar, name="calendar"),
+    path("reps/calendars/<int:pk>/read/", calendars.calendar_read, name="calendar_read"),
+    path("reps/calendars/<int:pk>/try/", calendars.calendar_try, name="calendar_try"),
+    path("reps/calendars/<int:pk>/delete/", calendars.calendar_delete, name="calendar_delete"),
+    path("reps/calendars/", calendars.calendar_rules, name="calendar_rules"),
+    path("reps/closing-days/", calendars.closing_days, name="closing_days"),
+    path("reps/closing-days/new/", calendars.closing_day, name="closing_day_new"),
+    path("reps/closing-days/<int:pk>/", calendars.closing_day, name="closing_day"),
+    path("reps/closing-days/<int:pk>/delete/", calendars.closing_day_delete, name="closing_day_delete"),
     path("tokens/", tokens.token_list, name="tokens"),
     path("tokens/<str:digest>/revoke/", tokens.token_revoke, name="token_revoke"),
 ]

@@ -2,13 +2,17 @@
 
 import contextlib
 
+from django.conf import settings
 from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
+from reps.services.calendars import sync
+from reps.services.calendars.reading import Network
 from reps.services.profiles import expire_depths
 from routing.services import (
     account_transfers,
     availability,
+    calendar_alarms,
     dry_runs,
     evaluations,
     outbox,
@@ -77,6 +81,19 @@ def every_week() -> None:
     """Asks for the weekly training, unless one is under way."""
     with contextlib.suppress(training.TrainingUnderWay):
         training.request_training(by=None)
+
+
+def read_calendars() -> sync.Synced:
+    """Reads the calendars that are due, and tells of those that broke or work again."""
+    network = Network(allows_private=settings.CALENDAR_ALLOW_PRIVATE)
+    synced = sync.read_due(at=timezone.now(), network=network)
+    calendar_alarms.tell_of_calendars(at=timezone.now())
+    return synced
+
+
+def every_few_minutes() -> None:
+    """Calendars. Apart from the minute's work, which must not wait for other people's servers."""
+    read_calendars()
 
 
 def every_minute() -> None:

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from reps.api.records import ExternalId, RecordViewSet, StrictSerializer, with_values
+from reps.engine.holidays import country_code
 from reps.models import Rep, RoleTemplate, Skill, Team, User
 from reps.queries import reps_visible_to
 from reps.services.profiles import Tag, save_expertise, save_rep
@@ -55,6 +56,14 @@ class RepInput(StrictSerializer, serializers.ModelSerializer[Rep]):
     class Meta:
         model = Rep
         fields = (*WRITABLE, "skills")
+
+    def validate_country(self, value: str) -> str:
+        code = country_code(value)
+        if value.strip() and not code:
+            raise serializers.ValidationError(
+                "This names no country whose holidays are known; use a code such as DE."
+            )
+        return code
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         low = attrs.get("deal_size_min", getattr(self.instance, "deal_size_min", None))

@@ -6,13 +6,15 @@ from typing import Any
 from django import forms
 from django.forms import BaseFormSet, formset_factory
 
+from reps.engine.holidays import countries, subdivisions
 from reps.forms.people import TimeZoneField
 from reps.forms.records import RecordForm
 from reps.models import CertificationDepth, Rep, RoleTemplate, Skill, Team, User
-from reps.models.profile import WEEKDAYS
+from reps.models.profile import WEEKDAYS, is_clock
 from reps.services.profiles import Tag
 
 SPAN = re.compile(r"^\s*(\d{1,2}):?(\d{2})?\s*[-–]\s*(\d{1,2}):?(\d{2})?\s*$")
+LONGEST_NIGHT_HOURS = 12  # “17-9” is rather a slip than a night shift
 DAY_NAMES = dict(
     zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
 )
@@ -27,8 +29,14 @@ def spans_from(text: str, day: str) -> list[list[str]]:
             raise forms.ValidationError(f"{day}: write hours as 9:00-17:00, several with a comma between.")
         hour, minute, to_hour, to_minute = (int(number or 0) for number in found.groups())
         span = [f"{hour:02}:{minute:02}", f"{to_hour:02}:{to_minute:02}"]
-        if not span[0] < span[1] <= "24:00" or max(minute, to_minute) > 59:
-            raise forms.ValidationError(f"{day}: the hours must run from earlier to later, within one day.")
+        if not all(map(is_clock, span)) or span[0] == span[1] or span[0] == "24:00":
+            raise forms.ValidationError(
+                f"{day}: hours go from 0:00 to 24:00; 22:00-6:00 ends the next morning."
+            )
+        if (to_hour - hour) % 24 > LONGEST_NIGHT_HOURS and span[1] < span[0]:
+            raise forms.ValidationError(
+                f"{day}: the hours must run from earlier to later; over midnight, {LONGEST_NIGHT_HOURS} hours at most."
+            )
         spans.append(span)
     return spans
 
@@ -37,6 +45,8 @@ class RepForm(RecordForm):
     """Who the rep is, team, limits, standing. A manager offers only the own teams."""
 
     time_zone = TimeZoneField()
+    country = forms.ChoiceField(required=False, label="Public holidays of")
+    subdivision = forms.CharField(required=False, label="State or region", widget=forms.Select)
     groups = (
         ("Person", ("name", "email", "user", "external_id")),
         ("Place in the organisation", ("team", "role_template", "seniority", "tier", "tier_source")),
@@ -50,7 +60,7 @@ class RepForm(RecordForm):
                 "turn_weight",
             ),
         ),
-        ("Working time", ("time_zone", "country", *(f"hours_{day}" for day in WEEKDAYS))),
+        ("Working time", ("time_zone", "country", "subdivision", *(f"hours_{day}" for day in WEEKDAYS))),
     )
 
     marks_optional = False
@@ -61,7 +71,7 @@ class RepForm(RecordForm):
         fields = (
             "name", "email", "user", "external_id", "team", "role_template", "seniority", "tier", "tier_source",
             "own_max_open", "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight",
-            "time_zone", "country",
+            "time_zone", "country", "subdivision",
         )  # fmt: skip
         labels = {
             "user": "Signs in as",
@@ -84,13 +94,37 @@ class RepForm(RecordForm):
         free = User.objects.filter(is_active=True, rep__isnull=True)
         mine = User.objects.filter(rep=self.instance) if self.instance.pk else User.objects.none()
         self.fields["user"].queryset = (free | mine).order_by("name")  # type: ignore[attr-defined]
+        self.offer_countries()
         for day, spans in ((day, self.instance.working_hours.get(day, [])) for day in WEEKDAYS):
             self.fields[f"hours_{day}"] = forms.CharField(
                 required=False, label=DAY_NAMES[day], initial=", ".join("-".join(span) for span in spans)
             )
-        self.fields["hours_mon"].help_text = "9:00-17:00, or 9:00-12:00, 13:00-17:00. Empty: a day off."
+        self.fields[
+            "hours_mon"
+        ].help_text = (
+            "9:00-17:00, or 9:00-12:00, 13:00-17:00; 22:00-6:00 ends the next morning. Empty: a day off."
+        )
         if self.instance.pk and self.instance.role_template_id:
             self.say_template_limits(self.instance.role_template)
+
+    def offer_countries(self) -> None:
+        """Countries by name; what was stored before and is none stays to be chosen, and says so."""
+        stored = self.instance.country
+        unknown = (
+            [(stored, f"{stored} (not a country that we know)")] if stored not in ("", *countries()) else []
+        )
+        choices = [("", "None"), *unknown, *countries().items()]
+        self.fields["country"].choices = choices  # type: ignore[attr-defined]
+        parts = subdivisions((self.data.get("country") if self.is_bound else stored) or "")
+        self.fields["subdivision"].widget.choices = [("", "All of it"), *parts.items()]
+        self.fields[
+            "subdivision"
+        ].help_text = "Of the country above; save after changing it, then choose here."
+
+    def clean_subdivision(self) -> str:
+        """One of another country, left over from before, is none."""
+        chosen = str(self.cleaned_data["subdivision"])
+        return chosen if chosen in subdivisions(str(self.cleaned_data.get("country", ""))) else ""
 
     def say_template_limits(self, template: RoleTemplate) -> None:
         for name in ("max_open", "max_new_per_week", "max_new_per_day", "max_pipeline_value"):

@@ -1,6 +1,7 @@
 """People: users and roles, teams, reps with their skills and limits, absence; and the jobs that people start."""
 
 from reps.models.absence import Absence
+from reps.models.calendars import CalendarFeed, CalendarSettings, ClosingDay
 from reps.models.capacity import OverCapacity
 from reps.models.jobs import Job
 from reps.models.organisation import Organisation
@@ -12,7 +13,10 @@ from reps.models.tokens import ApiToken
 __all__ = [
     "Absence",
     "ApiToken",
+    "CalendarFeed",
+    "CalendarSettings",
     "CertificationDepth",
+    "ClosingDay",
     "Job",
     "Organisation",
     "OverCapacity",

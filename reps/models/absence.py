@@ -30,6 +30,13 @@ class Absence(models.Model):
     covering = models.ForeignKey(
         Rep, null=True, blank=True, on_delete=models.SET_NULL, related_name="covers", help_text="Stands in."
     )
+    # What a calendar sync knows its own absences by. `planned_until` is the calendar's end of one that a person ended
+    # early: until then the calendar has no say.
+    feed = models.ForeignKey(
+        "reps.CalendarFeed", null=True, blank=True, on_delete=models.SET_NULL, related_name="absences"
+    )
+    event_key = models.CharField(max_length=40, blank=True)
+    planned_until = models.DateTimeField(null=True, blank=True)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,5 +1,6 @@
 """Reps: the seven profile fields, capacity limits, standing, and what the higher apps keep on the row."""
 
+import re
 import zoneinfo
 from collections.abc import Mapping
 from decimal import Decimal
@@ -21,14 +22,21 @@ def nine_to_five() -> dict[str, list[list[str]]]:
     return {day: [["09:00", "17:00"]] if day not in ("sat", "sun") else [] for day in WEEKDAYS}
 
 
+def is_clock(text: object) -> bool:
+    """Whether it is a time of day from 00:00 to 24:00."""
+    return isinstance(text, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text) is not None
+
+
 def check_working_hours(hours: object) -> None:
-    """Seven weekdays, each a list of [from, until] in HH:MM, from before until."""
+    """Seven weekdays, each a list of [from, until] in HH:MM; an end before its start is on the next morning."""
     if not isinstance(hours, Mapping) or set(hours) - set(WEEKDAYS):
         raise ValidationError("Working hours name the weekdays mon to sun.")
     for day, spans in hours.items():
         for span in spans:
-            if not (isinstance(span, list) and len(span) == 2 and "00:00" <= span[0] < span[1] <= "24:00"):
-                raise ValidationError(f"Working hours of {day}: from must be before until, in HH:MM.")
+            if not (
+                isinstance(span, list) and len(span) == 2 and all(map(is_clock, span)) and span[0] != span[1]
+            ):
+                raise ValidationError(f"Working hours of {day}: from and until differ, in HH:MM.")
 
 
 class RoleTemplate(models.Model):
@@ -118,7 +126,12 @@ class Rep(KeptFieldsModel):
     )
 
     time_zone = models.CharField(max_length=64, default="UTC", validators=[check_time_zone])
-    country = models.CharField(max_length=60, blank=True)
+    country = (
+        models.CharField(  # a code of two letters; a name from before that nobody could tell stays as it was
+            max_length=60, blank=True
+        )
+    )
+    subdivision = models.CharField("state or region", max_length=60, blank=True)
     working_hours = models.JSONField(default=nine_to_five, validators=[check_working_hours])
 
     # Kept by the services that change ownership and suggestions, under a lock on this row (crm.services.ownership).

@@ -88,6 +88,14 @@ def mark_back(*, rep: Rep, at: datetime.datetime, by: User | None = None) -> int
     for absence in current.select_for_update():
         ended += 1
         before = absence_words(absence)
+        if (
+            absence.feed_id is not None
+        ):  # kept with the calendar's end, or the next reading would bring it back
+            absence.planned_until = absence.ends_at
+            absence.ends_at = max(at, absence.starts_at + datetime.timedelta(microseconds=1))
+            absence.save(update_fields=["ends_at", "planned_until"])
+            _note(absence, before, by)
+            continue
         if absence.starts_at == at:
             absence.delete()
             _note_change(rep, before, "", by)

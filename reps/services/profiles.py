@@ -132,7 +132,7 @@ def delete_role_template(*, template: RoleTemplate, by: User) -> None:
 TOLD = (
     "name", "email", "team", "role_template", "deal_size_min", "deal_size_max", "selling_style", "seniority", "tier",
     "own_max_open", "own_max_new_per_week", "own_max_new_per_day", "own_max_pipeline_value", "turn_weight",
-    "time_zone", "country", "working_hours", "left_at",
+    "time_zone", "country", "subdivision", "working_hours", "left_at",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from reps.engine.absence import Until, until_choices
+from reps.engine.holidays import countries, subdivisions
 from reps.engine.money import NBSP, money, short_money
 from reps.models import Absence, Rep
 
@@ -53,6 +54,15 @@ def hours_lines(hours: dict[str, list[list[str]]]) -> list[tuple[str, str]]:
         else:
             lines.append(([day.capitalize()], words))
     return [(days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}", words) for days, words in lines]
+
+
+@register.filter
+def country_words(rep: Any) -> str:
+    """`Germany, Bayern`; one that is no country says so."""
+    if rep.country not in countries():
+        return f"{rep.country}: not a country that we know, so no holidays"
+    part = subdivisions(rep.country).get(getattr(rep, "subdivision", ""), "")
+    return f"{countries()[rep.country]}, {part}" if part else countries()[rep.country]
 
 
 @register.filter

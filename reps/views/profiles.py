@@ -20,6 +20,7 @@ from reps.forms.profiles import (
 from reps.models import CertificationDepth, Rep, RoleTemplate, Skill
 from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, may, requires
+from reps.queries.calendars import next_days_off
 from reps.queries.pages import BadCursor, page_of
 from reps.queries.people import (
     organisation,
@@ -79,6 +80,8 @@ def rep_page(request: SignedIn, pk: int) -> HttpResponse:
         "currency": ours.base_currency,
         "now": timezone.now(),
         "may_edit": may_edit_profile(request, rep),
+        "feeds": list(rep.feeds.all()),
+        "days_off": next_days_off(rep, today=timezone.localdate(), limit=3),
         "may_mark": rep.is_active and may_edit_profile(request, rep) and may(request.user, "mark_away"),
     }
     return show(request, "reps/rep.html", context)

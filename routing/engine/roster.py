@@ -8,7 +8,7 @@ import datetime
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -281,8 +281,24 @@ _STATE_LAYOUT = (
 _IN_MEMORY = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "b": np.dtype(np.bool_)}
 
 
-def works_now(hours: Mapping[str, Sequence[Sequence[str]]], local: datetime.datetime) -> bool:
-    """Whether a moment in the rep's own time zone lies within the working hours ({"mon": [["09:00", "17:00"]], …})."""
-    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[local.weekday()]
-    clock = local.strftime("%H:%M")
-    return any(start <= clock < end for start, end in hours.get(day, ()))
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def works_now(
+    hours: Mapping[str, Sequence[Sequence[str]]],
+    local: datetime.datetime,
+    days_off: Collection[datetime.date] = (),
+) -> bool:
+    """Whether a moment in the rep's own time zone lies within the working hours ({"mon": [["09:00", "17:00"]], …}).
+
+    Hours that end before they begin run into the next morning, and belong to the day on which they begin; a day off
+    (a public holiday) is one on which nothing begins. By the clock on the wall, also where it is put forward or back.
+    """
+    clock, weekday = f"{local.hour:02}:{local.minute:02}", local.weekday()
+    for start, end in hours.get(DAYS[weekday], ()):
+        if start <= clock and (clock < end or end < start) and not (days_off and local.date() in days_off):
+            return True
+    for start, end in hours.get(DAYS[weekday - 1], ()):
+        if clock < end < start and not (days_off and local.date() - datetime.timedelta(days=1) in days_off):
+            return True
+    return False

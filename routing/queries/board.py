@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from crm.models import Assignment
 from reps.engine.capacity import Band, BandBounds, band, room_this_week
 from reps.models import Absence, OverCapacity, Rep, Team
+from reps.queries.holidays import DaysOff
 from reps.queries.people import organisation
 from routing.engine.roster import works_now
 
@@ -86,6 +87,8 @@ def _rows(people: Sequence[Rep], bounds: BandBounds, now: datetime.datetime) -> 
     weeks = _weeks(ids, now)
     absences = _absences(ids, now)
     episodes = OverCapacity.objects.filter(ended_at__isnull=True, rep__in=ids)
+    around = datetime.timedelta(days=2)  # today and yesterday, in any zone
+    days_off = DaysOff(now.date() - around, now.date() + around)
     over = dict(episodes.values_list("rep_id", "began_at"))
     rows = []
     for rep in people:
@@ -104,7 +107,7 @@ def _rows(people: Sequence[Rep], bounds: BandBounds, now: datetime.datetime) -> 
                 next_away=next((one for one in off if now < one.starts_at <= now + SOON), None),
                 over_since=over.get(rep.pk),
                 local=local,
-                is_working=works_now(rep.working_hours, local),
+                is_working=works_now(rep.working_hours, local, days_off.of(rep)),
             )
         )
     return rows

@@ -19,6 +19,7 @@ from django.db.models import Prefetch, Q, Sum
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from reps.models import Absence, Rep, Team
+from reps.queries.holidays import DaysOff
 from reps.queries.people import valid_on
 from routing.engine.absences import Absences, Span
 from routing.engine.configuration import Configuration
@@ -36,10 +37,12 @@ RECENT = datetime.timedelta(days=90)
 
 @dataclass(frozen=True)
 class WorkingTime:
-    """When a rep works, in the rep's own time zone."""
+    """When a rep works, in the rep's own time zone. `days_off` holds the public holidays and closing days around the
+    day (UTC) that it was loaded for."""
 
     zone: zoneinfo.ZoneInfo
     hours: dict[str, list[list[str]]]
+    days_off: frozenset[datetime.date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,17 @@ def _roster(database: str, stamp: int, day: datetime.date) -> tuple[Roster, tupl
 
 def load_roster(day: datetime.date) -> tuple[Roster, tuple[WorkingTime, ...]]:
     """The active reps with limits and the skills that hold on the day, and when they work, in rising order of id; two
-    queries."""
+    queries, and one for the closing days."""
     reps = (
         Rep.objects.filter(left_at__isnull=True)
         .order_by("pk")
         .select_related("role_template")
         .prefetch_related(Prefetch("skills", valid_on(day)))
     )
+    off = DaysOff(day - 2 * DAY, day + 2 * DAY)  # the local day and the one before, in any zone
     rows = [
-        (rep_facts(rep), WorkingTime(zoneinfo.ZoneInfo(rep.time_zone), rep.working_hours)) for rep in reps
+        (rep_facts(rep), WorkingTime(zoneinfo.ZoneInfo(rep.time_zone), rep.working_hours, off.of(rep)))
+        for rep in reps
     ]
     return Roster(tuple(facts for facts, _ in rows)), tuple(times for _, times in rows)
 
@@ -140,7 +145,8 @@ def load_state(live: Live, at: datetime.datetime) -> RosterState:
             if i is not None:
                 counts[i, 2], counts[i, 3] = week, day
     away_until, absence_in, covering = load_absences(at, roster=roster).at(at)
-    present = [works_now(w.hours, at.astimezone(w.zone)) for w in live.working_times]
+    local = {zone: at.astimezone(zone) for zone in {w.zone for w in live.working_times}}
+    present = [works_now(w.hours, local[w.zone], w.days_off) for w in live.working_times]
     return RosterState(
         load=counts[:, 0].copy(),
         pending=counts[:, 1].copy(),

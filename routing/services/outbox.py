@@ -78,6 +78,12 @@ def _notify_rep(message: OutboxMessage) -> None:
     _notify(message, User.objects.filter(rep__pk=message.payload["rep_id"], is_active=True))
 
 
+def _notify_rep_and_managers(message: OutboxMessage) -> None:
+    """A line for the rep and for each manager of the team."""
+    told = Q(rep__pk=message.payload["rep_id"]) | Q(managed_teams=message.payload["team_id"])
+    _notify(message, User.objects.filter(told, is_active=True).distinct())
+
+
 def _notify_of_failed_transfer(message: OutboxMessage) -> None:
     """A line for whoever planned it, and for everybody who looks after all accounts."""
     looks_after = Q(role__in=(User.Role.OPS, User.Role.ADMIN)) | Q(pk=message.payload["user_id"])
@@ -125,6 +131,7 @@ CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "rep.over_capacity": _notify_managers_or_ops,
     "rep.away": _decide_anew,
     "capacity.freed": _drain,
+    "calendar.state_changed": _notify_rep_and_managers,
     "accounts.given": _notify_rep,
     "opportunities.given": _notify_rep,
     "accounts.transfer_failed": _notify_of_failed_transfer,

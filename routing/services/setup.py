@@ -48,6 +48,10 @@ def prepare_organisation(*, at: datetime.datetime) -> None:
         defaults={"func": "routing.jobs.every_minute", "schedule_type": Schedule.MINUTES, "minutes": 1},
     )
     Schedule.objects.get_or_create(
+        name="Every few minutes",
+        defaults={"func": "routing.jobs.every_few_minutes", "schedule_type": Schedule.MINUTES, "minutes": 3},
+    )
+    Schedule.objects.get_or_create(
         name="Every night", defaults={"func": "routing.jobs.every_night", "schedule_type": Schedule.DAILY}
     )
     Schedule.objects.get_or_create(

@@ -35,7 +35,7 @@ from routing.models import ModelVersion
 from routing.services import outbox
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
-from routing.services.demo import history, market, people
+from routing.services.demo import calendars, history, market, people
 from routing.services.demo.cast import Cast
 from routing.services.tag_reviews import review_at_once
 from routing.services.training import train_at_once
@@ -89,6 +89,7 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     market.make_named_accounts([rep.pk for rep in made.reps if rep.seniority >= 3], 40)
     rank_tiers(at=now)
     people.make_absences(made, rng, now)
+    calendars.make_calendars(made.reps[:2], made.ops, now)
     publish_configuration(by=made.ops, at=now, note="Territories, rules and policies")
     progress("model")
     before = now - datetime.timedelta(hours=LIVE_HOURS + 1)
