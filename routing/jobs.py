@@ -94,6 +94,7 @@ def read_calendars() -> sync.Synced:
 def every_few_minutes() -> None:
     """Calendars. Apart from the minute's work, which must not wait for other people's servers."""
     read_calendars()
+    decide_anew()  # what names somebody whom a calendar has just sent away
 
 
 def every_minute() -> None:

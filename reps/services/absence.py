@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from reps.engine.absence import span_words
 from reps.models import Absence, ProfileChange, Rep, User
 
 LABEL = "Time off"  # as the history names it
@@ -107,15 +108,13 @@ def mark_back(*, rep: Rep, at: datetime.datetime, by: User | None = None) -> int
 
 
 def absence_words(absence: Absence) -> str:
-    """“Vacation, 3 Dec 2026 09:00 to 10 Dec 2026 00:00; Bo stands in”, in the rep's own time zone."""
-    until = "further notice" if absence.ends_at is None else _moment_words(absence, absence.ends_at)
+    """“Vacation, Thu 3 Dec to Wed 9 Dec; Bo stands in”, in the rep's own time zone."""
+    zone = absence.rep.zone
+    ends = absence.ends_at and absence.ends_at.astimezone(zone)
+    now = timezone.localtime(timezone=zone)
     covering = f"; {absence.covering} stands in" if absence.covering else ""
-    return f"{absence.get_reason_display()}, {_moment_words(absence, absence.starts_at)} to {until}{covering}"
-
-
-def _moment_words(absence: Absence, moment: datetime.datetime) -> str:
-    local = timezone.localtime(moment, absence.rep.zone)
-    return f"{local.day} {local:%b %Y %H:%M}"
+    when = span_words(absence.starts_at.astimezone(zone), ends, today=now.date())
+    return f"{absence.get_reason_display()}, {when}{covering}"
 
 
 def _refuse_impossible(

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from reps.engine.absence import Until, until_choices
+from reps.engine.absence import Until, span_words, until_choices
 from reps.engine.holidays import countries, subdivisions
 from reps.engine.money import NBSP, money, short_money
 from reps.models import Absence, Rep
@@ -147,6 +147,14 @@ def moment(value: datetime | None, template_format: str = "j M Y, H:i") -> SafeS
         local.tzname() or "",
         date_format(local, template_format),
     )
+
+
+@register.simple_tag
+def span(absence: Absence, rep: Rep) -> str:
+    """When a rep is away, in days where they are whole ones; in the rep's own time zone."""
+    ends = absence.ends_at and timezone.localtime(absence.ends_at, rep.zone)
+    today = timezone.localdate(timezone=rep.zone)
+    return span_words(timezone.localtime(absence.starts_at, rep.zone), ends, today=today)
 
 
 @register.filter

@@ -93,8 +93,8 @@ class TestTwoClicks:
         history = [
             change.changes["Time off"] for change in ProfileChange.objects.filter(rep=ana).order_by("pk")
         ]
-        assert history[0] == ["", "Vacation, 5 Jan 2099 09:00 to 9 Jan 2099 17:00"]
-        assert history[1][1] == "Vacation, 5 Jan 2099 09:00 to 12 Jan 2099 17:00; Bo stands in"
+        assert history[0] == ["", "Vacation, Mon 5 Jan 2099, 09:00 to Fri 9 Jan 2099, 17:00"]
+        assert history[1][1] == "Vacation, Mon 5 Jan 2099, 09:00 to Mon 12 Jan 2099, 17:00; Bo stands in"
         assert history[2][1] == ""
 
     def test_a_calendars_absence_is_changed_in_the_calendar(
@@ -140,6 +140,11 @@ class TestWhatWasSuggested:
         ana.refresh_from_db()
         assert ana.pending == 0
         assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 0
+
+    def test_a_calendars_absence_counts_alike(self, suggested: Opportunity, ana: Rep, bo: Rep) -> None:
+        Absence.objects.create(rep=ana, starts_at=NOW, ends_at=NOW + DAY, source="calendar")
+        assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 1
+        assert QueueItem.objects.get(state="pending").rep == bo
 
     def test_is_left_alone_until_the_absence_begins(
         self, suggested: Opportunity, ana: Rep, omar: User
