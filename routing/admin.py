@@ -20,6 +20,7 @@ from routing.models import (
     Policy,
     QueueItem,
     Rule,
+    TurnReturn,
 )
 
 
@@ -98,6 +99,11 @@ class QueueItemAdmin(ReadOnlyAdmin):
 class OverrideAdmin(ReadOnlyAdmin):
     list_display = ("opportunity", "from_rep", "to_rep", "reason", "made_by", "made_at")
     list_select_related = ("opportunity", "from_rep", "to_rep", "reason", "made_by")
+
+
+@admin.register(TurnReturn)
+class TurnReturnAdmin(ReadOnlyAdmin):
+    list_display = ("decision", "why", "at")
 
 
 @admin.register(Departure)

@@ -19,6 +19,7 @@ from routing.services import (
     sweep,
     tag_reviews,
     training,
+    turns,
     valuation,
 )
 
@@ -44,11 +45,12 @@ def route_waiting() -> int:
 
 
 def every_night() -> int:
-    """Certifications that expired, the deals behind each tag, the review of tags when one is due, and tiers that follow
-    the win rate."""
+    """Certifications that expired, the deals behind each tag, the review of tags when one is due, turns that went to
+    junk (an import may have said so), and tiers that follow the win rate."""
     expire_depths(today=timezone.localdate())
     tag_reviews.refresh_all_evidence(at=timezone.now())
     tag_reviews.request_due_review(at=timezone.now())
+    turns.give_back_wasted(at=timezone.now())
     return rank_tiers(at=timezone.now())
 
 

@@ -22,6 +22,7 @@ from routing.views import (
     rules,
     tag_suggestions,
     territories,
+    turns,
     versions,
     work,
 )
@@ -77,6 +78,7 @@ urlpatterns: list[URLPattern] = [
     path("how-routing-works/", how_it_works.how_it_works_page, name="how_it_works"),
     path("teams/board/", board.board, name="board"),
     path("teams/<int:pk>/", board.team_board, name="team"),
+    path("teams/<int:pk>/turns/", turns.team_turns, name="team_turns"),
     path("reps/<int:pk>/leave/", departures.departure, name="departure"),
     path("reps/<int:pk>/returned/", departures.returned, name="rep_returned"),
     path("absences/<int:pk>/", availability.absence_edit, name="absence"),

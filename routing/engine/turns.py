@@ -23,6 +23,18 @@ class Turn:
     clock: float
 
 
+def next_turns(pool: Mask, ids: Ints, finish: Floats, weight: Floats, clock: float, count: int) -> list[int]:
+    """Whose turns the next ones would be (indices into the roster), were nothing to change meanwhile."""
+    finish, coming = finish.copy(), []
+    for _ in range(count):
+        turn = next_turn(pool, ids, finish, weight, clock)
+        if turn is None:
+            break
+        coming.append(turn.rep)
+        finish[turn.rep], clock = turn.finish, turn.clock
+    return coming
+
+
 def next_turn(pool: Mask, ids: Ints, finish: Floats, weight: Floats, clock: float) -> Turn | None:
     """The next turn among the pool (mask of length n); None when the pool is empty."""
     members = np.flatnonzero(pool)

@@ -7,6 +7,7 @@ from routing.models.intake import IntakeReceipt
 from routing.models.messages import Notification, OutboxMessage
 from routing.models.queue import Override, OverrideReason, QueueItem
 from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, ModelVersion
+from routing.models.turns import TurnReturn
 
 __all__ = [
     "CapacitySettings",
@@ -26,4 +27,5 @@ __all__ = [
     "QueueItem",
     "RosterSnapshot",
     "Rule",
+    "TurnReturn",
 ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from crm.models import Assignment, Opportunity
@@ -79,7 +80,10 @@ class Decision(models.Model):
 
     class Meta:
         ordering = ("-made_at", "-id")
-        indexes = (models.Index(fields=["opportunity", "-id"], name="decision_by_opportunity"),)
+        indexes = (
+            models.Index(fields=["opportunity", "-id"], name="decision_by_opportunity"),
+            models.Index(fields=["-made_at"], condition=Q(via="round_robin"), name="decision_of_a_turn"),
+        )
 
     def __str__(self) -> str:
         return f"Decision {self.pk}: {self.outcome}"

@@ -12,6 +12,7 @@ from crm.services.duplicates import AlreadySaid, NoRepeat
 from reps.models import User
 from routing.services.decisions import route, tell_repeated
 from routing.services.queue import let_wait
+from routing.services.turns import give_back_wasted
 
 log = logging.getLogger(__name__)
 Routing = Opportunity.Routing
@@ -63,6 +64,7 @@ def _follow(link: DuplicateLink, by: User, at: datetime.datetime) -> None:
     opportunity = link.opportunity
     if opportunity.routing in (Routing.SUGGESTED, Routing.MANAGER):
         let_wait(opportunity, by=by, at=at, note=f"It repeats {link.original.name}")
+    give_back_wasted(at=at, opportunity_id=opportunity.pk)
     original = standing_original(opportunity.pk)
     if opportunity.is_open and opportunity.owner_id and original and original[1] != opportunity.owner_id:
         tell_repeated(opportunity, at)

@@ -14,6 +14,7 @@ from crm.services import ownership
 from reps.models import Rep, User
 from routing.models import Override, OverrideReason, QueueItem
 from routing.services import outbox
+from routing.services.turns import give_back_turn, take_turn_again
 
 
 class AlreadyDecided(Exception):
@@ -99,6 +100,7 @@ def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
     opportunity.save(update_fields=["routing"])
     if item.rep_id is not None:
         Rep.objects.filter(pk=item.rep_id).update(pending=F("pending") + 1)
+        take_turn_again(decision_id=item.decision_id)
     return QueueItem.objects.create(
         opportunity=opportunity,
         decision_id=item.decision_id,
@@ -174,6 +176,8 @@ def _resolve(
         ownership.lock_reps([item.rep_id])
         Rep.objects.filter(pk=item.rep_id).update(pending=F("pending") - 1)
         if assignment is None or assignment.rep_id != item.rep_id:
+            why = note or QueueItem.State(state).label
+            give_back_turn(decision_id=item.decision_id, why=why, at=at)
             free_capacity(at)
 
 

@@ -155,7 +155,13 @@ class TestRouted:
             True,
             "the owner of what it repeats, Suggest everything",
         )
-        assert told() == [("Bo", "Acme again is yours: repeats “Acme”, which Bo works on.")]
+        assert told() == [
+            ("Bo", "Acme again is yours: repeats “Acme”, which Bo works on."),
+            (
+                "Omar",
+                "Bo is over capacity with 2 of 1: Acme again repeats what Bo works on.",
+            ),  # no manager there
+        ]
         sound()
 
     def test_is_suggested_where_the_policy_suggests_and_the_owner_hears_of_it(

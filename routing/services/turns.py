@@ -1,0 +1,79 @@
+"""Turns of the round-robin that came to nothing are given back: the rep is as near to the next one as before it.
+
+A turn counts when the rep got the opportunity and it was one. It comes back where a suggestion was withdrawn, rejected
+or given to somebody else, and where what came turned out to be junk or to repeat what somebody else works on.
+"""
+
+import datetime
+
+from django.db import transaction
+from django.db.models import Exists, F, FloatField, OuterRef, Q, Value
+from django.db.models.functions import Greatest
+
+from crm.models import DuplicateLink, Opportunity
+from crm.services import ownership
+from reps.models import Rep
+from routing.models import Decision, TurnReturn
+
+LOOKS_BACK = datetime.timedelta(days=30)  # older turns have long been evened out
+ONE_TURN = Value(100.0, FloatField()) / F("turn_weight")
+
+
+@transaction.atomic
+def give_back_turn(*, decision_id: int, why: str, at: datetime.datetime) -> bool:
+    """Gives the decision's turn back, once; False where it took none or has given it back."""
+    turns = Decision.objects.filter(pk=decision_id, via=Decision.Via.ROUND_ROBIN, rep__isnull=False)
+    rep_id = turns.values_list("rep_id", flat=True).first()
+    if rep_id is None:
+        return False
+    _, is_new = TurnReturn.objects.get_or_create(
+        decision_id=decision_id, defaults={"why": why[:200], "at": at}
+    )
+    if is_new:
+        Rep.objects.filter(pk=rep_id).update(
+            turn_finish=Greatest(F("turn_finish") - ONE_TURN, 0.0),
+            turns_taken=Greatest(F("turns_taken") - 1, 0),
+        )
+    return is_new
+
+
+@transaction.atomic
+def take_turn_again(*, decision_id: int) -> bool:
+    """The suggestion is back, and so is its turn; False where none had been given back."""
+    returned = TurnReturn.objects.filter(decision_id=decision_id)
+    rep_id = returned.values_list("decision__rep_id", flat=True).first()
+    if rep_id is None:
+        return False
+    returned.delete()
+    Rep.objects.filter(pk=rep_id).update(
+        turn_finish=F("turn_finish") + ONE_TURN, turns_taken=F("turns_taken") + 1
+    )
+    return True
+
+
+@transaction.atomic
+def give_back_wasted(*, at: datetime.datetime, opportunity_id: int | None = None) -> int:
+    """Gives back the turns of the last 30 days that went to junk or to a repeat; of one opportunity, or of all. Returns
+    how many."""
+    repeats = DuplicateLink.objects.filter(opportunity=OuterRef("opportunity"), state__in=DuplicateLink.HOLDS)
+    turns = Decision.objects.filter(
+        via=Decision.Via.ROUND_ROBIN, rep__isnull=False, turn_return__isnull=True, made_at__gt=at - LOOKS_BACK
+    )
+    if opportunity_id is not None:
+        turns = turns.filter(opportunity=opportunity_id)
+    junk = Q(opportunity__stage=Opportunity.Stage.DISQUALIFIED)
+    wasted = list(
+        turns.filter(junk | Exists(repeats)).order_by("pk").values_list("pk", "rep_id", "opportunity__stage")
+    )
+    ownership.lock_reps(rep_id for _, rep_id, _ in wasted)
+    given = 0
+    for decision_id, _, stage in wasted:
+        why = "It was junk" if stage == Opportunity.Stage.DISQUALIFIED else "It repeats another"
+        given += give_back_turn(decision_id=decision_id, why=why, at=at)
+    return given
+
+
+def reps_of_turns(opportunity_id: int) -> list[int]:
+    """Whose turns went to the opportunity."""
+    turns = Decision.objects.filter(opportunity=opportunity_id, via=Decision.Via.ROUND_ROBIN)
+    return [rep_id for rep_id in turns.values_list("rep_id", flat=True) if rep_id is not None]
