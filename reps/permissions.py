@@ -42,6 +42,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "reassign": frozenset({OPS, MANAGER, ADMIN}),
     "lock": frozenset({OPS, MANAGER, ADMIN}),
     "edit_configuration": frozenset({OPS, ADMIN}),
+    "pause_automation": frozenset({OPS, ADMIN}),
     "train_models": frozenset({OPS, ADMIN}),
     # people
     "edit_profiles": frozenset({OPS, MANAGER, ADMIN}),

@@ -5,6 +5,7 @@ from django.contrib import admin
 
 from reps.admin import ReadOnlyAdmin
 from routing.models import (
+    AutomationChange,
     CapacitySettings,
     ConfigurationVersion,
     Decision,
@@ -99,6 +100,12 @@ class QueueItemAdmin(ReadOnlyAdmin):
 class OverrideAdmin(ReadOnlyAdmin):
     list_display = ("opportunity", "from_rep", "to_rep", "reason", "made_by", "made_at")
     list_select_related = ("opportunity", "from_rep", "to_rep", "reason", "made_by")
+
+
+@admin.register(AutomationChange)
+class AutomationChangeAdmin(ReadOnlyAdmin):
+    list_display = ("state", "at", "by", "reason")
+    list_select_related = ("by",)
 
 
 @admin.register(TurnReturn)

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from routing.views import (
     account_matches,
+    automation,
     availability,
     board,
     configuration,
@@ -44,6 +45,8 @@ urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
     path("queue/news/", queue.news, name="queue_news"),
     path("queue/approve/", queue.approve_many, name="queue_approve_many"),
+    path("queue/pause/", automation.pause_automation, name="pause"),
+    path("queue/resume/", automation.resume_automation, name="resume"),
     path("queue/<int:pk>/", queue.queue_page, name="queue_item"),
     path("queue/<int:pk>/approve/", queue.approve, name="queue_approve"),
     path("queue/<int:pk>/give/", queue.give, name="queue_give"),

@@ -9,7 +9,7 @@ from reps.models import Team
 
 STATES = [
     ("", "Everybody"),
-    *((band.label, band.label.capitalize()) for band in Band),
+    *((band.name.lower(), band.label.capitalize()) for band in Band),
     ("away", "Away now"),
     ("soon", "Away soon"),
     ("working", "Working now"),

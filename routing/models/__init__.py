@@ -1,5 +1,6 @@
 """Routing: configuration and its versions, decisions, the queue, overrides, models, messages out."""
 
+from routing.models.automation import AutomationChange
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.departures import Departure
@@ -10,6 +11,7 @@ from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, Mod
 from routing.models.turns import TurnReturn
 
 __all__ = [
+    "AutomationChange",
     "CapacitySettings",
     "ConfigurationVersion",
     "Decision",

@@ -64,7 +64,8 @@ class Board:
 def load_board(
     reps: QuerySet[Rep], *, now: datetime.datetime, team: Team | None = None, state: str = "", sort: str = ""
 ) -> Board:
-    """`state`: "" or a band's label, "away", "soon", "working", "room". `sort`: "" by load, "room", "back", "name"."""
+    """`state`: "" or a band (available, near, at, over), "away", "soon", "working", "room". `sort`: "" by load, "room",
+    "back", "name"."""
     here = reps.filter(left_at__isnull=True).select_related("role_template", "team")
     if team is not None:
         here = here.filter(team=team)
@@ -136,7 +137,7 @@ def _longest(absences: Sequence[Absence]) -> Absence | None:
 
 def _states(row: BoardRow) -> set[str]:
     """What the filter knows of a row."""
-    words = {row.band.label}
+    words = {row.band.name.lower()}
     if row.away:
         words.add("away")
     elif row.next_away:

@@ -116,7 +116,10 @@ GUARANTEES = (
         HAVING (o.routing IN ('suggested', 'held', 'manager') AND count(q.id) <> 1)
             OR (o.routing IN ('none', 'assigned', 'waiting') AND count(q.id) <> 0)
             OR (o.routing = 'waiting' AND o.routing_since < now() - interval '15 minutes'
-                AND o.accepted_at < now() - interval '15 minutes')
+                AND o.accepted_at < now() - interval '15 minutes'
+                -- paused, or let go on within the last day: the queue's page says so and counts them
+                AND NOT EXISTS (SELECT FROM (SELECT state, at FROM routing_automationchange ORDER BY id DESC LIMIT 1) a
+                                WHERE a.state = 'paused' OR a.at > now() - interval '1 day'))
         """,
     ),
     Guarantee(

@@ -28,6 +28,7 @@ from routing.models import Decision, QueueItem, RosterSnapshot
 from routing.queries.inputs import Live, load_inputs, suggested_value, week_count
 from routing.queries.names import load_names
 from routing.services import outbox
+from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.availability import flag_if_over
 from routing.services.queue import let_repeats_follow
 
@@ -56,17 +57,19 @@ class Situation:
 def route(*, opportunity_id: int, at: datetime.datetime | None = None) -> Decision | None:
     """Decides a waiting or held opportunity and acts on it. `at` is for simulated time; by default it is now.
 
-    Returns the decision, or None when there was nothing (more) to decide: owned, closed, suggested, or still held.
+    Returns the decision, or None when there was nothing (more) to decide: owned, closed, suggested, or still held; or
+    while automation is paused.
     Raises Opportunity.DoesNotExist.
     """
-    for round_ in range(ROUNDS_WITHOUT_LOCK):
-        try:
-            return _one_round(opportunity_id, at)
-        except LimitGone as gone:
-            log.info("opportunity %s, round %s: %s", opportunity_id, round_ + 1, gone)
-        except NoLongerOpen:
-            return None
-    return _locked_round(opportunity_id, at)
+    try:
+        for round_ in range(ROUNDS_WITHOUT_LOCK):
+            try:
+                return _one_round(opportunity_id, at)
+            except LimitGone as gone:
+                log.info("opportunity %s, round %s: %s", opportunity_id, round_ + 1, gone)
+        return _locked_round(opportunity_id, at)
+    except (NoLongerOpen, AutomationPaused):
+        return None
 
 
 def _one_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
@@ -78,10 +81,7 @@ def _one_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | 
 def _locked_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
     ownership.lock_opportunity(opportunity_id)
     ownership.lock_reps(Rep.objects.filter(left_at__isnull=True).values_list("pk", flat=True))
-    try:
-        return _one_round(opportunity_id, at)
-    except NoLongerOpen:
-        return None
+    return _one_round(opportunity_id, at)
 
 
 def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
@@ -112,6 +112,7 @@ def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
 @transaction.atomic
 def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None) -> Decision:
     verdict = situation.verdict
+    refuse_while_paused()
     opportunity = ownership.lock_opportunity(opportunity_id)
     if opportunity.routing not in UNDECIDED or opportunity.is_locked != situation.inputs.facts.is_locked:
         raise NoLongerOpen

@@ -5,34 +5,62 @@ import logging
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 
 from crm.models import Opportunity
+from reps.models import Rep
 from reps.queries.people import absences_at
 from routing.models import QueueItem
+from routing.queries.automation import is_paused, resumed_at
 from routing.services.decisions import route
 from routing.services.queue import wait_again
 
 log = logging.getLogger(__name__)
 DRAIN_LOCK = 0x64726169
+LEAST_PACE, REPS_A_LEAD = 5, 3  # after a pause: in a minute one for every so many reps
+CATCHES_UP = datetime.timedelta(hours=1)
 SWEEP_AFTER = datetime.timedelta(seconds=5)
 
 
 def route_waiting(*, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000) -> int:
-    """Routes opportunities that were accepted some seconds ago and never decided; returns how many."""
+    """Routes opportunities that were accepted some seconds ago and never decided, the oldest first; returns how many.
+    What has waited for the end of a pause goes out at a pace, so that nobody gets an hour's leads at once."""
+    if is_paused():
+        return 0
     overdue = Opportunity.objects.filter(
         routing=Opportunity.Routing.WAITING, stage=Opportunity.Stage.OPEN, routing_since__lte=at - SWEEP_AFTER
-    )
-    return _route_each(list(overdue.order_by("routing_since", "pk").values_list("pk", flat=True)[:most]), now)
+    ).order_by("routing_since", "pk")
+    resumed = resumed_at(at)
+    if resumed is None:
+        return _route_each(list(overdue.values_list("pk", flat=True)[:most]), now)
+    held_up = list(overdue.filter(routing_since__lt=resumed).values_list("pk", flat=True)[: _pace()])
+    since = list(overdue.filter(routing_since__gte=resumed).values_list("pk", flat=True)[:most])
+    return _route_each([*held_up, *since], now)
+
+
+def _pace() -> int:
+    """How many a minute after a pause."""
+    return max(LEAST_PACE, Rep.objects.filter(left_at__isnull=True).count() // REPS_A_LEAD)
+
+
+def is_catching_up(at: datetime.datetime) -> bool:
+    """Whether a pause ended within the last hour."""
+    resumed = resumed_at(at)
+    return resumed is not None and at - resumed < CATCHES_UP
 
 
 def drain_held(*, now: datetime.datetime | None = None, most: int = 1000) -> int:
     """Decides held opportunities anew, oldest first; one drain at a time. Returns how many left the queue."""
+    if is_paused():
+        return 0
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [DRAIN_LOCK])
         if not cursor.fetchone()[0]:
             return 0  # another worker is at it
         try:
             held = QueueItem.objects.filter(state=QueueItem.State.PENDING, kind=QueueItem.Kind.HELD)
+            if is_catching_up(now or timezone.now()):
+                most = min(most, _pace())
             ids = list(held.order_by("waiting_since", "pk").values_list("opportunity_id", flat=True)[:most])
             return _route_each(ids, now)
         finally:
@@ -44,6 +72,8 @@ def decide_anew_for_those_gone(
 ) -> int:
     """Withdraws suggestions that name somebody who has left or is away, and decides again, oldest first; returns how
     many were decided."""
+    if is_paused():
+        return 0
     suggested = QueueItem.objects.filter(state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION)
     is_away = Exists(absences_at(at).filter(rep=OuterRef("rep")))
     gone = suggested.filter(Q(rep__left_at__isnull=False) | is_away).order_by("waiting_since", "pk")

@@ -21,6 +21,7 @@ from routing.engine.facts import OpportunityFacts
 from routing.engine.order import points_in_words
 from routing.forms.queue import GiveForm, QueueFilter, ReasonForm
 from routing.models import QueueItem
+from routing.queries.automation import paused_now
 from routing.queries.explanations import explain
 from routing.queries.queue import (
     ORDER_WORDS,
@@ -49,6 +50,7 @@ def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
     search, order = filters.search()
     page = _page(request, search, order)
     item = _opened(request, pk, page)
+    paused = paused_now()
     context = {
         "filters": filters,
         "page": page,
@@ -60,7 +62,8 @@ def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
         "is_filtered": search != QueueSearch(),
         "is_opened": pk is not None,
         "now_iso": timezone.now().isoformat(),
-        "waiting_to_route": count_undecided(),
+        "paused": paused,
+        "waiting_to_route": 0 if paused else count_undecided(),
         **_detail(request, item),
     }
     return show(request, "routing/queue.html", context, regions=REGIONS)
