@@ -68,6 +68,12 @@ def propose_tags(
     )
 
 
+def chances_of(window: Sequence[ClosedDeal], settings: TagSettings) -> list[tuple[Key, float]]:
+    """The chance of every pair, whatever would be suggested; for measuring whether it is true."""
+    looked = _look(window, settings)
+    return list(zip(looked.keys, looked.chance.tolist(), strict=True))
+
+
 def _look(window: Sequence[ClosedDeal], settings: TagSettings) -> _Looked:
     _, rep = np.unique([deal.rep_id for deal in window], return_inverse=True)
     won = np.array([deal.won for deal in window], dtype=float)

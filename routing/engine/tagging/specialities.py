@@ -27,9 +27,9 @@ from routing.engine.tagging.evidence import LEAD_SD, Floats, Ints, Mask, Pairs, 
 
 CLEAR = 0.5  # log-odds above the rep's own mean: the least effect that the chance is of
 EFFECT_MEAN, EFFECT_MEAN_WEIGHT = 1.3, 20.0  # prior of `mean`, worth so many specialities
-EFFECT_SD = 0.4
+EFFECT_SD = 0.3
 MOST = 5  # specialities of one kind that are thought of
-RATIO = 0.4  # before looking, each further speciality of a kind is so much less likely
+RATIO = 0.2  # before looking, each further speciality of a kind is so much less likely
 COUNTS_WEIGHT = 5.0  # reps that this is worth
 RANGE_CHANCE = 0.1  # that a rep is special with some range of deal sizes, before looking
 LEVEL_WEIGHT = 10.0
@@ -181,7 +181,7 @@ def _block(members: Ints, pairs: Pairs, values: Values, rep: Ints, won: Floats, 
         kind=np.where(there, values.kind[pair], -1),
         value=values.value[pair],
         share=np.where(there, values.share[pair], 0.0),
-        deal_precision=0.2 * played,
+        deal_precision=np.where(played, 0.2, 0.0),
         deal_shift=np.zeros(deal.shape),
         pair_precision=precision,
         pair_shift=np.zeros(precision.shape),
@@ -207,10 +207,10 @@ def _sweep(block: _Block, values: Values, log_odds: Floats, prior: Prior) -> _Sw
     hessian = (block.design * block.deal_precision[:, None, :]) @ across
     diagonal = np.arange(hessian.shape[1])
     hessian[:, diagonal, diagonal] += block.pair_precision
-    covariance = np.linalg.inv(hessian)
+    covariance = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
     shift = block.pair_shift + (block.design @ block.deal_shift[..., None])[..., 0]
-    mean = (covariance @ shift[..., None])[..., 0]
-    variance = covariance[:, diagonal, diagonal]
+    mean: Floats = (covariance @ shift[..., None])[..., 0]
+    variance: Floats = covariance[:, diagonal, diagonal]
     error, curve = _renew_deals(block, log_odds, (across @ mean[..., None])[..., 0], across, covariance)
     special, effect, spread, counts = _renew_pairs(block, values, prior, mean[:, 1:], variance[:, 1:])
     return _Swept(
@@ -251,9 +251,7 @@ def _renew_pairs(
     spread = 1 / (precision + EFFECT_SD**-2)
     effect = spread * (prior.mean * EFFECT_SD**-2 + centre * precision)
     whole = special * effect
-    new = np.clip(
-        1 / np.maximum(special * (spread + effect**2) - whole**2, 1e-6) - precision, 0.05, 1e4
-    )
+    new = np.clip(1 / np.maximum(special * (spread + effect**2) - whole**2, 1e-6) - precision, 0.05, 1e4)
     shift = whole * (new + precision) - centre * precision
     block.pair_precision[:, 1:] = _towards(block.pair_precision[:, 1:], new, block.there, 1e6)
     block.pair_shift[:, 1:] = _towards(block.pair_shift[:, 1:], shift, block.there)
@@ -338,9 +336,7 @@ def _lead_step(blocks: Sequence[_Block], swept: Sequence[_Swept], lead: Floats, 
     return np.clip(np.linalg.solve(hessian, lead.T @ error - penalty * effects), -1, 1)
 
 
-def _gathered(
-    pairs: Pairs, blocks: Sequence[_Block], swept: Sequence[_Swept], prior: Prior
-) -> Specialities:
+def _gathered(pairs: Pairs, blocks: Sequence[_Block], swept: Sequence[_Swept], prior: Prior) -> Specialities:
     """Per pair; clear is an effect of `CLEAR` above the mean of the rep's effects of the kind over all deals."""
     chance, special = np.zeros(len(pairs)), np.zeros(len(pairs))
     for block, one in zip(blocks, swept, strict=True):
