@@ -9,12 +9,14 @@ from routing.engine.tagging.deals import (
     COMPETITOR,
     DEAL_SIZE,
     INDUSTRY,
+    KINDS,
     LANGUAGE,
     PRODUCT,
     ClosedDeal,
     TagSettings,
 )
 from routing.engine.tagging.evidence import Floats, Ints, Pairs
+from routing.engine.tagging.specialities import Values
 
 NAMED = (INDUSTRY, PRODUCT, COMPETITOR, LANGUAGE)
 BANDS = 4  # quarters of the deals by value; ranges are runs of them
@@ -102,6 +104,19 @@ def pairs_of(
         deal=np.array([row for rows in inside.values() for row in rows], dtype=np.int64),
         pair=np.repeat(np.arange(len(keys)), sizes),
     )
+
+
+def values_of(keys: Sequence[Key], pairs: Pairs, deals: int) -> Values:
+    """The pairs' kinds and values as numbers, as `specialities.py` takes them; a rep has one range of sizes."""
+    names = {kind: sorted({key.value for key in keys if key.kind == kind}) for kind in KINDS}
+    place = {(kind, value): i for kind, values in names.items() for i, value in enumerate(values)}
+    kind = np.array([KINDS.index(key.kind) for key in keys], dtype=np.int64)
+    value = np.array([place[key.kind, key.value] for key in keys], dtype=np.int64)
+    inside = np.bincount(pairs.pair, minlength=len(pairs))
+    total = np.zeros((len(KINDS), max(map(len, names.values()), default=0)))
+    np.add.at(total, (kind, value), inside)
+    sizes = tuple(len(names[kind]) for kind in KINDS)
+    return Values(kind, value, total[kind, value] / deals, sizes, frozenset({KINDS.index(DEAL_SIZE)}))
 
 
 def _ranges(deals: Sequence[ClosedDeal]) -> dict[Key, list[int]]:

@@ -58,7 +58,7 @@ class TagSettings:
     least_wins: int = 4
     least_language_wins: int = 3
     plenty_wins: int = 15
-    plenty_p: float = 0.002
+    plenty_p: float = 0.001
     least_lift: float = 1.2
     false_share: float = 0.25
     level_sd: float = 0.5

@@ -81,13 +81,13 @@ def _lead_log_odds(
     log_odds, covariances = np.zeros(len(rep)), []
     for number in range(folds):
         apart = fold[rep] == number
-        effects, covariance = _lead_effects(pairs, lead, rep, won, level_sd, ~apart)
+        effects, covariance = lead_effects(pairs, lead, rep, won, level_sd, ~apart)
         log_odds[apart] = lead[apart] @ effects
         covariances.append(covariance)
     return log_odds, np.array(covariances), fold
 
 
-def _lead_effects(
+def lead_effects(
     pairs: Pairs, lead: Floats, rep: Ints, won: Floats, level_sd: float, used: Mask
 ) -> tuple[Floats, Floats]:
     """Effects of the leads for the average rep: where experts have most of the deals, the excess is theirs.

@@ -1,10 +1,11 @@
 """Tags inferred from closed deals, and held ones that the deals speak against.
 
-A tag is suggested where a rep wins clearly more of such deals than chance gives (`evidence.py`), by Benjamini and
-Hochberg (J. R. Stat. Soc. B 1995), with Storey's share of nulls, over all pairs of rep and value that could reach any
-evidence at all. Having many such deals is no evidence: somebody else decided that. Languages are held to the same test
-with fewer wins: a deal that was won in German may have been won in English. Nothing is given or taken here; people
-decide.
+A tag is suggested where a rep is likely to be better with such deals than with others (`specialities.py`): the
+likeliest first, as long as no more than `false_share` of those suggested are expected to be chance (the Bayesian false
+discovery rate; M. A. Newton et al., Biostatistics 2004). Having many such deals is no evidence: somebody else decided
+that. Languages are held to the same test with fewer wins: a deal that was won in German may have been won in English.
+Wins, wins by chance and the p-value of the pair by itself (`evidence.py`) are what the reader sees. Nothing is given
+or taken here; people decide.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from routing.engine.tagging.columns import Key, folded, in_order, labels_of, lead_columns, pairs_of
+from routing.engine.tagging.columns import Key, folded, in_order, labels_of, lead_columns, pairs_of, values_of
 from routing.engine.tagging.deals import (
     DEAL_SIZE,
     LANGUAGE,
@@ -24,25 +25,25 @@ from routing.engine.tagging.deals import (
     TagProposals,
     TagSettings,
 )
-from routing.engine.tagging.evidence import Evidence, Floats, Mask, evidence_of
+from routing.engine.tagging.evidence import Evidence, Floats, evidence_of
+from routing.engine.tagging.specialities import specialities_of
 from routing.engine.unavailable import Unavailable
 
 LEAST_REPS = 2
 LEAST_DEALS = 30
-HOPELESS_P = (
-    0.01  # a pair that could not reach it by winning everything is not looked at: it only costs the others
-)
+LEAST_CHANCE = 0.35  # of one suggestion, however sure the others are
 MONTH_DAYS = 30.4375
 
 
 @dataclass(frozen=True)
 class _Looked:
-    """The pairs of one window. `p`: Bonferroni over the ranges of one rep for deal sizes, of which the best is kept."""
+    """The pairs of one window. `p`: of a range of deal sizes times the number of the rep's ranges; `chance` of an
+    expertise."""
 
     keys: Sequence[Key]
     evidence: Evidence
     p: Floats
-    q: Floats
+    chance: Floats
 
 
 def propose_tags(
@@ -67,63 +68,86 @@ def propose_tags(
     )
 
 
+def chances_of(window: Sequence[ClosedDeal], settings: TagSettings) -> list[tuple[Key, float]]:
+    """The chance of every pair, whatever would be suggested; for measuring whether it is true."""
+    looked = _look(window, settings)
+    return list(zip(looked.keys, looked.chance.tolist(), strict=True))
+
+
 def _look(window: Sequence[ClosedDeal], settings: TagSettings) -> _Looked:
     _, rep = np.unique([deal.rep_id for deal in window], return_inverse=True)
     won = np.array([deal.won for deal in window], dtype=float)
     labels = labels_of(window)
     keys, pairs = pairs_of(window, labels, rep, settings)
-    evidence = evidence_of(pairs, rep, won, lead_columns(window, labels), level_sd=settings.level_sd)
-    p, counts = _with_best_ranges(keys, evidence)
-    q = np.ones(len(keys))
-    tested = counts & (evidence.best_upper <= HOPELESS_P)
-    if tested.any():
-        q[tested] = np.minimum(
-            1.0, _null_share(p[tested]) * stats.false_discovery_control(p[tested], method="bh")
-        )
-    return _Looked(keys, evidence, p, q)
+    lead = lead_columns(window, labels)
+    evidence = evidence_of(pairs, rep, won, lead, level_sd=settings.level_sd)
+    found = specialities_of(
+        pairs, values_of(keys, pairs, len(window)), rep, won, lead, level_sd=settings.level_sd
+    )
+    p, chance = _with_best_ranges(keys, evidence, found.chance)
+    return _Looked(keys, evidence, p, chance)
 
 
-def _null_share(p: Floats) -> float:
-    """How many of the pairs are nothing special (J. D. Storey, J. R. Stat. Soc. B 2002), from those with p above ½."""
-    return min(1.0, (1 + int((p > 0.5).sum())) / (0.5 * len(p)))
-
-
-def _with_best_ranges(keys: Sequence[Key], evidence: Evidence) -> tuple[Floats, Mask]:
-    """p, and which pairs count: of a rep's ranges only the one with the smallest p, times their number."""
-    p, counts = evidence.upper.copy(), np.ones(len(keys), dtype=bool)
+def _with_best_ranges(keys: Sequence[Key], evidence: Evidence, chance: Floats) -> tuple[Floats, Floats]:
+    """p and chance: of a rep's ranges only the likeliest counts, with the chance that it or one that overlaps it is
+    the one; its p times their number."""
+    p, chance = evidence.upper.copy(), chance.copy()
     ranges: dict[int, list[int]] = {}
     for i, key in enumerate(keys):
         if key.kind == DEAL_SIZE:
             ranges.setdefault(key.rep_id, []).append(i)
     for places in ranges.values():
-        best = min(places, key=lambda i: (p[i], keys[i].value))
-        counts[places] = False
-        counts[best] = True
-        p[best] = min(1.0, p[best] * len(places))
-    p[~counts] = 1.0
-    return p, counts
+        best = min(places, key=lambda i: (-chance[i], p[i], keys[i].value))
+        together = sum(chance[i] for i in places if _overlap(keys[i], keys[best]))
+        p[places] = np.minimum(1.0, p[places] * len(places))
+        chance[places] = 0.0
+        chance[best] = min(1.0, together)
+    return p, chance
+
+
+def _overlap(one: Key, other: Key) -> bool:
+    def below(low: float | None, high: float | None) -> bool:
+        return low is None or high is None or low < high
+
+    return below(one.low, other.high) and below(other.low, one.high)
 
 
 def _suggestions(looked: _Looked, held: Sequence[HeldTag], settings: TagSettings) -> list[Suggestion]:
+    """The likeliest first; q is the mean chance of being none of those up to this one."""
     has = {(tag.rep_id, tag.kind, _value(tag)) for tag in held}
-    found = []
-    for i, key in enumerate(looked.keys):
-        value = "" if key.kind == DEAL_SIZE else key.value
-        if (key.rep_id, key.kind, value) in has or not _is_clear(looked, i, settings):
-            continue
-        found.append(_suggestion(looked, i, settings))
+    possible = [
+        i
+        for i, key in enumerate(looked.keys)
+        if (key.rep_id, key.kind, "" if key.kind == DEAL_SIZE else key.value) not in has
+        and _has_enough(looked, i, settings)
+    ]
+    possible.sort(key=lambda i: (-looked.chance[i], looked.p[i], _name(looked.keys[i])))
+    none = 1 - looked.chance[possible]
+    q = np.cumsum(none) / np.arange(1, len(possible) + 1)
+    found = [
+        _suggestion(looked, i, float(share), settings)
+        for i, share in zip(possible, q, strict=True)
+        if _is_clear(looked, i, float(share), settings)
+    ]
     return sorted(found, key=lambda one: (one.q_value, one.p_value, one.rep_id, one.kind, one.value))
 
 
-def _is_clear(looked: _Looked, i: int, settings: TagSettings) -> bool:
+def _name(key: Key) -> tuple[int, str, str]:
+    return key.rep_id, key.kind, key.value
+
+
+def _has_enough(looked: _Looked, i: int, settings: TagSettings) -> bool:
     wins, expected = int(looked.evidence.wins[i]), float(looked.evidence.expected[i])
-    if wins < settings.wins_needed(looked.keys[i].kind) or wins < settings.least_lift * expected:
-        return False
-    plenty = wins >= settings.plenty_wins and looked.p[i] <= settings.plenty_p
-    return bool(plenty or looked.q[i] <= settings.false_share)
+    enough = wins >= settings.wins_needed(looked.keys[i].kind) and wins >= settings.least_lift * expected
+    return enough and looked.chance[i] > 0
 
 
-def _suggestion(looked: _Looked, i: int, settings: TagSettings) -> Suggestion:
+def _is_clear(looked: _Looked, i: int, q: float, settings: TagSettings) -> bool:
+    plenty = looked.evidence.wins[i] >= settings.plenty_wins and looked.p[i] <= settings.plenty_p
+    return bool(plenty or (q <= settings.false_share and looked.chance[i] >= LEAST_CHANCE))
+
+
+def _suggestion(looked: _Looked, i: int, q: float, settings: TagSettings) -> Suggestion:
     key, evidence = looked.keys[i], looked.evidence
     wins, deals, expected = int(evidence.wins[i]), int(evidence.deals[i]), float(evidence.expected[i])
     return Suggestion(
@@ -134,7 +158,7 @@ def _suggestion(looked: _Looked, i: int, settings: TagSettings) -> Suggestion:
         deals=deals,
         expected=expected,
         p_value=float(looked.p[i]),
-        q_value=float(looked.q[i]),
+        q_value=q,
         sentence=_sentence(key, wins, deals, expected, settings.window_days),
         low=key.low,
         high=key.high,

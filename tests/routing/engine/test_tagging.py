@@ -2,13 +2,25 @@
 
 import random
 from dataclasses import replace
+from itertools import product
+from math import comb
 
 import numpy as np
 import pytest
 
+from routing.engine.tagging.columns import in_order, labels_of, lead_columns, pairs_of, values_of
 from routing.engine.tagging.deals import ClosedDeal, HeldTag, TagProposals, TagSettings
 from routing.engine.tagging.evidence import Evidence, Pairs, _tails, evidence_of
 from routing.engine.tagging.proposals import propose_tags
+from routing.engine.tagging.specialities import (
+    EFFECT_SD,
+    Prior,
+    Values,
+    prior_before_looking,
+    sets_of_one_kind,
+    specialities_of,
+    weigh,
+)
 from routing.engine.unavailable import Unavailable
 
 ANA, OTHERS = 1, range(2, 9)
@@ -91,28 +103,143 @@ def test_what_is_held_already_is_not_suggested_in_any_spelling() -> None:
     assert proposed(team(), held).suggestions == []
 
 
-def test_hardly_anything_is_suggested_where_nobody_differs() -> None:
-    """Different reps get different mixes; 4 organisations of 30 reps with 60 deals each."""
+@pytest.mark.parametrize("skill_sd", [0.0, 0.5])
+def test_hardly_anything_is_suggested_where_nobody_differs(skill_sd: float) -> None:
+    """Different reps get different mixes, and some win more of all; 3 organisations of 30 reps, 60 deals each."""
     suggestions = 0
-    for seed in range(4):
-        suggestions += len(proposed(_nobody_differs(seed)).suggestions)
-    assert suggestions / 120 <= 0.05
+    for seed in range(3):
+        suggestions += len(proposed(_nobody_differs(seed, skill_sd)).suggestions)
+    assert suggestions / 90 <= 0.05
 
 
-def _nobody_differs(seed: int) -> list[ClosedDeal]:
+def _nobody_differs(seed: int, skill_sd: float) -> list[ClosedDeal]:
     rng = np.random.default_rng(seed)
     mixes = rng.dirichlet(np.ones(8), 30)
     chance = rng.uniform(0.15, 0.6, 8)
+    skill = rng.normal(0, skill_sd, 30)
     deals = []
     for rep in range(30):
         for industry in rng.choice(8, 60, p=mixes[rep]):
-            won = bool(rng.random() < chance[industry])
+            odds = np.log(chance[industry] / (1 - chance[industry])) + skill[rep]
+            won = bool(rng.random() < 1 / (1 + np.exp(-odds)))
             value = float(rng.lognormal(9, 1))
-            product = f"P{rng.integers(4)}"
-            deals.append(
-                ClosedDeal(rep, won, float(rng.uniform(0, 365)), f"I{industry}", product, value=value)
-            )
+            sold = f"P{rng.integers(4)}"
+            deals.append(ClosedDeal(rep, won, float(rng.uniform(0, 365)), f"I{industry}", sold, value=value))
     return deals
+
+
+def test_where_nobody_differs_it_is_learned_that_specialities_are_few() -> None:
+    deals = in_order(_nobody_differs(1, 0.0))
+    labels = labels_of(deals)
+    rep = np.array([deal.rep_id for deal in deals])
+    keys, pairs = pairs_of(deals, labels, rep, TagSettings())
+    won = np.array([deal.won for deal in deals], dtype=float)
+    values = values_of(keys, pairs, len(deals))
+    found = specialities_of(pairs, values, rep, won, lead_columns(deals, labels), level_sd=0.5)
+    before = prior_before_looking(values, 0.5)
+    for learned, expected in zip(found.prior.counts, before.counts, strict=True):
+        assert np.arange(len(learned)) @ learned <= 1.05 * (np.arange(len(expected)) @ expected)
+    assert found.special.sum() / 30 < 0.5  # a rep, of 21 pairs
+
+
+# --- the posterior of one rep against sums and integrals -----------------------------------------------
+
+
+def test_sets_of_one_kind_are_summed_as_by_enumeration() -> None:
+    odds = np.array([[1.2, -0.4, 2.0, 0.3]])
+    counts = np.array([0.5, 0.3, 0.2])
+    weights = {
+        chosen: counts[sum(chosen)] / comb(4, sum(chosen)) * np.exp(np.dot(chosen, odds[0]))
+        for chosen in product((0, 1), repeat=4)
+        if sum(chosen) <= 2
+    }
+    total = sum(weights.values())
+    chance, numbers = sets_of_one_kind(odds, counts)
+    for v in range(4):
+        assert chance[0, v] == pytest.approx(sum(w for c, w in weights.items() if c[v]) / total)
+    for number in range(3):
+        assert numbers[0, number] == pytest.approx(
+            sum(w for c, w in weights.items() if sum(c) == number) / total
+        )
+
+
+def _two_pairs(won: np.ndarray) -> tuple[Pairs, Values, np.ndarray]:
+    """One rep, 24 deals, 12 in an industry and 12 of a product, 6 of them in both."""
+    deal = np.concatenate([np.arange(12), np.arange(6, 18)])
+    pairs = Pairs(np.zeros(2, dtype=np.int64), deal, np.repeat([0, 1], 12))
+    values = Values(np.array([0, 1]), np.zeros(2, dtype=np.int64), np.full(2, 0.25), (1, 1), frozenset())
+    return pairs, values, np.where(np.arange(24) < 18, -0.5, -1.0)
+
+
+PRIOR = Prior((np.array([0.8, 0.2]), np.array([0.7, 0.3])), 1.3, 0.5)
+
+
+@pytest.mark.parametrize("wins", [(9, 1, 1), (5, 5, 2), (3, 6, 3), (0, 0, 6), (6, 6, 6)])
+def test_the_chances_of_a_rep_with_two_pairs_are_those_of_numeric_integration(
+    wins: tuple[int, int, int],
+) -> None:
+    """`wins` of the first 6 and next 6 deals (industry, both) together, of the next 6, of the last 6."""
+    won = np.zeros(24)
+    for start, length, number in ((0, 12, wins[0]), (12, 6, wins[1]), (18, 6, wins[2])):
+        won[start : start + min(number, length)] = 1
+    pairs, values, log_odds = _two_pairs(won)
+    found = weigh(pairs, values, np.zeros(24, dtype=np.int64), won, log_odds, PRIOR)
+    assert found.special == pytest.approx(_integrated(pairs, won, log_odds), abs=0.02)
+
+
+def _integrated(pairs: Pairs, won: np.ndarray, log_odds: np.ndarray) -> list[float]:
+    points, weights = np.polynomial.hermite_e.hermegauss(40)
+    weights = weights / weights.sum()
+    level, first, second = (
+        PRIOR.level_sd * points[:, None, None, None],
+        (PRIOR.mean + EFFECT_SD * points)[None, :, None, None],
+        (PRIOR.mean + EFFECT_SD * points)[None, None, :, None],
+    )
+    inside = np.zeros((2, len(won)))
+    inside[pairs.pair, pairs.deal] = 1
+    chance = {}
+    for z in product((0, 1), repeat=2):
+        odds = log_odds + level + z[0] * first * inside[0] + z[1] * second * inside[1]
+        likely = np.exp(-np.logaddexp(0, np.where(won > 0, -odds, odds)).sum(axis=-1))
+        prior = PRIOR.counts[0][z[0]] * PRIOR.counts[1][z[1]]
+        chance[z] = prior * np.einsum("ijk,i,j,k->", np.broadcast_to(likely, (40,) * 3), *[weights] * 3)
+    total = sum(chance.values())
+    return [sum(c for z, c in chance.items() if z[pair]) / total for pair in range(2)]
+
+
+def test_one_more_win_never_weakens_the_chance() -> None:
+    """Whichever lost deal of the pair is won instead, everything else as it was."""
+    rng = np.random.default_rng(5)
+    for _ in range(3):
+        won = (rng.random(24) < 0.4).astype(float)
+        pairs, values, log_odds = _two_pairs(won)
+        rep = np.zeros(24, dtype=np.int64)
+        before = weigh(pairs, values, rep, won, log_odds, PRIOR).chance[0]
+        for deal in np.flatnonzero(won[:12] == 0):
+            more = won.copy()
+            more[deal] = 1
+            assert weigh(pairs, values, rep, more, log_odds, PRIOR).chance[0] > before
+
+
+def test_of_two_overlapping_values_the_wins_are_told_apart() -> None:
+    """A rep wins in one industry whatever the product: the product that came along is not suggested."""
+    deals = []
+    for rep in range(1, 13):
+        for industry in ("Healthcare", "Retail", "Media"):
+            for name in ("Platform", "Mobile"):
+                both = industry == "Healthcare" and name == "Platform"
+                count = 16 if rep == ANA and both else 8
+                won = count * 3 // 4 if rep == ANA and industry == "Healthcare" else count // 4
+                same = deals_of(rep, industry, won, count - won)
+                deals += [replace(deal, product=name) for deal in same]
+    assert [(one.rep_id, one.value) for one in proposed(deals).suggestions] == [(ANA, "Healthcare")]
+
+
+def test_q_is_the_mean_chance_of_being_none_up_to_there() -> None:
+    deals = team() + deals_of(9, "Healthcare", 13, 7) + deals_of(9, "Retail", 12, 28)
+    found = proposed(deals).suggestions
+    assert [one.rep_id for one in found] == [ANA, 9]
+    assert 0 < found[0].q_value < found[1].q_value <= TagSettings().false_share
 
 
 def test_a_range_of_deal_sizes_is_suggested_with_its_bounds() -> None:
