@@ -100,8 +100,8 @@ def every_few_minutes() -> None:
 
 def every_minute() -> None:
     """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions for people who
-    have left or are away, who carries too much, intake left behind, held ones, undelivered messages, and a training or a
-    review of tags whose worker died."""
+    have left or are away, who carries too much, intake left behind, held ones, undelivered messages, and a training or
+    a review of tags whose worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     tag_reviews.give_up_stopped(at=timezone.now())

@@ -101,12 +101,11 @@ def rep_page(request: SignedIn, pk: int) -> HttpResponse:
         "days_off": next_days_off(rep, today=timezone.localdate(), limit=3),
         "may_mark": rep.is_active and may_edit_profile(request, rep) and may(request.user, "mark_away"),
     }
-    return show(request, "reps/rep.html", context | profile_state(request, rep))
+    return show(request, "reps/rep.html", context | profile_state(request, rep, ours))
 
 
-def profile_state(request: SignedIn, rep: Rep) -> dict[str, Any]:
+def profile_state(request: SignedIn, rep: Rep, ours: Organisation) -> dict[str, Any]:
     """How complete and how current the profile is, and what the reader may do about it."""
-    ours = organisation()
     is_own = rep.user_id == request.user.pk
     edits = own_edits_of(rep, request.user)
     proposal = open_proposal_of(rep)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from reps.engine.tables import csv_lines
 from reps.forms.reviews import ChangeFilter, DeclineForm, ReviewFilter
-from reps.models import ProfileChange, ProfileProposal, Rep
+from reps.models import Organisation, ProfileChange, ProfileProposal, Rep
 from reps.pages import next_address, say, show
 from reps.permissions import SignedIn, may, requires
 from reps.queries.pages import BadCursor, page_of
@@ -54,7 +54,7 @@ def review_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
     if chosen is not None:
         visible = with_profile(reps_visible_to(request.user), now=now)
         rep = get_object_or_404(visible, pk=chosen)
-        context |= reviewed_profile(request, rep) | {"next": _after(ids, rep.pk)}
+        context |= reviewed_profile(request, rep, ours) | {"next": _after(ids, rep.pk)}
     return show(request, "reps/review.html", context)
 
 
@@ -65,9 +65,9 @@ def _after(ids: list[int], pk: int) -> int | None:
     return below[0] if below else None
 
 
-def reviewed_profile(request: SignedIn, rep: Rep) -> dict[str, Any]:
+def reviewed_profile(request: SignedIn, rep: Rep, ours: Organisation) -> dict[str, Any]:
     """What a reviewer looks at; `rep` with its profile."""
-    ours, now = organisation(), timezone.now()
+    now = timezone.now()
     return {
         "rep": rep,
         "tags": tags_by_kind(rep),

@@ -397,8 +397,8 @@ def test_matrix_says_expired(ana: Rep, omar: User, as_user: SignIn) -> None:
 def test_matrix_of_competitors_and_products(ana: Rep, omar: User, as_user: SignIn) -> None:
     from crm.models import Product
 
-    product = Product.objects.create(name="GTX Pro")
-    asked("Retail", product=product, competitors=["Acme", "acme", "Globex"])
+    Product.objects.create(name="GTX Pro")
+    asked("Retail", product="GTX Pro", competitors=["Acme", "acme", "Globex"])
     client = as_user(omar)
     for kind, names in (("product", ["GTX Pro"]), ("competitor", ["Acme", "Globex"])):
         matrix = client.get(reverse("skills_matrix"), {"kind": kind}).context["matrix"]
@@ -456,7 +456,9 @@ def closed(rep: Rep, *, won: int, lost: int) -> None:
     for number in range(won + lost):
         deal = create_opportunity(values={"name": "D", "industry": "Healthcare"}, at=timezone.now(), by=None)
         stage = "won" if number < won else "lost"
-        Opportunity.objects.filter(pk=deal.pk).update(owner=rep, stage=stage, closed_at=timezone.now())
+        Opportunity.objects.filter(pk=deal.pk).update(
+            owner=rep, stage=stage, closed_at=timezone.now(), routing="none"
+        )
 
 
 def test_evidence_stands_beside_the_team(ana: Rep, bo: Rep, cara: Rep, omar: User, as_user: SignIn) -> None:
