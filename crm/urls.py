@@ -2,9 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from crm.views import imports, records, settings, where
+from crm.views import expertise, imports, records, settings, where
 
 urlpatterns: list[URLPattern] = [
+    path("reps/<int:pk>/expertise/", expertise.rep_expertise, name="rep_expertise"),
+    path("reps/<int:pk>/evidence/", expertise.rep_evidence, name="rep_evidence"),
+    path("reps/matrix/", expertise.matrix_page, name="skills_matrix"),
+    path("reps/matrix.csv", expertise.matrix_csv, name="skills_matrix_csv"),
     path("opportunities/", records.opportunity_list, name="opportunities"),
     path("opportunities/where/", where.opportunity_where, name="opportunity_where"),
     path("opportunities/where/accounts/", where.condition_accounts, name="condition_accounts"),

@@ -16,6 +16,9 @@ from reps.models import (
     Job,
     Organisation,
     ProfileChange,
+    ProfileProposal,
+    ProfileReminder,
+    ProfileReview,
     Rep,
     RoleTemplate,
     Skill,
@@ -100,6 +103,25 @@ class CertificationDepthAdmin(ReadOnlyAdmin):
 class ProfileChangeAdmin(ReadOnlyAdmin):
     list_display = ("rep", "changed_by", "changed_at")
     list_select_related = ("rep", "changed_by")
+
+
+@admin.register(ProfileReview)
+class ProfileReviewAdmin(ReadOnlyAdmin):
+    list_display = ("rep", "by", "at", "is_own")
+    list_select_related = ("rep", "by")
+
+
+@admin.register(ProfileProposal)
+class ProfileProposalAdmin(ReadOnlyAdmin):
+    list_display = ("rep", "state", "proposed_by", "proposed_at", "decided_by", "decided_at")
+    list_select_related = ("rep", "proposed_by", "decided_by")
+    list_filter = ("state",)
+
+
+@admin.register(ProfileReminder)
+class ProfileReminderAdmin(ReadOnlyAdmin):
+    list_display = ("user", "period", "is_own")
+    list_select_related = ("user",)
 
 
 @admin.register(Organisation)

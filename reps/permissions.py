@@ -46,6 +46,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "train_models": frozenset({OPS, ADMIN}),
     # people
     "edit_profiles": frozenset({OPS, MANAGER, ADMIN}),
+    "compare_profiles": frozenset({OPS, MANAGER, ANALYST, ADMIN}),  # a manager: of the own teams
     "see_tag_suggestions": frozenset({OPS, MANAGER, ANALYST, ADMIN}),  # a manager: of the own teams
     "edit_own_profile": frozenset({REP, OPS, MANAGER, ADMIN}),
     "mark_away": frozenset({REP, OPS, MANAGER, ADMIN}),  # a rep: himself; a manager: the own teams
@@ -83,7 +84,10 @@ def requires(permission: str) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(request: SignedIn, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not may(request.user, permission):
-                raise PermissionDenied(f"Your role does not include “{permission.replace('_', ' ')}”.")
+                raise PermissionDenied(
+                    f"Your role does not include “{permission.replace('_', ' ')}”. An admin of your organisation can "
+                    f"change roles."
+                )
             return view(request, *args, **kwargs)
 
         guarded.permission = permission  # type: ignore[attr-defined]  # read by the test that walks every URL

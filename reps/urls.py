@@ -4,7 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import URLPattern, path
 
 from reps.forms.sign_in import SignInForm
-from reps.views import calendars, people, profiles, tokens
+from reps.views import calendars, people, profiles, reviews, tokens
 
 urlpatterns: list[URLPattern] = [
     path("login/", auth.LoginView.as_view(form_class=SignInForm), name="login"),
@@ -24,7 +24,14 @@ urlpatterns: list[URLPattern] = [
     path("reps/me/", profiles.my_profile, name="my_profile"),
     path("reps/<int:pk>/", profiles.rep_page, name="rep"),
     path("reps/<int:pk>/edit/", profiles.rep_edit, name="rep_edit"),
-    path("reps/<int:pk>/expertise/", profiles.rep_expertise, name="rep_expertise"),
+    path("reps/<int:pk>/reviewed/", reviews.reviewed, name="rep_reviewed"),
+    path("reps/review/", reviews.review_page, name="profile_reviews"),
+    path("reps/review/<int:pk>/", reviews.review_page, name="profile_review"),
+    path("reps/proposals/<int:pk>/approve/", reviews.proposal_approve, name="proposal_approve"),
+    path("reps/proposals/<int:pk>/decline/", reviews.proposal_decline, name="proposal_decline"),
+    path("reps/proposals/<int:pk>/withdraw/", reviews.proposal_withdraw, name="proposal_withdraw"),
+    path("reps/changes/", reviews.change_list, name="profile_changes"),
+    path("reps/changes.csv", reviews.changes_csv, name="profile_changes_csv"),
     path("reps/role-templates/", profiles.role_template_list, name="role_templates"),
     path("reps/role-templates/new/", profiles.role_template_form, name="role_template_new"),
     path("reps/role-templates/<int:pk>/", profiles.role_template_form, name="role_template"),

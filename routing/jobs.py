@@ -16,6 +16,7 @@ from routing.services import (
     dry_runs,
     evaluations,
     outbox,
+    profile_notices,
     sweep,
     tag_reviews,
     training,
@@ -45,11 +46,12 @@ def route_waiting() -> int:
 
 
 def every_night() -> int:
-    """Certifications that expired, the deals behind each tag, the review of tags when one is due, turns that went to
-    junk (an import may have said so), and tiers that follow the win rate."""
+    """Certifications that expired, the deals behind each tag, the review of tags when one is due, reminders of profiles
+    to look over, turns that went to junk (an import may have said so), and tiers that follow the win rate."""
     expire_depths(today=timezone.localdate())
     tag_reviews.refresh_all_evidence(at=timezone.now())
     tag_reviews.request_due_review(at=timezone.now())
+    profile_notices.remind_of_reviews(at=timezone.now())
     turns.give_back_wasted(at=timezone.now())
     return rank_tiers(at=timezone.now())
 
@@ -100,12 +102,13 @@ def every_few_minutes() -> None:
 
 
 def every_minute() -> None:
-    """The sweep: transfers of accounts whose day has come, suggestions for people who have left or are away, who
-    carries too much, intake left behind, held ones, undelivered messages, and a training or a review of tags whose
-    worker died."""
+    """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions for people who
+    have left or are away, who carries too much, intake left behind, held ones, undelivered messages, and a training or
+    a review of tags whose worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     tag_reviews.give_up_stopped(at=timezone.now())
+    profile_notices.tell_of_proposals(at=timezone.now())
     decide_anew()
     availability.flag_over_capacity(at=timezone.now())
     route_waiting()

@@ -9,8 +9,7 @@ from django.db.models import Func, IntegerField, QuerySet, Sum
 
 from crm.engine.imports import fields, reading
 from crm.models import CustomField, ImportFile, ImportMapping, ImportRun
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from reps.engine.tables import shielded
 
 
 def runs_listed(limit: int = 100) -> list[ImportRun]:
@@ -82,7 +81,3 @@ def bad_rows(file: ImportFile) -> Iterator[str]:
             out.seek(0)
             out.truncate()
     yield out.getvalue()
-
-
-def shielded(cells: Sequence[str]) -> list[str]:
-    return [f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells]

@@ -1,5 +1,6 @@
 """The vocabulary page: words that nobody has confirmed yet, known words, and spellings that mean them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, Model, Q, QuerySet
@@ -37,12 +38,12 @@ def known_names(kinds: list[str]) -> dict[str, list[str]]:
     return found
 
 
-def words_offered() -> dict[str, list[str]]:
-    """Words offered while somebody describes an opportunity, by kind."""
+def words_offered(
+    kinds: Sequence[str] = (WordKind.SOURCE, WordKind.INDUSTRY, WordKind.LANGUAGE),
+) -> dict[str, list[str]]:
+    """Words of these kinds and products, offered while somebody describes an opportunity or states expertise."""
     products = Product.objects.filter(is_active=True).order_by("name").values_list("name", flat=True)
-    return known_names([WordKind.SOURCE, WordKind.INDUSTRY, WordKind.LANGUAGE]) | {
-        WordKind.PRODUCT: list(products)
-    }
+    return known_names(list(kinds)) | {WordKind.PRODUCT: list(products)}
 
 
 def terms_matching(*, kind: str, words: str) -> QuerySet[Term]:

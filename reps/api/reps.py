@@ -5,12 +5,14 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from rest_framework import serializers
 
 from reps.api.records import ExternalId, RecordViewSet, StrictSerializer, with_values
 from reps.engine.holidays import country_code
 from reps.models import Rep, RoleTemplate, Skill, Team, User
 from reps.queries import reps_visible_to
+from reps.queries.profiles import profile_pct
 from reps.services.profiles import Tag, save_expertise, save_rep
 
 WRITABLE = (
@@ -43,6 +45,7 @@ class SkillInput(StrictSerializer):
     kind = serializers.ChoiceField(Skill.Kind.choices)
     name = serializers.CharField(max_length=120)
     proficiency = serializers.ChoiceField(Skill.Proficiency.choices, required=False)
+    valid_until = serializers.DateField(required=False, allow_null=True)
 
 
 class RepInput(StrictSerializer, serializers.ModelSerializer[Rep]):
@@ -76,7 +79,7 @@ class RepInput(StrictSerializer, serializers.ModelSerializer[Rep]):
 class SkillOutput(serializers.ModelSerializer[Skill]):
     class Meta:
         model = Skill
-        fields = ("kind", "name", "proficiency", "evidence_won", "evidence_closed")
+        fields = ("kind", "name", "proficiency", "valid_until", "evidence_won", "evidence_closed")
 
 
 class RepOutput(serializers.ModelSerializer[Rep]):
@@ -84,6 +87,9 @@ class RepOutput(serializers.ModelSerializer[Rep]):
     role_template: Any = serializers.SlugRelatedField(slug_field="name", read_only=True)
     skills = SkillOutput(many=True, read_only=True)
     load_pct = serializers.FloatField(read_only=True)
+    completeness_pct = serializers.SerializerMethodField(
+        help_text="0 to 100: how much of the profile is filled."
+    )
 
     class Meta:
         model = Rep
@@ -96,8 +102,13 @@ class RepOutput(serializers.ModelSerializer[Rep]):
             "load",
             "pending",
             "load_pct",
+            "completeness_pct",
+            "reviewed_at",
             "skills",
         )
+
+    def get_completeness_pct(self, rep: Rep) -> int:
+        return profile_pct(rep, today=timezone.localdate())
 
 
 class RepViewSet(RecordViewSet):
@@ -125,7 +136,12 @@ class RepViewSet(RecordViewSet):
         rep = save_rep(rep=with_values(rep, own), by=self.user)
         if "skills" in values:
             tags = [
-                Tag(item["kind"], item["name"], item.get("proficiency", Skill.Proficiency.SOLID))
+                Tag(
+                    item["kind"],
+                    item["name"],
+                    item.get("proficiency", Skill.Proficiency.SOLID),
+                    item.get("valid_until"),
+                )
                 for item in values["skills"]
             ]
             save_expertise(rep=rep, tags=tags, by=self.user)

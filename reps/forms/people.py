@@ -75,12 +75,28 @@ class TeamForm(RecordForm):
 
 
 class OrganisationForm(RecordForm):
+    groups = (
+        ("", ("name", "base_currency", "default_language", "time_zone", "top_tier_share")),
+        ("Rep profiles", ("own_profile_edits", "profile_review_months")),
+    )
     time_zone = TimeZoneField(help_text="Batches and reports that belong to nobody's zone use this one.")
 
     class Meta:
         model = Organisation
-        fields = ("name", "base_currency", "default_language", "time_zone", "top_tier_share")
-        labels = {"top_tier_share": "Share of top performers"}
+        fields = (
+            "name", "base_currency", "default_language", "time_zone", "top_tier_share", "own_profile_edits",
+            "profile_review_months",
+        )  # fmt: skip
+        labels = {
+            "top_tier_share": "Share of top performers",
+            "own_profile_edits": "What reps may do with their own expertise",
+            "profile_review_months": "Profiles are reviewed",
+        }
+        help_texts = {
+            "own_profile_edits": "Managers and ops always change it at once, with its line in the history.",
+            "profile_review_months": "A profile that nobody has looked over for so long is due. Managers and reps are "
+            "reminded once in each period.",
+        }
 
     def clean_base_currency(self) -> str:
         currency = str(self.cleaned_data["base_currency"]).upper()

@@ -1,11 +1,16 @@
 """Forms of rep profiles: standing and limits, expertise, role templates, certifications."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any
 
 from django import forms
+from django.core.validators import MinValueValidator
 from django.forms import BaseFormSet, formset_factory
 
+from reps.engine.completeness import FIELDS, SELLING_STYLE
 from reps.engine.holidays import countries, subdivisions
 from reps.forms.people import TimeZoneField
 from reps.forms.records import RecordForm
@@ -156,43 +161,83 @@ class ExpertiseForm(RecordForm):
         model = Rep
         fields = ("deal_size_min", "deal_size_max", "selling_style")
         labels = {"deal_size_min": "Best deals from", "deal_size_max": "up to"}
+        help_texts = {
+            "deal_size_min": "Empty: there is no lower end.",
+            "deal_size_max": "Empty: there is no upper end. 50,000 to 250,000 holds both of its ends.",
+            "selling_style": FIELDS[SELLING_STYLE].does,
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("deal_size_min", "deal_size_max"):
+            field = self.fields[name]
+            field.min_value = 0  # type: ignore[attr-defined]
+            field.widget.attrs.update({"min": 0, "step": "any"})
+            field.validators.append(MinValueValidator(0, "A deal size is not negative."))
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         least, most = cleaned.get("deal_size_min"), cleaned.get("deal_size_max")
         if least is not None and most is not None and least > most:
-            self.add_error("deal_size_max", "This must not be less than where the range begins.")
+            self.add_error("deal_size_max", f"The range begins at {least:,.0f}: this must not be less.")
         return cleaned
 
 
 class TagForm(forms.Form):
-    name = forms.CharField(required=False, max_length=120, label="Name")
+    name = forms.CharField(
+        required=False,
+        max_length=120,
+        label="Name",
+        error_messages={"max_length": "A name has at most 120 characters; this one has %(show_value)s."},
+    )
     proficiency = forms.TypedChoiceField(
         choices=Skill.Proficiency.choices, coerce=int, initial=Skill.Proficiency.SOLID, label="Proficiency"
     )
     valid_until = forms.DateField(
-        required=False, widget=forms.DateInput(attrs={"type": "date"}), label="Valid until"
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        label="Valid until",
+        error_messages={"invalid": "Write the last day as 2027-06-30."},
     )
     remove = forms.BooleanField(required=False, label="Remove")
 
-    def __init__(self, *args: Any, kind: str, evidence: dict[str, str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, kind: str, today: date, evidence: dict[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.today = today
         self.fields["name"].widget.attrs.update({"list": f"names-{kind}", "autocomplete": "off"})
         if kind != Skill.Kind.CERTIFICATION:
             del self.fields["valid_until"]
         name = str(self.initial.get("name", ""))
         self.evidence = (evidence or {}).get(name, "stated" if name else "")
 
+    def clean_valid_until(self) -> date | None:
+        """One that has expired meanwhile stays as it is; a day that is typed now must not be over."""
+        day: date | None = self.cleaned_data["valid_until"]
+        if day is not None and day < self.today and "valid_until" in self.changed_data:
+            raise forms.ValidationError(
+                f"{day:%-d %B %Y} is over: an expired certification does not count. Correct the day, or leave it out."
+            )
+        return day
 
-TagFormSet = formset_factory(TagForm, extra=1, max_num=200)
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("valid_until") and not cleaned.get("name", "").strip() and not cleaned.get("remove"):
+            self.add_error("name", "Which certification is valid until then?")
+        return cleaned
+
+
+MOST_TAGS = 200
+TagFormSet = formset_factory(TagForm, extra=1, max_num=MOST_TAGS, validate_max=True)
 
 
 class TagForms:
-    """The tags of one rep: a formset for each kind, in the order of the profile."""
+    """The tags of one rep: a formset for each kind, in the order of the profile. `skills` are those to begin with."""
 
-    def __init__(self, rep: Rep, data: Any = None) -> None:
+    def __init__(self, skills: Iterable[Skill], *, today: date, data: Any = None) -> None:
         self.sets: dict[str, BaseFormSet[TagForm]] = {}
-        skills = list(rep.skills.all())
+        skills = sorted(skills, key=lambda skill: skill.name.casefold())
         for kind in Skill.Kind:
             held = [skill for skill in skills if skill.kind == kind]
             evidence = {
@@ -204,11 +249,24 @@ class TagForms:
                 initial=[
                     {"name": s.name, "proficiency": s.proficiency, "valid_until": s.valid_until} for s in held
                 ],
-                form_kwargs={"kind": kind, "evidence": evidence},
+                form_kwargs={"kind": kind, "evidence": evidence, "today": today},
+                error_messages={
+                    "too_many_forms": f"At most {MOST_TAGS} names of one kind: that is a list, no profile."
+                },
             )
 
     def __iter__(self) -> Any:
-        return iter([(Skill.Kind(kind), formset) for kind, formset in self.sets.items()])
+        """(kind, its formset, what the field does, what is wrong with the set as a whole)."""
+        return iter(
+            [
+                (Skill.Kind(kind), formset, FIELDS[kind], self._wrong_as_a_whole(formset))
+                for kind, formset in self.sets.items()
+            ]
+        )
+
+    @staticmethod
+    def _wrong_as_a_whole(formset: "BaseFormSet[TagForm]") -> list[str]:
+        return [str(error) for error in formset.non_form_errors()] if formset.is_bound else []
 
     def is_valid(self) -> bool:
         answers = [
@@ -216,17 +274,39 @@ class TagForms:
         ]  # each one, so that each shows its errors
         return all(answers)
 
-    def tags(self) -> list[Tag]:
-        """What is left after removals and blanks; a name stated twice counts once, as first stated."""
-        found: dict[tuple[str, str], Tag] = {}
+    def wrong(self) -> list[tuple[str, str]]:
+        """(id of the field, sentence) of every error, for the summary."""
+        found = []
+        for kind, formset in self.sets.items():
+            label = Skill.Kind(kind).label
+            found += [(f"kind-{kind}", f"{label}: {text}") for text in self._wrong_as_a_whole(formset)]
+            for form in formset:
+                for bound in form:
+                    found += [
+                        (bound.id_for_label, f"{label}, {bound.value() or bound.label}: {text}")
+                        for text in bound.errors
+                    ]
+        return found
+
+    def _stated(self) -> Iterator[Tag]:
         for kind, formset in self.sets.items():
             for form in formset:
                 cleaned = form.cleaned_data
                 name = " ".join(cleaned.get("name", "").split())
                 if name and not cleaned.get("remove"):
-                    tag = Tag(kind, name, cleaned["proficiency"], cleaned.get("valid_until"))
-                    found.setdefault((kind, name.lower()), tag)
+                    yield Tag(kind, name, cleaned["proficiency"], cleaned.get("valid_until"))
+
+    def tags(self) -> list[Tag]:
+        """What is left after removals and blanks; a name stated twice counts once, as first stated."""
+        found: dict[tuple[str, str], Tag] = {}
+        for tag in self._stated():
+            found.setdefault((tag.kind, tag.name.lower()), tag)
         return list(found.values())
+
+    def repeated(self) -> list[str]:
+        """Names that were stated more than once, in whatever case."""
+        counted = Counter((tag.kind, tag.name.lower()) for tag in self._stated())
+        return [tag.name for tag in self.tags() if counted[tag.kind, tag.name.lower()] > 1]
 
 
 class RepFilter(forms.Form):
@@ -235,6 +315,19 @@ class RepFilter(forms.Form):
     tier = forms.ChoiceField(required=False, choices=[("", "Any tier"), *Rep.Tier.choices])
     state = forms.ChoiceField(
         required=False, choices=[("", "Here"), ("away", "Away now"), ("left", "Left")], label="State"
+    )
+    profile = forms.ChoiceField(
+        required=False,
+        label="Profile",
+        choices=[
+            ("", "Any profile"),
+            ("incomplete", "Something important missing"),
+            ("due", "Review due"),
+            ("proposed", "Changes proposed"),
+        ],
+    )
+    order = forms.ChoiceField(
+        required=False, label="Order", choices=[("", "By name"), ("complete", "Least complete first")]
     )
 
     def __init__(self, data: Any, *, teams: Any) -> None:

@@ -7,6 +7,7 @@ from reps.models.jobs import Job
 from reps.models.organisation import Organisation
 from reps.models.people import Team, User
 from reps.models.profile import CertificationDepth, ProfileChange, Rep, RoleTemplate, RosterStamp, Skill
+from reps.models.reviews import ProfileProposal, ProfileReminder, ProfileReview
 from reps.models.tags import TagReview, TagReviewSettings, TagSuggestion
 from reps.models.tokens import ApiToken
 
@@ -21,6 +22,9 @@ __all__ = [
     "Organisation",
     "OverCapacity",
     "ProfileChange",
+    "ProfileProposal",
+    "ProfileReminder",
+    "ProfileReview",
     "Rep",
     "RoleTemplate",
     "RosterStamp",

@@ -74,7 +74,12 @@ class RoleTemplate(models.Model):
 class Rep(KeptFieldsModel):
     """Somebody whom opportunities are assigned to. May be without a user (known from an import only)."""
 
-    KEPT_BY_SERVICES = frozenset({"load", "pending", "pipeline_value", "turn_finish", "turns_taken"})
+    KEPT_BY_SERVICES = frozenset(
+        {
+            "load", "pending", "pipeline_value", "turn_finish", "turns_taken",
+            "reviewed_at", "reviewed_by", "confirmed_at",
+        }
+    )  # fmt: skip
 
     class Seniority(models.IntegerChoices):
         JUNIOR = 1, "Junior"
@@ -141,6 +146,13 @@ class Rep(KeptFieldsModel):
     # The rep's place in the team's round-robin (routing.engine.turns), kept across edits, restarts and absence.
     turn_finish = models.FloatField(default=0, editable=False)
     turns_taken = models.PositiveIntegerField(default=0, editable=False)
+
+    # The newest of `ProfileReview`: a manager's (or ops'), and the rep's own confirmation.
+    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reviewed_by = models.ForeignKey(
+        User, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    confirmed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

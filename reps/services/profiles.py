@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from reps.models import CertificationDepth, ProfileChange, Rep, RoleTemplate, Skill, User
+from reps.models import CertificationDepth, Organisation, ProfileChange, Rep, RoleTemplate, Skill, User
+from reps.permissions import may
+from reps.queries.people import organisation
 from reps.services.edits import lock_unchanged
 
 
@@ -34,9 +36,23 @@ def save_rep(*, rep: Rep, seen: datetime | None = None, by: User) -> Rep:
     return rep
 
 
+def own_edits_of(rep: Rep, user: User) -> str:
+    """What the user may do with this expertise: `Organisation.OwnEdits`, or "" for nothing. Those who edit profiles
+    change any at once; whose it may be is decided in the look-ups."""
+    if may(user, "edit_profiles"):
+        return Organisation.OwnEdits.AT_ONCE
+    own = rep.user_id == user.pk and may(user, "edit_own_profile")
+    return organisation().own_profile_edits if own else ""
+
+
 @transaction.atomic
-def save_expertise(*, rep: Rep, tags: Iterable[Tag], seen: datetime | None = None, by: User) -> Rep:
-    """Save the rep's profile fields with these as all the tags; deals counted behind a tag that stays are kept."""
+def save_expertise(
+    *, rep: Rep, tags: Iterable[Tag], seen: datetime | None = None, by: User, note: str = ""
+) -> Rep:
+    """Save the rep's profile fields with these as all the tags; deals counted behind a tag that stays are kept. Raises
+    PermissionDenied where the organisation lets reps not change the own expertise at once."""
+    if own_edits_of(rep, by) != Organisation.OwnEdits.AT_ONCE:
+        raise PermissionDenied("Your organisation lets managers change the expertise of reps.")
     stored_rep = lock_unchanged(rep, seen=seen)
     stored = {(skill.kind, skill.name.lower()): skill for skill in rep.skills.all()}
     wanted = {(tag.kind, tag.name.lower()): tag for tag in tags}
@@ -50,7 +66,8 @@ def save_expertise(*, rep: Rep, tags: Iterable[Tag], seen: datetime | None = Non
         skill.save()
     rep.technical_depth = technical_depth(rep, today=timezone.localdate())
     rep.save()
-    note_changes(rep=rep, before=before, after={**field_words(rep), **tag_words(rep.skills.all())}, by=by)
+    after = {**field_words(rep), **tag_words(rep.skills.all())}
+    note_changes(rep=rep, before=before, after=after, by=by, note=note)
     return rep
 
 

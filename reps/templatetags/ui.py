@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from reps.engine.absence import Until, span_words, until_choices
+from reps.engine.completeness import DEAL_SIZE, SELLING_STYLE
 from reps.engine.holidays import countries, subdivisions
 from reps.engine.money import NBSP, money, short_money
 from reps.models import Absence, Rep
@@ -25,6 +26,12 @@ MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 register.filter("money", money)
 register.filter("short_money", short_money)
+
+
+@register.filter
+def field_anchor(field: str) -> str:
+    """Where a field of the profile stands in the form of the expertise."""
+    return "rest" if field in (DEAL_SIZE, SELLING_STYLE) else field
 
 
 @register.filter

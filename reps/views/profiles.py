@@ -1,23 +1,18 @@
 """Settings › Team › Rep Profiles: the list, a profile, its forms; role templates and certifications."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from reps.engine.capacity import band
-from reps.forms.profiles import (
-    CertificationDepthForm,
-    ExpertiseForm,
-    RepFilter,
-    RepForm,
-    RoleTemplateForm,
-    TagForms,
-)
-from reps.models import CertificationDepth, Rep, RoleTemplate, Skill
+from reps.forms.profiles import CertificationDepthForm, RepFilter, RepForm, RoleTemplateForm
+from reps.models import CertificationDepth, Organisation, Rep, RoleTemplate, Skill
 from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, may, requires
 from reps.queries.calendars import next_days_off
@@ -32,12 +27,21 @@ from reps.queries.people import (
     teams_visible_to,
     with_profile,
 )
+from reps.queries.profiles import (
+    completeness_of,
+    due_at,
+    last_decided_proposal_of,
+    open_proposal_of,
+    profile_counts,
+    reps_by_profile,
+    with_completeness,
+)
 from reps.queries.tags import open_suggestions_of
 from reps.services.profiles import (
     delete_certification_depth,
     delete_role_template,
+    own_edits_of,
     save_certification_depth,
-    save_expertise,
     save_rep,
     save_role_template,
 )
@@ -45,8 +49,28 @@ from reps.services.profiles import (
 
 @requires("see_people")
 def rep_list(request: SignedIn) -> HttpResponse:
-    now = timezone.now()
+    now, ours, today = timezone.now(), organisation(), timezone.localdate()
     filters = RepFilter(request.GET, teams=teams_visible_to(request.user))
+    found = _reps_found(request, filters, now, ours)
+    shown = with_completeness(with_profile(found, now=now), today)
+    key = "complete_pct" if filters.cleaned_data.get("order") == "complete" else "name"
+    try:
+        page = page_of(shown, key=key, cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
+    context = {
+        "filters": filters,
+        "page": page,
+        "rows": [(rep, band(rep.load, rep.max_open, ours.band_bounds).label) for rep in page.rows],
+        "now": now,
+        "words": page.words("rep", "reps"),
+        "counts": profile_counts(found, now=now, ours=ours),
+        "is_filtered": any(filters.cleaned_data.values()),
+    }
+    return show(request, "reps/reps.html", context, regions=["reps"])
+
+
+def _reps_found(request: SignedIn, filters: RepFilter, now: datetime, ours: Organisation) -> QuerySet[Rep]:
     filters.is_valid()
     chosen = filters.cleaned_data
     found = reps_matching(
@@ -57,14 +81,7 @@ def rep_list(request: SignedIn) -> HttpResponse:
         state=chosen.get("state", ""),
         now=now,
     )
-    try:
-        page = page_of(with_profile(found, now=now), key="name", cursor=request.GET.get("at", ""))
-    except BadCursor as error:
-        raise Http404 from error
-    bounds = organisation().band_bounds
-    rows = [(rep, band(rep.load, rep.max_open, bounds).label) for rep in page.rows]
-    context = {"filters": filters, "page": page, "rows": rows, "now": now, "words": page.words("rep", "reps")}
-    return show(request, "reps/reps.html", context, regions=["reps"])
+    return reps_by_profile(found, chosen.get("profile", ""), now=now, ours=ours)
 
 
 @requires("see_people")
@@ -84,7 +101,25 @@ def rep_page(request: SignedIn, pk: int) -> HttpResponse:
         "days_off": next_days_off(rep, today=timezone.localdate(), limit=3),
         "may_mark": rep.is_active and may_edit_profile(request, rep) and may(request.user, "mark_away"),
     }
-    return show(request, "reps/rep.html", context)
+    return show(request, "reps/rep.html", context | profile_state(request, rep, ours))
+
+
+def profile_state(request: SignedIn, rep: Rep, ours: Organisation) -> dict[str, Any]:
+    """How complete and how current the profile is, and what the reader may do about it."""
+    is_own = rep.user_id == request.user.pk
+    edits = own_edits_of(rep, request.user)
+    proposal = open_proposal_of(rep)
+    return {
+        "complete": completeness_of(rep, ours=ours, today=timezone.localdate()),
+        "due_at": due_at(rep, ours),
+        "proposal": proposal,
+        "decided": None if proposal or not is_own else last_decided_proposal_of(rep),
+        "is_own": is_own,
+        "edits": "" if edits == Organisation.OwnEdits.READ_ONLY else edits,
+        "is_read_only": edits == Organisation.OwnEdits.READ_ONLY,
+        "may_decide": may(request.user, "edit_profiles") and not is_own,
+        "may_review": rep.is_active and may_edit_profile(request, rep),
+    }
 
 
 def tags_by_kind(rep: Any) -> list[tuple[Skill.Kind, list[Skill]]]:
@@ -125,29 +160,6 @@ def rep_edit(request: SignedIn, pk: int) -> HttpResponse:
         say(request, f"The profile of {rep} is saved.")
         return redirect("rep", pk=pk)
     return show_form(request, "reps/rep_form.html", form, {"rep": get_object_or_404(Rep, pk=pk)})
-
-
-@requires("edit_own_profile")
-def rep_expertise(request: SignedIn, pk: int) -> HttpResponse:
-    rep = get_object_or_404(reps_visible_to(request.user), pk=pk)
-    if not may_edit_profile(request, rep):
-        raise Http404
-    form = ExpertiseForm(request.POST or None, instance=rep)
-    tags = TagForms(rep, request.POST or None)
-    if (
-        request.method == "POST"
-        and tags.is_valid()
-        and form.saves(lambda: save_expertise(rep=rep, tags=tags.tags(), seen=form.seen, by=request.user))
-    ):
-        say(request, f"The expertise of {rep} is saved.")
-        return redirect("rep", pk=pk)
-    context = {
-        "rep": rep,
-        "tags": tags,
-        "names": {kind: skill_names(kind) for kind in Skill.Kind},
-        "currency": organisation().base_currency,
-    }
-    return show_form(request, "reps/expertise_form.html", form, context)
 
 
 # --- role templates and certifications ---------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from crm.queries.imports import shielded
+from reps.engine.tables import shielded
 from reps.models import User
 from routing.models import ModelVersion
 from routing.queries.model_page import rep_names, words_for

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 
-from crm.queries.imports import shielded
+from reps.engine.tables import shielded
 from routing.engine.territory_file import COLUMNS, cover_as_text
 from routing.queries.territories import in_order
 from territories.models import Territory

@@ -18,8 +18,8 @@ from crm.engine.spoken import Say, describe, say_plainly
 from crm.engine.words import Vocabulary
 from crm.queries.condition_words import say_for
 from crm.queries.conditions import to_q
-from crm.queries.imports import FORMULA
 from crm.queries.vocabulary import load_vocabulary
+from reps.engine.tables import FORMULA
 from reps.models import Rep, Team
 from routing.engine.territory_file import (
     COLUMNS,

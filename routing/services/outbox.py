@@ -136,4 +136,7 @@ CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunities.given": _notify_rep,
     "accounts.transfer_failed": _notify_of_failed_transfer,
     "tags.suggested": _notify_user,
+    "profile.proposed": _notify_managers_or_ops,
+    "profile.decided": _notify_user,
+    "profile.review_due": _notify_user,
 }

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.pages import say, show, show_form, tell
+from reps.pages import next_address, say, show, show_form, tell
 from reps.permissions import SignedIn, requires
 from reps.progress import job_shown
 from reps.queries import organisation, teams_visible_to
@@ -130,7 +130,7 @@ def _done(
     if told:
         say(request, told, tone="warn")
     query = request.GET.urlencode()
-    return redirect(reverse("tag_suggestions") + (f"?{query}" if query else ""))
+    return redirect(next_address(request, reverse("tag_suggestions") + (f"?{query}" if query else "")))
 
 
 @require_POST

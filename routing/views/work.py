@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 from reps.engine.capacity import band
 from reps.pages import show
 from reps.permissions import SignedIn, requires
+from reps.queries.profiles import profile_gap
 from routing.queries.configuration import compiled, live_version
 from routing.queries.work import rep_of, time_off, unread_notifications, work_items
 from routing.services.notifications import mark_read
@@ -28,6 +29,7 @@ def my_work(request: SignedIn) -> HttpResponse:
             "time_off": time_off(rep, now),
             "now": now,
             "band": band(rep.load, rep.max_open, bounds).label,
+            "profile_gap": profile_gap(rep, today=timezone.localdate()),
         }
     return show(request, "routing/work.html", context, regions=["unread"])
 

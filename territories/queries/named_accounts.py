@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from crm.models import Account, AccountTransfer, AccountTransferItem, Opportunity
-from crm.queries.imports import shielded
 from crm.queries.records import accounts_visible_to, with_open_counts
+from reps.engine.tables import shielded
 from reps.models import Absence, Rep, User
 from reps.queries.people import absences_at
 
