@@ -250,7 +250,7 @@ def test_sql_and_engine_say_the_same(make_rep: MakeRep) -> None:
         )
         expired = chance.choice([None, today, today - datetime.timedelta(days=1)])
         rep.skills.filter(kind="certification").update(valid_until=expired)
-    reps = with_completeness(with_profile(Rep.objects.all(), now=timezone.now()), today)
+    reps: Any = with_completeness(with_profile(Rep.objects.all(), now=timezone.now()), today)
     both = [(rep.complete_pct, completeness_of(rep, ours=organisation(), today=today).pct) for rep in reps]
     assert [one for one, _ in both] == [other for _, other in both]
     assert len({one for one, _ in both}) > 8
@@ -400,7 +400,7 @@ def test_matrix_of_competitors_and_products(ana: Rep, omar: User, as_user: SignI
     Product.objects.create(name="GTX Pro")
     asked("Retail", product="GTX Pro", competitors=["Acme", "acme", "Globex"])
     client = as_user(omar)
-    for kind, names in (("product", ["GTX Pro"]), ("competitor", ["Acme", "Globex"])):
+    for kind, names in {"product": ["GTX Pro"], "competitor": ["Acme", "Globex"]}.items():
         matrix = client.get(reverse("skills_matrix"), {"kind": kind}).context["matrix"]
         assert [(one.name, one.demand.recent) for one in matrix.columns] == [(name, 1) for name in names]
 
@@ -445,7 +445,7 @@ def test_matrix_and_changes_are_not_for_reps(ana: Rep, nia: User, as_user: SignI
 
 
 def test_a_team_of_others_is_ignored(ana: Rep, west: Team, ben: User, as_user: SignIn) -> None:
-    page = as_user(ben).get(reverse("skills_matrix"), {"team": west.pk, "kind": "nonsense"})
+    page = as_user(ben).get(reverse("skills_matrix"), {"team": str(west.pk), "kind": "nonsense"})
     assert [rep.name for rep in page.context["matrix"].reps] == ["Ana"]
 
 

@@ -4,13 +4,13 @@ import datetime
 
 import pytest
 
-from reps.engine.completeness import FIELDS, Profile, StatedTag, completeness
+from reps.engine.completeness import FIELDS, Completeness, Profile, StatedTag, completeness
 from reps.engine.skills_matrix import gap_words
 
 TODAY = datetime.date(2026, 3, 2)
 
 
-def looked_at(*tags: StatedTag, deal_size: bool = False, style: bool = False):  # type: ignore[no-untyped-def]
+def looked_at(*tags: StatedTag, deal_size: bool = False, style: bool = False) -> Completeness:
     profile = Profile(tags, has_deal_size=deal_size, has_selling_style=style)
     return completeness(profile, today=TODAY, default_language="English")
 
