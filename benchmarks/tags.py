@@ -43,7 +43,7 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Keys: precision, recall, recall_of_enough_deals, oracle_recall, calibration (60 deals a rep),
     null_suggestions_per_rep, deal_size, team_page_queries, seconds; the rest is sensitivity."""
     seeds = range(FIRST_SEED, FIRST_SEED + (SHORT_SEEDS if short else SEEDS))
-    result: dict[str, Any] = {}
+    result = team_page.run(short=short, say=say)
     for deals in DEALS_A_REP:
         say(f"specialists, {deals} deals a rep")
         scored = _scored([specialists(seed, deals, EFFECT) for seed in seeds])
@@ -61,7 +61,7 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
     }
     if not short:
         result |= _sensitivity(seeds, say)
-    return result | team_page.run(short=short, say=say) | _timed(short)
+    return result | _timed(short)
 
 
 def _sensitivity(seeds: Iterable[int], say: Callable[[str], None]) -> dict[str, Any]:
