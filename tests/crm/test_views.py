@@ -351,7 +351,9 @@ def test_base_currency_change_sets_values_anew(ada: User, as_user: SignIn) -> No
     client.get("/organisation/")
     facts = Organisation.objects.get()
     fields = {"name": "Acme", "base_currency": "eur", "default_language": "English", "time_zone": "UTC",
-              "top_tier_share": "0.2", "seen_at": facts.updated_at.isoformat()}  # fmt: skip
+              "top_tier_share": "0.2", "own_profile_edits": facts.own_profile_edits,
+              "profile_review_months": facts.profile_review_months,
+              "seen_at": facts.updated_at.isoformat()}  # fmt: skip
     assert client.post("/organisation/", fields).status_code == 302
     opportunity.refresh_from_db()
     assert opportunity.value_base == Decimal("90.00")

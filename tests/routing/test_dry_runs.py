@@ -125,7 +125,7 @@ def test_the_number_of_queries_does_not_grow(
     for count in (1, 30):
         for i in range(count):
             make_opportunity(f"Lead {count} {i}")
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             play(Period(FIRST, LAST), content)
 
 

@@ -96,7 +96,7 @@ class TestReading:
         load_history(as_of=TODAY, settings=ModelSettings())
         for count in (10, 60):
             close_deals(count)
-            with django_assert_num_queries(14):
+            with django_assert_num_queries(15):
                 load_history(as_of=TODAY, settings=ModelSettings())
 
 
