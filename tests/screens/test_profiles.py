@@ -94,6 +94,16 @@ def test_pages_are_accessible_and_fit(
             page.screenshot(path=f"{folder}/{name}-{width}-{'dark' if dark else 'light'}.png", full_page=True)
 
 
+def test_a_wide_matrix_scrolls_within_itself(profiles: None, bo: Rep, ben: User, open_page: OpenPage) -> None:
+    Skill.objects.bulk_create(
+        Skill(rep=bo, kind="industry", name=f"Manufacturing {number}") for number in range(20)
+    )
+    page = open_page(ben, width=WIDE)
+    page.goto("/reps/matrix/")
+    assert page.evaluate("document.querySelector('.matrix-wide').scrollWidth > innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_the_review_is_walked_through_by_keys(
     profiles: None, ana: Rep, bo: Rep, ben: User, open_page: OpenPage
 ) -> None:
