@@ -80,16 +80,21 @@ def reps_matching(
     return reps.filter(left_at__isnull=state != "left")
 
 
+def not_over(at: datetime) -> Q:
+    """Of absences: those that end after the moment, or without an end."""
+    return Q(ends_at__isnull=True) | Q(ends_at__gt=at)
+
+
 def absences_at(now: datetime) -> QuerySet[Absence]:
-    return Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), starts_at__lte=now)
+    return Absence.objects.filter(not_over(now), starts_at__lte=now)
 
 
 def with_profile(reps: QuerySet[Rep], *, now: datetime) -> QuerySet[Rep]:
     """With the tags as `tags` and the absences that are not over as `time_off`."""
-    not_over = Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now)).select_related("covering")
+    ahead = Absence.objects.filter(not_over(now)).select_related("covering")
     return reps.prefetch_related(
         Prefetch("skills", Skill.objects.order_by("kind", "name"), to_attr="tags"),
-        Prefetch("absences", not_over, to_attr="time_off"),
+        Prefetch("absences", ahead, to_attr="time_off"),
     )
 
 

@@ -5,11 +5,11 @@ import datetime
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from reps.engine.absence import span_words
 from reps.models import Absence, ProfileChange, Rep, User
+from reps.queries.people import not_over
 
 LABEL = "Time off"  # as the history names it
 
@@ -31,7 +31,7 @@ def mark_away(
     Rep.objects.select_for_update(no_key=True).get(pk=rep.pk)  # two clicks are one absence
     own = by.pk == rep.user_id
     known = rep.absences.exclude(source=Absence.Source.CALENDAR).filter(starts_at__lte=starts_at)
-    running = known.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=starts_at)).first()
+    running = known.filter(not_over(starts_at)).first()
     before = "" if running is None else absence_words(running)
     absence = running or Absence(rep=rep, starts_at=starts_at)
     absence.ends_at, absence.reason, absence.note, absence.covering = ends_at, reason, note[:200], covering
@@ -84,7 +84,7 @@ def cancel_absence(*, absence_id: int, by: User, at: datetime.datetime) -> Absen
 @transaction.atomic
 def mark_back(*, rep: Rep, at: datetime.datetime, by: User | None = None) -> int:
     """Ends what holds now; an absence that has not begun stays. Returns how many ended."""
-    current = rep.absences.filter(starts_at__lte=at).filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at))
+    current = rep.absences.filter(not_over(at), starts_at__lte=at)
     ended = 0
     for absence in current.select_for_update():
         ended += 1

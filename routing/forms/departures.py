@@ -121,3 +121,9 @@ class ConfirmDepartureForm(forms.Form):
 
     digest = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
     reason = forms.CharField(required=False, max_length=200, label="Note", help_text="Kept in the history.")
+
+    @property
+    def said(self) -> dict[str, str]:
+        """Both, "" where there is none; without the digest of what was shown nothing is done."""
+        self.is_valid()
+        return {name: self.cleaned_data.get(name, "") for name in self.fields}

@@ -8,13 +8,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from crm.models import Assignment
 from reps.engine.capacity import Band, BandBounds, band, room_this_week
 from reps.models import Absence, OverCapacity, Rep, Team
 from reps.queries.holidays import DaysOff
-from reps.queries.people import organisation
+from reps.queries.people import not_over, organisation
 from routing.engine.roster import works_now
 
 WEEK = datetime.timedelta(days=7)
@@ -121,11 +121,9 @@ def _weeks(ids: Sequence[int], now: datetime.datetime) -> Counter[int]:
 
 
 def _absences(ids: Sequence[int], now: datetime.datetime) -> dict[int, list[Absence]]:
-    not_over = Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), rep__in=ids)
+    ahead = Absence.objects.filter(not_over(now), rep__in=ids)
     found: dict[int, list[Absence]] = defaultdict(list)
-    for absence in (
-        not_over.filter(starts_at__lte=now + SOON).select_related("covering").order_by("starts_at")
-    ):
+    for absence in ahead.filter(starts_at__lte=now + SOON).select_related("covering").order_by("starts_at"):
         found[absence.rep_id].append(absence)
     return found
 

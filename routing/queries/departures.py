@@ -18,6 +18,7 @@ from django.db.models import Q
 from crm.models import Account, AccountTransfer, AccountTransferItem, Opportunity
 from crm.queries.account_owners import newest_change
 from reps.models import Absence, Rep, Team, User
+from reps.queries.people import not_over
 from routing.engine.departure import WithoutRep, without_rep
 from routing.models import Departure, QueueItem, Rule
 from routing.queries.account_transfers import Kind, Plan, Selection, Terms, make_plan
@@ -131,7 +132,7 @@ class DeparturePlan:
 def ties_of(rep: Rep, now: datetime.datetime) -> Ties:
     """A fixed number of queries."""
     leads = Opportunity.objects.filter(owner=rep, stage=Opportunity.Stage.OPEN).order_by("pk")
-    covers = Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=now), covering=rep)
+    covers = Absence.objects.filter(not_over(now), covering=rep)
     planned = AccountTransferItem.objects.filter(transfer__state=AccountTransfer.State.PLANNED, to_rep=rep)
     pending = QueueItem.objects.filter(rep=rep, state=QueueItem.State.PENDING)
     rules = [rule for rule in rules_naming(rep) if rule.is_active]

@@ -14,13 +14,13 @@ from functools import lru_cache
 
 import numpy as np
 from django.db import connection
-from django.db.models import Prefetch, Q, Sum
+from django.db.models import Prefetch, Sum
 
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from reps.models import Absence, Rep, Team
 from reps.queries.holidays import DaysOff
-from reps.queries.people import valid_on
+from reps.queries.people import not_over, valid_on
 from routing.engine.absences import Absences, Span
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
@@ -200,7 +200,7 @@ def load_absences(
     first: datetime.datetime, last: datetime.datetime | None = None, *, roster: Roster
 ) -> Absences:
     """The absences that end after the first moment and, where one is given, begin before the last; one query."""
-    spans = Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=first))
+    spans = Absence.objects.filter(not_over(first))
     if last is not None:
         spans = spans.filter(starts_at__lt=last)
     rows = spans.order_by("starts_at", "pk").values_list("rep_id", "starts_at", "ends_at", "covering_id")

@@ -3,10 +3,11 @@
 import datetime
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from crm.models import Assignment, Opportunity
 from reps.models import Absence, Rep, User
+from reps.queries.people import not_over
 from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
 from routing.models import Decision, Notification
@@ -97,8 +98,7 @@ def _due_at(opportunity: Opportunity, decision: Decision | None) -> datetime.dat
 
 def time_off(rep: Rep, at: datetime.datetime) -> list[Absence]:
     """The absences of a rep that are not over, those that hold now first."""
-    not_over = Q(ends_at__isnull=True) | Q(ends_at__gt=at)
-    return list(rep.absences.filter(not_over).select_related("covering").order_by("starts_at", "pk")[:20])
+    return list(rep.absences.filter(not_over(at)).select_related("covering").order_by("starts_at", "pk")[:20])
 
 
 def current_absence(rep: Rep, at: datetime.datetime) -> Absence | None:

@@ -18,7 +18,8 @@ from crm.models import Assignment, Opportunity
 from crm.queries.duplicates import standing_original
 from crm.services import ownership
 from reps.engine.capacity import Band, band
-from reps.models import Absence, Rep, Team
+from reps.models import Rep, Team
+from reps.queries.people import absences_at
 from routing.engine.explain import headline
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
@@ -197,8 +198,7 @@ def _check_claim(situation: Situation, rep: Rep, at: datetime.datetime) -> owner
 
 
 def _is_away(rep: Rep, at: datetime.datetime) -> bool:
-    current = Absence.objects.filter(rep=rep, starts_at__lte=at)
-    return current.filter(ends_at__isnull=True).exists() or current.filter(ends_at__gt=at).exists()
+    return absences_at(at).filter(rep=rep).exists()
 
 
 def _take_turn(verdict: Verdict) -> None:

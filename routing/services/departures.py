@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
 
 from crm.models import Opportunity
 from crm.queries.account_owners import newest_change
 from crm.services import ownership
 from crm.services.account_owners import lock_accounts
 from reps.models import Absence, Rep, User
+from reps.queries.people import not_over
 from reps.services.people import set_user_active
 from reps.services.profiles import save_rep
 from routing.engine.departure import without_rep
@@ -60,7 +60,7 @@ def let_go(
     _give_accounts(plan, choices, by, at, reason)
     _give_opportunities(plan, by, at)
     version = _leave_configuration(plan, choices, by, at)
-    standing_in = Absence.objects.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at), covering=rep)
+    standing_in = Absence.objects.filter(not_over(at), covering=rep)
     standing_in.update(covering=None)
     _close_sign_in(rep, choices, by)
     rep = Rep.objects.get(pk=rep.pk)  # the load is another by now

@@ -27,18 +27,9 @@ def departure(request: SignedIn, pk: int) -> HttpResponse:
     form = DepartureForm(data if request.method == "POST" or data else None, ties=ties, user=request.user)
     if request.method != "POST" or not form.is_valid():
         return _show(request, rep, form)
-    confirm = ConfirmDepartureForm(data)
-    confirm.is_valid()
-    said = confirm.cleaned_data
+    said = ConfirmDepartureForm(data).said
     try:
-        let_go(
-            rep_id=pk,
-            choices=form.choices(),
-            digest=said.get("digest", ""),
-            reason=said.get("reason", ""),
-            by=request.user,
-            at=timezone.now(),
-        )
+        let_go(rep_id=pk, choices=form.choices(), by=request.user, at=timezone.now(), **said)
     except (DepartureChanged, DepartureRefused) as refusal:
         return _show(request, rep, form, status=409, why=str(refusal))
     say(
