@@ -72,12 +72,16 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def trained_model(deals: int) -> MatchModel:
+    return MatchModel.from_artifact(2, trained_artifact(deals))
+
+
+def trained_artifact(deals: int) -> dict[str, Any]:
     """A model that learned from a year of this many leads of as many reps; its ids are those of the roster."""
     organisation = make_organisation(WorldSettings(reps=REPS, deals=deals, max_open=25), 1)
     dataset = organisation.dataset()
     champion = Champion(1, MatchModel.prior_artifact(), None)
-    trained = train(dataset, organisation.candidates(dataset), champion)
-    return MatchModel.from_artifact(2, trained.artifact)
+    artifact: dict[str, Any] = train(dataset, organisation.candidates(dataset), champion).artifact
+    return artifact
 
 
 def one(inputs: Inputs) -> tuple[object, ...]:

@@ -253,7 +253,7 @@ def children(host: str, port: int) -> tuple[Child, Child]:
     # Open event streams would hold the stop up without the timeout.
     options = f"--host {host} --port {port} --timeout-graceful-shutdown 3 --no-access-log"
     web = [sys.executable, "-m", "uvicorn", "config.asgi:application", *options.split()]
-    worker = [sys.executable, str(ROOT / "manage.py"), "qcluster"]
+    worker = [sys.executable, str(ROOT / "manage.py"), "worker"]
     return (
         # The pool serves the web process alone: the worker forks, and forks must not share its connections.
         Child("web", web, VAR / "log" / "web.log", {"DATABASE_POOL": "1"}),

@@ -21,9 +21,10 @@ from rest_framework.viewsets import GenericViewSet
 
 from crm.api import OpportunityFields, RecordKey
 from crm.models import AccountMatch, Opportunity
+from crm.queries.dictionary import load_dictionary
 from crm.queries.duplicates import links_that_hold
 from crm.queries.opportunities import opportunities_visible_to
-from crm.services.opportunities import load_dictionary, update_opportunity
+from crm.services.opportunities import update_opportunity
 from crm.services.ownership import OwnershipError
 from crm.services.stages import convert_lead
 from reps.api.records import (

@@ -9,11 +9,12 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from crm.models import Opportunity
+from crm.queries import dictionary
 from crm.queries.matching import forget_matcher
 from crm.services.opportunities import create_opportunity
 from reps.models import ApiToken, Rep, RoleTemplate, Skill, Team, User
 from routing.queries import configuration as configuration_queries
-from routing.queries import inputs
+from routing.queries import inputs, live, names, state
 from routing.services.configuration import publish_configuration
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
@@ -23,7 +24,11 @@ PASSWORD = "correct horse battery"
 @pytest.fixture(autouse=True)
 def empty_process_caches() -> None:
     """What a process caches outlives a test's rolled-back transaction."""
-    inputs._roster.cache_clear()
+    live.kept_roster.cache_clear()
+    state._present.cache_clear()
+    state.forget_state()
+    names._kept_names.cache_clear()
+    dictionary._dictionary.cache_clear()
     inputs._stored_roster.cache_clear()
     inputs.match_model.cache_clear()
     inputs._recent_high_match.cache_clear()

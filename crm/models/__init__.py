@@ -10,7 +10,7 @@ from crm.models.matches import AccountChange, AccountMatch
 from crm.models.money import ExchangeRate
 from crm.models.opportunities import Assignment, Opportunity, StageChange
 from crm.models.products import Product
-from crm.models.words import Alias, Term
+from crm.models.words import Alias, DictionaryStamp, Term
 
 __all__ = [
     "Account",
@@ -24,6 +24,7 @@ __all__ = [
     "Assignment",
     "Contact",
     "CustomField",
+    "DictionaryStamp",
     "DuplicateLink",
     "ExchangeRate",
     "ImportFile",

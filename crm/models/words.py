@@ -57,3 +57,13 @@ class Alias(models.Model):
 
     def __str__(self) -> str:
         return f"{self.spelling} → {self.term}"
+
+
+class DictionaryStamp(models.Model):
+    """Counts changes of what an intake looks words up in. Database triggers raise it (migration 0008), so nothing is
+    missed; what a process has kept is good while its stamp is the current one."""
+
+    version = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.version)

@@ -3,28 +3,31 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from crm.engine.matching.duplicates import OpenOpportunity
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.opportunities import opportunities_visible_to
 from reps.models import User
+from reps.queries.prepared import ask
 
 MOST_CANDIDATES = 200  # of one new opportunity, the oldest: a mailbox for everybody has no end of them
 LONGEST_CHAIN = 20
 SHOWN_REPEATS = 20
 
+# As the index contact_by_phone_tail has it (crm.models.accounts.PHONE_TAIL).
+TAIL = "right(regexp_replace(regexp_replace(lower(c.phone), '(x|ext|#).*$', '', ''), '[^0-9]', '', 'g'), 7)"
+
 # By the person (the contact itself, others with the same address, others whose number ends alike) or by account and
 # product; every branch has an index. Of several new ones each looks at those before it only.
-CANDIDATES = """
+CANDIDATES = f"""
 WITH fresh AS (
-    SELECT o.id, o.contact_id, o.account_id, o.product_id, o.opened_at, lower(c.email) AS email, {tail} AS tail
+    SELECT o.id, o.contact_id, o.account_id, o.product_id, o.opened_at, lower(c.email) AS email, {TAIL} AS tail
     FROM crm_opportunity o LEFT JOIN crm_contact c ON c.id = o.contact_id WHERE o.id = ANY(%(ids)s)
 ), people AS (
     SELECT id, contact_id FROM fresh WHERE contact_id IS NOT NULL
     UNION SELECT f.id, c.id FROM fresh f JOIN crm_contact c ON lower(c.email) = f.email AND c.email <> ''
-    UNION SELECT f.id, c.id FROM fresh f JOIN crm_contact c ON {tail} = f.tail AND c.phone <> ''
+    UNION SELECT f.id, c.id FROM fresh f JOIN crm_contact c ON {TAIL} = f.tail AND c.phone <> ''
     WHERE length(f.tail) = 7
 ), found AS (
     SELECT p.id, o.id AS other FROM people p
@@ -42,9 +45,6 @@ FROM (SELECT id, other FROM told WHERE place <= %(most)s UNION ALL SELECT id, id
 JOIN crm_opportunity o ON o.id = t.other LEFT JOIN crm_contact c ON c.id = o.contact_id
 ORDER BY t.id, o.id
 """
-# As the index contact_by_phone_tail has it (crm.models.accounts.PHONE_TAIL).
-TAIL = "right(regexp_replace(regexp_replace(lower(c.phone), '(x|ext|#).*$', '', ''), '[^0-9]', '', 'g'), 7)"
-
 # From each opportunity up what it repeats, through links that hold; the farthest one that is open counts.
 STANDING = """
 WITH RECURSIVE up(start, id, depth) AS (
@@ -67,21 +67,13 @@ def load_candidates(
     """Each of the opportunities with the open ones that it could repeat; one query."""
     found: dict[int, list[OpenOpportunity]] = {}
     fresh: dict[int, OpenOpportunity] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            CANDIDATES.format(tail=TAIL),
-            {
-                "ids": list(opportunity_ids),
-                "days": within_days,
-                "most": MOST_CANDIDATES,
-            },
-        )
-        for new_id, *values in cursor.fetchall():
-            other = OpenOpportunity(*values)
-            if other.id == new_id:
-                fresh[new_id] = other
-            else:
-                found.setdefault(new_id, []).append(other)
+    asked = {"ids": list(opportunity_ids), "days": within_days, "most": MOST_CANDIDATES}
+    for new_id, *values in ask(CANDIDATES, asked):
+        other = OpenOpportunity(*values)
+        if other.id == new_id:
+            fresh[new_id] = other
+        else:
+            found.setdefault(new_id, []).append(other)
     return [(fresh[new_id], others) for new_id, others in found.items()]
 
 
@@ -98,10 +90,7 @@ def standing_original(opportunity_id: int) -> tuple[int, int | None] | None:
 
 
 def _standing(opportunity_ids: Collection[int], *, least: int) -> list[tuple[int, int, int | None]]:
-    with connection.cursor() as cursor:
-        cursor.execute(STANDING, {"ids": list(opportunity_ids), "longest": LONGEST_CHAIN, "least": least})
-        rows: list[tuple[int, int, int | None]] = cursor.fetchall()
-        return rows
+    return ask(STANDING, {"ids": list(opportunity_ids), "longest": LONGEST_CHAIN, "least": least})
 
 
 def originals_above(opportunity_id: int) -> set[int]:

@@ -12,18 +12,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from django.db import connection
-from django.db.models import Func, Q
-from django.db.models.functions import Lower
 
 from crm.engine.matching.contacts import normalise_email, normalise_phone
 from crm.engine.matching.matcher import AccountKey, KnownContacts, Lead, Match, Matcher, bare_phone
-from crm.models import Account, AccountMatch, Contact
+from reps.queries.prepared import ask, ask_one
 
 log = logging.getLogger(__name__)
 MOST_CONTACTS = 1000  # of one lead's address and number; a switchboard's tells nothing more
-CHUNK = 2000
 AT_ONCE = 100  # leads for which one thread keeps the index, about a quarter of a second
-PHONE_DIGITS = Func("phone", function="crm_phone_digits")
 # What became visible since a snapshot, and what this transaction itself has changed. Numbers beyond the newest
 # transaction come from another database's dump.
 CHANGED = """
@@ -36,6 +32,21 @@ SELECT pg_current_snapshot()::text,
     ARRAY(SELECT account_id FROM crm_accountchange
         WHERE changed_in = pg_current_xact_id_if_assigned()::text::bigint)
 FROM (SELECT coalesce(nullif(%s, '')::pg_snapshot, pg_current_snapshot()) AS snapshot) AS seen
+"""
+# With the spellings that people have confirmed.
+KEYS = """
+SELECT a.id, a.name, a.domain, a.country, a.parent_id, ARRAY(
+    SELECT m.company ->> 'name' FROM crm_accountmatch m
+    WHERE m.account_id = a.id AND m.state = 'confirmed' AND m.confidence IS NOT NULL AND m.company ->> 'name' <> '')
+FROM crm_account a
+"""
+# By the address or by the last digits, each with an index.
+CONTACTS = """
+SELECT c.account_id, c.email, c.phone, a.country
+FROM crm_contact c JOIN crm_account a ON a.id = c.account_id
+WHERE (lower(c.email) = ANY(%s::text[]) AND c.email <> '')
+   OR (crm_phone_digits(c.phone) = ANY(%s::text[]) AND c.phone <> '')
+LIMIT %s
 """
 
 
@@ -122,33 +133,21 @@ def forget_matcher() -> None:
 def changed_since(seen: str) -> tuple[str, list[int], list[int]]:
     """The snapshot of now, the ids of accounts that became another since the one seen ("": none was), and of those
     that the present transaction changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(CHANGED, [seen])
-        snapshot, changed, own = cursor.fetchone()
+    snapshot, changed, own = ask_one(CHANGED, [seen])
     return snapshot, changed, own
 
 
 def account_keys(ids: Collection[int] | None = None) -> Iterator[AccountKey]:
     """What is matched of all accounts, or of those with the given ids that there are."""
-    accounts = Account.objects.order_by()
-    confirmed = AccountMatch.objects.filter(
-        state=AccountMatch.State.CONFIRMED, confidence__isnull=False, account__isnull=False
-    )
-    if ids is not None:
-        accounts, confirmed = accounts.filter(pk__in=ids), confirmed.filter(account__in=ids)
-    spellings: defaultdict[int, set[str]] = defaultdict(set)
-    for account_id, name in confirmed.values_list("account", "company__name"):
-        if name:
-            spellings[account_id].add(name)
-    rows = accounts.values_list("pk", "name", "domain", "country", "parent")
-    for pk, name, domain, country, parent_id in rows.iterator(chunk_size=CHUNK):
+    rows = ask(KEYS) if ids is None else ask(f"{KEYS} WHERE a.id = ANY(%s)", [list(ids)])
+    for pk, name, domain, country, parent_id, aliases in rows:
         yield AccountKey(
             pk,
             name,
             domain=domain,
             country=country,
             parent_id=parent_id,
-            aliases=tuple(sorted(spellings.get(pk, ()))),
+            aliases=tuple(sorted(set(aliases))),
         )
 
 
@@ -181,15 +180,7 @@ def _known(lead: Lead, by_email: dict[str, set[int]], by_phone: dict[str, set[in
 def _contacts(emails: set[str], digits: set[str], most: int) -> Iterable[tuple[int, str, str, str]]:
     if not emails and not digits:
         return ()
-    asked = Q()
-    contacts = Contact.objects.filter(account__isnull=False).order_by()
-    if emails:
-        contacts = contacts.alias(address=Lower("email"))
-        asked |= Q(address__in=emails) & ~Q(email="")
-    if digits:
-        contacts = contacts.alias(digits=PHONE_DIGITS)
-        asked |= Q(digits__in=digits) & ~Q(phone="")
-    return contacts.filter(asked).values_list("account", "email", "phone", "account__country")[:most]
+    return ask(CONTACTS, [list(emails), list(digits), most])
 
 
 def phone_keys(phone: str, country: str) -> set[str]:

@@ -12,10 +12,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from crm.models import Account, AccountMatch, Contact, Opportunity
+from crm.queries.dictionary import Dictionary, current_dictionary
 from crm.queries.vocabulary import language_of_place
 from crm.services import ownership
-from crm.services.opportunities import FROM_ACCOUNT, Dictionary, fill, load_dictionary
-from crm.services.placing import add_account
+from crm.services.opportunities import FROM_ACCOUNT, fill
+from crm.services.placing import new_account
 from crm.services.records import delete_account
 from reps.models import User
 
@@ -47,7 +48,8 @@ def choose_new_account(*, match_id: int, by: User, at: datetime.datetime, seen: 
     match = _lock(match_id, seen)
     if not match.company_name:
         raise ValidationError("This lead gave no name of a company. Add the account first, then choose it.")
-    account = add_account({**match.company, "name": match.company_name[:200]})
+    account = new_account({**match.company, "name": match.company_name[:200]})
+    account.save()
     _decide(match, State.DECLINED, account, by, at)
     match.before["made"] = account.pk
     match.confidence, match.why = None, ""
@@ -123,7 +125,7 @@ def _decide(
 def _move(match: AccountMatch, account: Account | None) -> None:
     """Puts the opportunity, and the contact that came with it, to another account or none."""
     opportunity, old = match.opportunity, match.opportunity.account
-    words = load_dictionary()
+    words = current_dictionary()
     _move_contact(match, old, account)
     values = _without(opportunity, old, match, words)
     for name in FROM_ACCOUNT:

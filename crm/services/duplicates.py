@@ -31,29 +31,32 @@ class NoRepeat(Exception):
     """It cannot repeat that one; the message is for people."""
 
 
-@transaction.atomic
-def link_repeats(*, opportunity: Opportunity, at: datetime.datetime) -> None:
+@transaction.atomic(savepoint=False)
+def link_repeats(*, opportunity: Opportunity, at: datetime.datetime) -> bool:
     """Looks at an opportunity that was just stored, in the transaction that stored it: what it surely repeats is
-    linked, what it may repeat is offered. Requests side by side for the same person wait for one another here."""
+    linked, what it may repeat is offered. Requests side by side for the same person wait for one another here.
+    Returns whether anything was found."""
     contact = opportunity.contact
+    wanted: list[tuple[str, str]] = []
     if contact is not None:
         email, phone = normalise_email(contact.email), normalise_phone(contact.phone, opportunity.country)
-        if email:
-            one_at_a_time("contact", email)  # as crm.services.opportunities has it
-        if phone:
-            one_at_a_time("phone", phone[-7:])  # with and without the country's prefix
+        wanted += [("contact", email), ("phone", phone[-7:])]  # as crm.services.placing has them
     if opportunity.account_id and opportunity.product_id:
-        one_at_a_time("account and product", f"{opportunity.account_id} {opportunity.product_id}")
-    link_all_repeats(opportunity_ids=[opportunity.pk], at=at)
+        wanted.append(("account and product", f"{opportunity.account_id} {opportunity.product_id}"))
+    one_at_a_time(*((kind, name) for kind, name in wanted if name))
+    return link_all_repeats(opportunity_ids=[opportunity.pk], at=at) > 0
 
 
-def link_all_repeats(*, opportunity_ids: Sequence[int], at: datetime.datetime) -> None:
-    """The same for many that were just stored; of two that repeat each other the later id is the repeat."""
-    for start in range(0, len(opportunity_ids), CHUNK):
+def link_all_repeats(*, opportunity_ids: Sequence[int], at: datetime.datetime) -> int:
+    """The same for many that were just stored; of two that repeat each other the later id is the repeat. Returns how
+    many links were made."""
+    return sum(
         _link(load_candidates(opportunity_ids[start : start + CHUNK], within_days=WITHIN_DAYS), at)
+        for start in range(0, len(opportunity_ids), CHUNK)
+    )
 
 
-def _link(candidates: list[tuple[OpenOpportunity, list[OpenOpportunity]]], at: datetime.datetime) -> None:
+def _link(candidates: list[tuple[OpenOpportunity, list[OpenOpportunity]]], at: datetime.datetime) -> int:
     found = {new.id: find_duplicates(new, others, within_days=WITHIN_DAYS) for new, others in candidates}
     named = {duplicate.opportunity_id for duplicates in found.values() for duplicate in duplicates}
     standing = first_open(named) if named else {}
@@ -64,6 +67,7 @@ def _link(candidates: list[tuple[OpenOpportunity, list[OpenOpportunity]]], at: d
         state = State.LINKED if sure else State.OFFERED
         links += [_found(new_id, *pair, state, at) for pair in _originals(chosen, standing).items()]
     DuplicateLink.objects.bulk_create(links)
+    return len(links)
 
 
 def _originals(duplicates: Collection[Duplicate], standing: dict[int, int]) -> dict[int, Duplicate]:
@@ -159,7 +163,7 @@ def _refuse_circle(
     opportunity: Opportunity, original: Opportunity, besides: DuplicateLink | None = None
 ) -> None:
     """Whoever links by hand waits here for the one before, or two could close a circle that neither sees."""
-    one_at_a_time("duplicates", "by hand")
+    one_at_a_time(("duplicates", "by hand"))
     others = holding(DuplicateLink.objects.filter(opportunity=opportunity)).select_related("original")
     present = others.exclude(pk__in=[besides.pk] if besides else []).first()
     if present is not None:

@@ -2,30 +2,24 @@
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from crm.engine.words import Vocabulary, size_band
+from crm.engine.words import size_band
 from crm.models import Account, Contact, Opportunity, Product, StageChange, Term
-from crm.queries.vocabulary import (
-    in_base_currency,
-    language_of_place,
-    load_languages,
-    load_rates,
-    load_vocabulary,
-)
+from crm.queries.dictionary import Dictionary, current_dictionary, spelled
+from crm.queries.vocabulary import in_base_currency, language_of_place
 from crm.services import ownership
-from crm.services.waiting import one_at_a_time
 from reps.models import User
-from reps.queries import organisation
+from reps.queries.prepared import ask
 from reps.services.edits import EditConflict
+from reps.services.inserts import insert
 
 WORDS = {name: name for name in ("industry", "source", "country", "language", "currency")}
 MOST_VALUE = 10**12  # in the base currency; sums of many must fit their columns
+BY_EMAIL = "SELECT id FROM crm_contact WHERE lower(email) = lower(%s) AND email <> ''"
 LISTED = {"competitor": "competitors", "product": "product"}
 FROM_ACCOUNT = ("industry", "employees", "size_band", "country", "region", "city", "postal_code")
 PLAIN = (
@@ -33,29 +27,6 @@ PLAIN = (
     "region", "city", "postal_code", "language", "urgency", "complexity", "lead_score", "value", "currency",
     "satisfaction",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Dictionary:
-    """What an intake looks things up in; loaded once for many."""
-
-    vocabulary: Vocabulary
-    languages: Mapping[tuple[str, str], str]
-    rates: Mapping[str, list[tuple[datetime.date, Decimal]]]
-    base_currency: str
-    products: dict[str, Product] = field(default_factory=dict)
-
-
-def load_dictionary() -> Dictionary:
-    """Everything an intake needs, in six queries whatever the number of opportunities."""
-    base = organisation().base_currency
-    return Dictionary(
-        vocabulary=load_vocabulary(),
-        languages=load_languages(),
-        rates=load_rates(base),
-        base_currency=base,
-        products={product.name.casefold(): product for product in Product.objects.all()},
-    )
 
 
 @transaction.atomic
@@ -67,20 +38,32 @@ def create_opportunity(
     dictionary: Dictionary | None = None,
     routing: str = Opportunity.Routing.WAITING,
 ) -> Opportunity:
-    """Stores a new open opportunity from validated values (model field names; `product` and `competitors` by name,
-    `account` and `contact` as records). Unknown words are kept and flagged."""
-    words = dictionary or load_dictionary()
+    """Stores a new open opportunity from validated values; see `new_opportunity`."""
+    opportunity = new_opportunity(values=values, at=at, dictionary=dictionary)
+    opportunity.routing = routing
+    insert(opportunity, opened(opportunity, by=by))
+    return opportunity
+
+
+def new_opportunity(
+    *, values: Mapping[str, Any], at: datetime.datetime, dictionary: Dictionary | None = None
+) -> Opportunity:
+    """An opportunity that is not stored yet, from validated values (model field names; `product` and `competitors` by
+    name, `account` and `contact` as records). Unknown words are kept and flagged."""
     opportunity = Opportunity(opened_at=values.get("opened_at") or at, accepted_at=at)
-    opportunity.routing, opportunity.routing_since = routing, at
-    fill(opportunity, values, words)
-    opportunity.save()
-    StageChange.objects.create(
+    opportunity.routing, opportunity.routing_since = Opportunity.Routing.WAITING, at
+    fill(opportunity, values, dictionary or current_dictionary())
+    return opportunity
+
+
+def opened(opportunity: Opportunity, *, by: User | None) -> StageChange:
+    """The first line of its history, not stored yet."""
+    return StageChange(
         opportunity=opportunity,
         to_stage=Opportunity.Stage.OPEN,
         changed_by=by,
         changed_at=opportunity.opened_at,
     )
-    return opportunity
 
 
 @transaction.atomic
@@ -95,7 +78,7 @@ def update_opportunity(
     if seen is not None and opportunity.updated_at != seen:
         raise EditConflict(opportunity)
     before = opportunity.value_base
-    fill(opportunity, values, load_dictionary())
+    fill(opportunity, values, current_dictionary())
     ownership.lock_reps([opportunity.owner_id])
     ownership.value_changes(opportunity, before, opportunity.value_base)
     opportunity.save()
@@ -135,6 +118,7 @@ def fill(opportunity: Opportunity, values: Mapping[str, Any], words: Dictionary)
 def _word(words: Dictionary, kind: str, text: str, unknown: list[tuple[str, str]]) -> str:
     word, known = words.vocabulary.canonical(kind, text)
     if not known:
+        word = spelled(words, kind, word)
         unknown.append((kind, word))
     return word
 
@@ -194,22 +178,17 @@ def _remember(unknown: list[tuple[str, str]]) -> None:
     )
 
 
-@transaction.atomic
-def find_or_create_contact(
-    *, account: Account | None, values: Mapping[str, Any]
-) -> tuple[Contact | None, bool]:
-    """The contact with this email address, else a new one, and whether it is new; None where neither name nor email
-    is given."""
+def find_contact(*, account: Account | None, values: Mapping[str, Any]) -> Contact | None:
+    """The contact with this email address, else a new one that is not stored yet; None where neither name nor email is
+    given. The caller holds the address (crm.services.waiting), or two requests would add the same person."""
     email = (values.get("email") or "").strip()
     name = (values.get("name") or email).strip()
     if not name:
-        return None, False
-    if email:
-        one_at_a_time("contact", email)
-    known = Contact.objects.filter(email__iexact=email).order_by("pk").first() if email else None
-    if known is not None:
-        return known, False
+        return None
+    known = ask(BY_EMAIL, [email]) if email else []
+    if known:
+        return Contact.objects.get(pk=min(known)[0])  # the oldest
     rest = {
         key: values[key] for key in ("phone", "title", "preferred_language", "external_id") if values.get(key)
     }
-    return Contact.objects.create(account=account, name=name, email=email, **rest), True
+    return Contact(account=account, name=name, email=email, **rest)

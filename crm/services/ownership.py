@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection, transaction
-from django.db.models import F, Value
+from django.db.models import F, Model, Value
 from django.db.models.functions import Greatest
 
 from crm.models import Assignment, ImportRun, Opportunity
-from reps.models import Rep, User
+from reps.models import Rep, RoleTemplate, User
+from reps.queries.prepared import ask
+from reps.services.inserts import insert
 
 
 class OwnershipError(Exception):
@@ -42,6 +44,36 @@ def lock_opportunities(opportunity_ids: Iterable[int]) -> dict[int, Opportunity]
     """Many rows, locked in rising order of id. Those that are gone are not in it."""
     rows = Opportunity.objects.filter(pk__in=set(opportunity_ids)).order_by("pk")
     return {row.pk: row for row in rows.select_for_update(no_key=True)}
+
+
+def _columns(model: type[Model], names: str) -> list[str]:
+    """The given columns in the order in which `from_db` wants them."""
+    wanted = set(names.split())
+    return [field.attname for field in model._meta.concrete_fields if field.attname in wanted]
+
+
+LOCKED_WITH = _columns(
+    Rep,
+    "id name email external_id team_id left_at load pending pipeline_value turn_finish turn_weight role_template_id "
+    "own_max_open own_max_new_per_week own_max_new_per_day own_max_pipeline_value",
+)
+TEMPLATE_WITH = _columns(RoleTemplate, "id name max_open max_new_per_week max_new_per_day max_pipeline_value")
+LOCK_REP = f"""
+SELECT {", ".join(f"r.{name}" for name in LOCKED_WITH)}, {", ".join(f"t.{name}" for name in TEMPLATE_WITH)}
+FROM reps_rep r JOIN reps_roletemplate t ON t.id = r.role_template_id WHERE r.id = %s
+FOR NO KEY UPDATE OF r
+"""
+
+
+def lock_rep(rep_id: int) -> Rep | None:
+    """One rep's row, locked, with the limits; the rest of the profile is read when it is asked for."""
+    rows = ask(LOCK_REP, [rep_id])
+    if not rows:
+        return None
+    row, alias = rows[0], connection.alias
+    rep = Rep.from_db(alias, LOCKED_WITH, row[: len(LOCKED_WITH)])
+    rep.role_template = RoleTemplate.from_db(alias, TEMPLATE_WITH, row[len(LOCKED_WITH) :])
+    return rep
 
 
 def lock_reps(rep_ids: Iterable[int | None]) -> dict[int, Rep]:
@@ -73,9 +105,36 @@ def assign(
 
     Raises OwnershipError where the opportunity is closed, the rep has left, or the rep owns it already.
     """
+    assignment = new_assignment(
+        opportunity=opportunity, rep=rep, source=source, at=at, by=by, import_run=import_run, exempt=exempt,
+        reason=reason, limits=limits,
+    )  # fmt: skip
+    insert(assignment)
+    write_owner(opportunity)
+    return assignment
+
+
+def new_assignment(
+    *,
+    opportunity: Opportunity,
+    rep: Rep,
+    source: str,
+    at: datetime.datetime,
+    by: User | None = None,
+    import_run: ImportRun | None = None,
+    exempt: bool = False,
+    reason: str = "",
+    limits: LimitsThen | None = None,
+) -> Assignment:
+    """What `assign` does but for the writing of it: ends the present assignment and gives the new one, not stored yet.
+    Whoever stores it calls `write_owner` in the same transaction."""
     _refuse_impossible(opportunity, rep)
     _end_assignment(opportunity, at)
-    assignment = Assignment.objects.create(
+    opportunity.owner = rep
+    opportunity.assigned_at = opportunity.routing_since = at
+    opportunity.first_touch_at = None
+    opportunity.routing = Opportunity.Routing.ASSIGNED
+    return Assignment(
         opportunity=opportunity,
         rep=rep,
         source=source,
@@ -89,14 +148,23 @@ def assign(
         week_before=limits.week if limits else None,
         max_new_per_week=limits.max_new_per_week if limits else None,
     )
-    opportunity.owner = rep
-    opportunity.assigned_at = at
-    opportunity.first_touch_at = None
-    opportunity.routing = Opportunity.Routing.ASSIGNED
-    opportunity.routing_since = at
-    opportunity.save(update_fields=["owner", "assigned_at", "first_touch_at", "routing", "routing_since"])
-    _change_load(rep.pk, +1, opportunity.value_base)
-    return assignment
+
+
+OWNER = """
+WITH given AS (
+    UPDATE crm_opportunity SET owner_id = %(rep)s, assigned_at = %(at)s, first_touch_at = NULL,
+        routing = 'assigned', routing_since = %(at)s
+    WHERE id = %(opportunity)s
+)
+UPDATE reps_rep SET load = load + 1, pipeline_value = pipeline_value + %(value)s WHERE id = %(rep)s
+"""
+
+
+def write_owner(opportunity: Opportunity) -> None:
+    """Writes the owner whom `new_assignment` gave it, and the owner's load."""
+    value = opportunity.value_base or Decimal(0)
+    asked = {"opportunity": opportunity.pk, "rep": opportunity.owner_id, "at": opportunity.assigned_at}
+    ask(OWNER, {**asked, "value": value})
 
 
 def _refuse_impossible(opportunity: Opportunity, rep: Rep) -> None:
@@ -181,11 +249,13 @@ def unassign(*, opportunity: Opportunity, at: datetime.datetime) -> None:
 
 
 def _end_assignment(opportunity: Opportunity, at: datetime.datetime) -> None:
+    if opportunity.owner_id is None:
+        return  # nothing to end, in every committed state
     current = opportunity.assignments.filter(ended_at__isnull=True).first()
     if current is not None:
         current.ended_at = max(at, current.assigned_at)
         current.save(update_fields=["ended_at"])
-    if opportunity.owner_id is not None and opportunity.is_open:
+    if opportunity.is_open:
         _change_load(opportunity.owner_id, -1, opportunity.value_base)
 
 

@@ -11,20 +11,17 @@ from typing import Any
 
 from django.db import transaction
 
-from crm.engine.matching.contacts import company_domain
+from crm.engine.matching.contacts import company_domain, normalise_phone
 from crm.engine.matching.matcher import Lead, Match
 from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
 from crm.models import Account, AccountMatch, Opportunity
+from crm.queries.dictionary import Dictionary
 from crm.queries.matching import match_lead
-from crm.services.opportunities import (
-    FROM_ACCOUNT,
-    Dictionary,
-    create_opportunity,
-    find_or_create_contact,
-)
+from crm.services.opportunities import FROM_ACCOUNT, find_contact, new_opportunity, opened
 from crm.services.waiting import one_at_a_time
 from reps.models import User
+from reps.services.inserts import insert
 
 State = AccountMatch.State
 ROUNDS = 3
@@ -41,7 +38,14 @@ class Placed:
     company: Mapping[str, Any] = field(default_factory=dict)
 
 
-@transaction.atomic
+@dataclass(frozen=True)
+class Stored:
+    """`is_all_new`: neither its account nor its contact was there before, so that it can repeat nothing."""
+
+    opportunity: Opportunity
+    is_all_new: bool
+
+
 def create_placed_opportunity(
     *,
     values: Mapping[str, Any],
@@ -49,36 +53,51 @@ def create_placed_opportunity(
     by: User | None,
     dictionary: Dictionary | None = None,
 ) -> Opportunity:
-    """Stores a new opportunity with its account and contact. `values` as `create_opportunity` takes them, with the
+    """What `store_placed` does, where only the opportunity is asked for."""
+    return store_placed(values=values, at=at, by=by, dictionary=dictionary).opportunity
+
+
+@transaction.atomic(savepoint=False)
+def store_placed(
+    *,
+    values: Mapping[str, Any],
+    at: datetime.datetime,
+    by: User | None,
+    dictionary: Dictionary | None = None,
+) -> Stored:
+    """Stores a new opportunity with its account and contact. `values` as `new_opportunity` takes them, with the
     mappings `company` (fields of Account) and `person` (fields of Contact) where it names no record of ours."""
-    placed = place(values)
     person = values.get("person") or {}
-    contact, is_new = find_or_create_contact(account=placed.account, values=person)
-    opportunity = create_opportunity(
+    placed = place(values)
+    contact = find_contact(account=placed.account, values=person) or values.get("contact")
+    opportunity = new_opportunity(
         values={
             **values,
             **company_facts(values, placed.account, placed.company),
             "account": placed.account,
-            "contact": contact or values.get("contact"),
+            "contact": contact,
         },
         at=at,
-        by=by,
         dictionary=dictionary,
     )
-    keep_match(opportunity, placed, given=values, brought_contact=is_new, at=at)
-    return opportunity
+    brings = [one for one in (placed.account, contact) if one is not None and one.pk is None]
+    match = match_of(opportunity, placed, given=values, brought_contact=contact in brings, at=at)
+    insert(*brings, opportunity, opened(opportunity, by=by), *([match] if match else []))
+    known = [one for one in (placed.account, contact) if one is not None and one not in brings]
+    return Stored(opportunity, is_all_new=not known and not person.get("phone"))
 
 
 def place(values: Mapping[str, Any]) -> Placed:
-    """The account of a lead, or what could be it. Leads of one new company that come in side by side wait for each
-    other here, or each would add the company."""
-    if values.get("account") is not None:
-        return Placed(values["account"])
+    """The account of a lead, or what could be it. Leads of one new company or person that come in side by side wait for
+    each other here, or each would add the company."""
+    given = values.get("account")
     company = {
         name: value for name, value in (values.get("company") or {}).items() if value not in (None, "")
     }
     lead = lead_of(company, values)
-    one_company_at_a_time(lead)
+    one_at_a_time(*([] if given is not None else company_locks(lead)), *person_locks(lead))
+    if given is not None:
+        return Placed(given)
     account, matches = _find(lead)
     if account is not None:
         return Placed(account, State.ATTACHED, matches, company)
@@ -86,7 +105,7 @@ def place(values: Mapping[str, Any]) -> Placed:
         return Placed(None, State.OFFERED, matches, company)
     if not lead.name:
         return Placed(None)
-    return Placed(add_account(company), State.CREATED, (), company)
+    return Placed(new_account(company), State.CREATED, (), company)
 
 
 def lead_of(company: Mapping[str, Any], values: Mapping[str, Any]) -> Lead:
@@ -113,13 +132,12 @@ def _find(lead: Lead) -> tuple[Account | None, tuple[Match, ...]]:
     return None, ()
 
 
-def add_account(company: Mapping[str, Any]) -> Account:
-    """A new account from what a lead says of its company. Its name must be given."""
+def new_account(company: Mapping[str, Any]) -> Account:
+    """An account that is not stored yet, from what a lead says of its company. Its name must be given."""
     account = Account(
         **{name: company[name] for name in COMPANY_FIELDS if company.get(name) not in (None, "")}
     )
     account.size_band = size_band(account.employees) or account.size_band
-    account.save()
     return account
 
 
@@ -133,7 +151,7 @@ def company_facts(
     return {name: value for name, value in facts.items() if value}
 
 
-def keep_match(
+def match_of(
     opportunity: Opportunity,
     placed: Placed,
     *,
@@ -141,11 +159,11 @@ def keep_match(
     brought_contact: bool,
     at: datetime.datetime,
 ) -> AccountMatch | None:
-    """Keeps why the opportunity has this account, or which it may have."""
+    """Why the opportunity has this account, or which it may have; not stored yet."""
     if not placed.state:
         return None
     sure = placed.matches[0] if placed.state == State.ATTACHED else None
-    return AccountMatch.objects.create(
+    return AccountMatch(
         opportunity=opportunity,
         state=placed.state,
         account=placed.account,
@@ -172,12 +190,18 @@ def company_key(name: str) -> str:
     return name_key(name).squeezed[:240]
 
 
-def one_company_at_a_time(lead: Lead) -> None:
-    """Waits until no other transaction places a lead of the same domain or the same name, however it is written, and
-    holds both until this one ends. The domain first in all of them, so that they do not wait in a circle."""
-    for kind, text in (
+def company_locks(lead: Lead) -> list[tuple[str, str]]:
+    """What transactions that place a lead of the same domain or the same name, however it is written, wait for. The
+    domain first in all of them, so that they do not wait in a circle."""
+    wanted = (
         ("domain", company_domain(lead.domain, lead.email)),
         ("account", company_key(lead.name)),
-    ):
-        if text:
-            one_at_a_time(kind, text)
+    )
+    return [(kind, name) for kind, name in wanted if name]
+
+
+def person_locks(lead: Lead) -> list[tuple[str, str]]:
+    """The same for a person: by the address, then by the number as it ends, with and without the country's prefix."""
+    phone = normalise_phone(lead.phone, lead.country) if lead.phone else ""
+    wanted = (("contact", lead.email.strip()), ("phone", phone[-7:]))
+    return [(kind, name) for kind, name in wanted if name]

@@ -1,9 +1,15 @@
 """Taking turns: transactions that look for the same thing before they add it do so one after the other."""
 
-from django.db import connection
+from reps.queries.prepared import ask
+
+# By one row for each name and in the order given: whoever waits for several waits in the same order as everybody.
+LOCKS = """
+SELECT pg_advisory_xact_lock(hashtext(kind), hashtext(name))
+FROM unnest(%s::text[], %s::text[]) AS wanted (kind, name)
+"""
 
 
-def one_at_a_time(kind: str, name: str) -> None:
-    """Waits until no other transaction is looking for the same name, and holds it until this one ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s), hashtext(%s))", [kind, name.lower()])
+def one_at_a_time(*wanted: tuple[str, str]) -> None:
+    """Waits until no other transaction is looking for the same (kind, name), and holds each until this one ends."""
+    if wanted:
+        ask(LOCKS, [[kind for kind, _ in wanted], [name.lower() for _, name in wanted]])

@@ -9,6 +9,7 @@ import datetime
 import hashlib
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -291,7 +292,7 @@ class _Ladder:
             if (routes and routed) or not rule.matches(tests) or not rule.holds_at(at):
                 continue
             keep = kept_by(rule, self.inputs.roster, self.inputs.facts, language)
-            before = int(self.mask.sum())
+            before = self._in
             found = {"rule": rule.id, "index": index, "action": rule.action}
             if keep is None or not (self.mask & keep).any():
                 why = "not_given" if keep is None else "would_leave_nobody"
@@ -340,7 +341,7 @@ class _Ladder:
             ]
         )
 
-    @property
+    @cached_property
     def _bands(self) -> npt.NDArray[np.int64]:
         return bands(
             load_pct(self.inputs.state.committed, self.inputs.roster.max_open),
@@ -490,6 +491,11 @@ class _Ladder:
                 return self._choose(turn.rep, "round_robin", turn=turn)
         return None
 
+    @property
+    def _in(self) -> int:
+        """How many are left."""
+        return int(np.count_nonzero(self.mask))
+
     # --- bookkeeping ------------------------------------------------------------------------------------------
 
     def _narrow(self, keep: Mask, code: int) -> int:
@@ -497,10 +503,10 @@ class _Ladder:
         leaving = self.mask & ~keep
         self.exits[leaving] = code
         self.mask = self.mask & keep
-        return int(leaving.sum())
+        return int(np.count_nonzero(leaving))
 
     def _note(self, name: str, found: dict[str, Any], before: int, after: int | None = None) -> None:
-        self.steps.append(Step(name, found, before, int(self.mask.sum()) if after is None else after))
+        self.steps.append(Step(name, found, before, self._in if after is None else after))
 
     def _choose(self, rep: int, via: str, *, exempt: bool = False, turn: Turn | None = None) -> Verdict:
         self.exits[rep] = Exit.IN

@@ -165,11 +165,14 @@ def score(
     if model.learned is not None:
         own |= history_effects(model.learned, facts, roster)
     n = len(reference)
-    absolute, parts = np.zeros(n), np.zeros((n, len(DIMENSIONS)))
+    absolute, parts = np.zeros(n), np.zeros((len(DIMENSIONS), n)).T  # a dimension's numbers side by side
     effects: dict[str, Floats] = {}
+    referred = np.flatnonzero(reference)
     for name, column in own.items():
         absolute += column
-        effects[name] = column - (column[reference].mean() if reference.any() else 0.0)
+        # The sum over the count is what `mean` gives, to the last bit, and takes half as long.
+        average = np.add.reduce(column.take(referred)) / len(referred) if len(referred) else 0.0
+        effects[name] = column - average
         parts[:, EFFECT_DIMENSION[name]] += effects[name]
     ratio = np.round(parts.sum(axis=1), ROUNDING)
     probability, low = _probabilities(model.learned, absolute, reference, facts, at)

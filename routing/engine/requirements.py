@@ -20,7 +20,7 @@ def kept_by(rule: Rule, roster: Roster, facts: OpportunityFacts, default_languag
     if rule.action == "route_to_team":
         return np.asarray(roster.team_ids == rule.team_id)
     if rule.action == "exclude_reps":
-        return ~np.isin(roster.ids, rule.excluded)
+        return roster.without(tuple(rule.excluded))
     return _meeting(rule, roster, facts, default_language)
 
 

@@ -27,6 +27,8 @@ PROFICIENCY_WEIGHT = (
     1.25,
 )  # learning, solid, expert; solid is the unit of the model's tag effects
 NEVER = -1  # an absence that is not ahead
+MOST_KEPT = 2000  # masks of excluded reps: as many as there are rules, and a few versions of them
+QUICKLY = 1  # of zlib: a third of the time of the usual level, for a tenth more bytes
 UNREACHED = 2**31  # assignments in a day
 OPEN_END = np.iinfo(np.int64).max  # away with no end set
 
@@ -160,6 +162,18 @@ class Roster:
         """What models keep of this roster: id of the model's part → (that part, its effects in this order)."""
         return {}
 
+    def without(self, rep_ids: tuple[int, ...]) -> Mask:
+        """Everybody but those reps."""
+        if rep_ids not in self._without:
+            if len(self._without) >= MOST_KEPT:
+                self._without.clear()
+            self._without[rep_ids] = ~np.isin(self.ids, rep_ids)
+        return self._without[rep_ids]
+
+    @cached_property
+    def _without(self) -> dict[tuple[int, ...], Mask]:
+        return {}
+
     def attribute(self, name: str, value: str) -> Mask:
         """Reps whose tier or selling style is the value."""
         if (name, value) not in self._attributes:
@@ -248,7 +262,7 @@ class RosterState:
         }
         arrays = b"".join(getattr(self, name).astype(kind).tobytes() for name, kind in _STATE_LAYOUT)
         text = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
-        return zlib.compress(len(text).to_bytes(4, "little") + text + arrays, 6)
+        return zlib.compress(len(text).to_bytes(4, "little") + text + arrays, QUICKLY)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> "RosterState":

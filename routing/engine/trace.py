@@ -18,7 +18,7 @@ from routing.engine.columns import DIMENSIONS
 from routing.engine.evidence import Known
 from routing.engine.ladder import RULE_STRIDE, Exit, Inputs, Verdict
 from routing.engine.model import Scores, logistic
-from routing.engine.roster import Floats
+from routing.engine.roster import QUICKLY, Floats
 
 PENALTY_NAMES = ("near capacity", "assigned today", "pipeline value", "absence ahead")
 _PART_UNIT, _PENALTY_UNIT = 1000.0, 100.0
@@ -57,12 +57,12 @@ def pack_columns(verdict: Verdict) -> bytes:
     """The verdict's columns in bytes."""
     exits = verdict.exits.astype("<u2")
     if verdict.scores is None or verdict.penalties is None:
-        return zlib.compress(len(exits).to_bytes(4, "little") + exits.tobytes(), 6)
+        return zlib.compress(len(exits).to_bytes(4, "little") + exits.tobytes(), QUICKLY)
     kept = _kept(verdict.exits)
     parts = np.clip(np.round(verdict.scores.parts[kept] * _PART_UNIT), -32000, 32000).astype("<i2")
     penalties = np.clip(np.round(verdict.penalties[kept] * _PENALTY_UNIT), 0, 32000).astype("<i2")
     columns = exits.tobytes() + parts.T.tobytes() + penalties.T.tobytes()
-    return zlib.compress(len(exits).to_bytes(4, "little") + columns, 6)
+    return zlib.compress(len(exits).to_bytes(4, "little") + columns, QUICKLY)
 
 
 def unpack_columns(content: bytes) -> TraceColumns:

@@ -22,7 +22,8 @@ from routing.engine.learning.dataset import DISQUALIFIED, LOST, WON, Deal, Feedb
 from routing.engine.roster import Floats, Roster
 from routing.models import ModelSettings, Override
 from routing.queries.configuration import compiled, live_version
-from routing.queries.inputs import load_roster, opportunity_facts, rep_facts
+from routing.queries.inputs import opportunity_facts
+from routing.queries.live import load_roster, rep_facts
 
 OUTCOMES = {
     Opportunity.Stage.WON: WON,

@@ -1,13 +1,18 @@
 """What the ids in decisions are called."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
+
+from django.db import connection
 
 from crm.models import Opportunity
 from reps.models import Rep, Team
 from routing.engine.explain import Names
 from routing.models import Decision
 from routing.queries.configuration import compiled
+from routing.queries.live import Live
 
 
 def load_names(decisions: Iterable[Decision], more_reps: Iterable[int] = ()) -> Names:
@@ -32,6 +37,30 @@ def load_names(decisions: Iterable[Decision], more_reps: Iterable[int] = ()) -> 
         territories=territories,
         rules=rules,
         opportunities=dict(Opportunity.objects.filter(pk__in=repeated).values_list("pk", "name")),
+    )
+
+
+def names_of(decision: Decision, live: Live) -> Names:
+    """Names for the sentences of a decision that was made just now, from what the process has kept; a query where it
+    repeats another opportunity."""
+    kept = _kept_names(connection.settings_dict["NAME"], live.stamp, live.configuration_id)
+    repeated = [s["found"]["original"] for s in decision.trace["steps"] if s["name"] == "duplicate"]
+    if not repeated:
+        return kept
+    return replace(
+        kept, opportunities=dict(Opportunity.objects.filter(pk__in=repeated).values_list("pk", "name"))
+    )
+
+
+@lru_cache(maxsize=4)
+def _kept_names(database: str, stamp: int, configuration_id: int) -> Names:
+    """Of all reps, those who have left too; all teams; and what the configuration has."""
+    configuration = compiled(configuration_id)
+    return Names(
+        reps=dict(Rep.objects.values_list("pk", "name")),
+        teams=dict(Team.objects.values_list("pk", "name")),
+        territories={t.id: t.name for t in configuration.by_id.values()},
+        rules={rule.id: rule.name for rule in configuration.rules},
     )
 
 

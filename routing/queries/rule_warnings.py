@@ -22,7 +22,7 @@ from routing.engine.facts import OpportunityFacts
 from routing.engine.requirements import Deadlock, deadlocks, kept_by
 from routing.models import Decision, Policy, Rule
 from routing.queries.configuration import working_content
-from routing.queries.inputs import load_live
+from routing.queries.live import load_live
 from routing.queries.rules import people_warning, staffed_teams
 from routing.queries.territories import territories_reach, territory_counts
 

@@ -15,7 +15,8 @@ from routing.engine.roster import Mask, Roster, RosterState
 from routing.engine.turns import next_turns
 from routing.models import Decision
 from routing.queries.configuration import compiled, live_version
-from routing.queries.inputs import load_live, load_state
+from routing.queries.live import load_live
+from routing.queries.state import load_state
 
 MONTH = datetime.timedelta(days=30)
 COMING = 10  # turns that are foretold

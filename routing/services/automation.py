@@ -7,6 +7,7 @@ import datetime
 from django.db import connection, transaction
 
 from reps.models import User
+from reps.queries.prepared import ask
 from routing.models import AutomationChange
 from routing.queries.automation import is_paused, newest_change
 
@@ -40,15 +41,14 @@ def _change(state: str, by: User | None, at: datetime.datetime, reason: str) -> 
     return AutomationChange.objects.create(state=state, by=by, at=at, reason=" ".join(reason.split())[:200])
 
 
+def hold_off_pause() -> None:
+    """To be called in the transaction that decides, before it looks whether automation is paused: no pause comes
+    between that and its end."""
+    ask(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
+
+
 def refuse_while_paused() -> None:
     """To be called in the transaction that decides. Raises AutomationPaused; else no pause comes before its end."""
-    with connection.cursor() as cursor:
-        # Two statements in one round trip: the second must see what was committed before the lock was given.
-        cursor.execute(
-            f"SELECT pg_advisory_xact_lock_shared({LOCK});"
-            "SELECT state FROM routing_automationchange ORDER BY id DESC LIMIT 1"
-        )
-        cursor.nextset()
-        newest = cursor.fetchone()
-    if newest is not None and newest[0] == AutomationChange.State.PAUSED:
+    hold_off_pause()  # a statement of its own: the next one sees what was committed before the lock was given
+    if is_paused():
         raise AutomationPaused

@@ -19,17 +19,19 @@ from crm.queries.duplicates import standing_original
 from crm.services import ownership
 from reps.engine.capacity import Band, band
 from reps.models import Rep, Team
-from reps.queries.people import absences_at
-from routing.engine.explain import headline
+from reps.queries.prepared import ask
+from reps.services.inserts import insert
+from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
 from routing.engine.order import order_points
 from routing.engine.trace import digest, pack_columns, trace_json
-from routing.models import Decision, QueueItem, RosterSnapshot
-from routing.queries.inputs import Live, load_inputs, suggested_value, week_count
-from routing.queries.names import load_names
+from routing.models import Decision, OutboxMessage, QueueItem, RosterSnapshot
+from routing.queries.inputs import load_inputs, suggested_value, week_and_absence
+from routing.queries.live import Live
+from routing.queries.names import names_of
 from routing.services import outbox
-from routing.services.automation import AutomationPaused, refuse_while_paused
+from routing.services.automation import AutomationPaused, hold_off_pause, refuse_while_paused
 from routing.services.availability import flag_if_over
 from routing.services.queue import let_repeats_follow
 
@@ -44,6 +46,14 @@ class LimitGone(Exception):
 
 class NoLongerOpen(Exception):
     """Between scoring and locking, somebody else decided, closed or locked the opportunity."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A decision, and what is called what in it."""
+
+    decision: Decision
+    names: Names
 
 
 @dataclass(frozen=True)
@@ -110,9 +120,28 @@ def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
     return before is None or waits_for == (before[1] if before[0] == Decision.Via.DUPLICATE else None)
 
 
+def decide_new(*, opportunity: Opportunity, may_repeat: bool) -> Made | None:
+    """Decides what was stored in the present transaction, which nobody else sees yet, and acts on it. `may_repeat`:
+    whether it was linked to what it repeats.
+
+    None where others took the rep's last room again and again: then `route` decides, once it is committed. Raises
+    AutomationPaused.
+    """
+    hold_off_pause()
+    for _ in range(ROUNDS_WITHOUT_LOCK):
+        inputs, live = load_inputs(opportunity, timezone.now(), may_repeat=may_repeat)
+        if live.is_paused:
+            raise AutomationPaused
+        situation = Situation(inputs, live, decide(inputs))
+        try:
+            return _carry_out(opportunity, situation, None, opportunity.accepted_at)
+        except LimitGone as gone:
+            log.info("new opportunity %s: %s", opportunity.pk, gone)
+    return None
+
+
 @transaction.atomic
 def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None) -> Decision:
-    verdict = situation.verdict
     refuse_while_paused()
     opportunity = ownership.lock_opportunity(opportunity_id)
     if opportunity.routing not in UNDECIDED or opportunity.is_locked != situation.inputs.facts.is_locked:
@@ -121,38 +150,63 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     repeats = None if facts.duplicate_of_id is None else (facts.duplicate_of_id, facts.duplicate_owner_id)
     if standing_original(opportunity_id) != repeats:
         raise LimitGone("what it repeats has changed")
-    rep = None if verdict.rep_id is None else ownership.lock_reps([verdict.rep_id]).get(verdict.rep_id)
+    decision = _carry_out(opportunity, situation, at, None).decision
+    if opportunity.assigned_at is not None:
+        let_repeats_follow(opportunity, opportunity.assigned_at)
+    return decision
+
+
+def _carry_out(
+    opportunity: Opportunity,
+    situation: Situation,
+    at: datetime.datetime | None,
+    waiting_since: datetime.datetime | None,
+) -> Made:
+    """Claims the rep and writes what follows. The opportunity is locked, or nobody else sees it yet; `waiting_since` is
+    None where it may have waited in the queue. Raises LimitGone before anything is written."""
+    verdict = situation.verdict
+    rep = None if verdict.rep_id is None else ownership.lock_rep(verdict.rep_id)
     moment = (
         at or timezone.now()
     )  # after the locks, so that a rep's assignments are dated in the order they happened
-    waiting_since = _take_from_queue(opportunity, moment)
-    assignment = None
+    limits = None if rep is None else _check_claim(situation, rep, moment)
+    if waiting_since is None:
+        waiting_since = _take_from_queue(opportunity, moment)
     if rep is not None:
-        limits = _check_claim(situation, rep, moment)
-        if verdict.outcome == Decision.Outcome.ASSIGN:
-            assignment = ownership.assign(
-                opportunity=opportunity,
-                rep=rep,
-                source=Assignment.Source.AUTOMATION,
-                at=moment,
-                exempt=verdict.exempt,
-                reason=f"{Decision.Via(verdict.via).label}, {verdict.policy.name}"[:200],
-                limits=limits,
-            )
         _take_turn(verdict)
-    decision = store_decision(situation, assignment)
-    if assignment is not None and rep is not None:
-        tell_assigned(decision, opportunity, rep, moment)
+    if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
+        made = _assign(opportunity, rep, situation, limits, moment)
         flag_owner_over_capacity(situation, opportunity, rep, moment)
-        let_repeats_follow(opportunity, moment)
     else:
-        _enqueue(opportunity, decision, waiting_since, moment)
-    if (
-        facts.duplicate_owner_id in situation.inputs.roster.index
-        and opportunity.owner_id != facts.duplicate_owner_id
-    ):
+        made = _enqueue(opportunity, situation, waiting_since, moment)
+    original_owner = situation.inputs.facts.duplicate_owner_id
+    if original_owner in situation.inputs.roster.index and opportunity.owner_id != original_owner:
         tell_repeated(opportunity, moment)
-    return decision
+    return made
+
+
+def _assign(
+    opportunity: Opportunity,
+    rep: Rep,
+    situation: Situation,
+    limits: ownership.LimitsThen | None,
+    at: datetime.datetime,
+) -> Made:
+    verdict = situation.verdict
+    assignment = ownership.new_assignment(
+        opportunity=opportunity,
+        rep=rep,
+        source=Assignment.Source.AUTOMATION,
+        at=at,
+        exempt=verdict.exempt,
+        reason=f"{Decision.Via(verdict.via).label}, {verdict.policy.name}"[:200],
+        limits=limits,
+    )
+    decision = new_decision(situation, assignment)
+    names = names_of(decision, situation.live)
+    insert(assignment, decision, assigned_message(decision, opportunity, rep, names, at))
+    ownership.write_owner(opportunity)
+    return Made(decision, names)
 
 
 def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetime.datetime:
@@ -168,15 +222,16 @@ def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetim
 def _check_claim(situation: Situation, rep: Rep, at: datetime.datetime) -> ownership.LimitsThen:
     """The limits of the locked rep, checked as the ladder checks them. Raises LimitGone."""
     verdict, capacity = situation.verdict, situation.inputs.configuration.capacity
+    week, is_away = week_and_absence(rep.pk, at)
     limits = ownership.LimitsThen(
         committed=rep.committed,
         max_open=rep.max_open,
-        week=week_count(rep.pk, at),
+        week=week,
         max_new_per_week=rep.max_new_per_week,
     )
     if not rep.is_active:
         raise LimitGone(f"{rep.name} has left")
-    if _is_away(rep, at):
+    if is_away:
         raise LimitGone(f"{rep.name} went away")
     if verdict.exempt:
         return limits
@@ -197,10 +252,6 @@ def _check_claim(situation: Situation, rep: Rep, at: datetime.datetime) -> owner
     return limits
 
 
-def _is_away(rep: Rep, at: datetime.datetime) -> bool:
-    return absences_at(at).filter(rep=rep).exists()
-
-
 def _take_turn(verdict: Verdict) -> None:
     if verdict.turn is None or verdict.rep_id is None:
         return
@@ -211,14 +262,15 @@ def _take_turn(verdict: Verdict) -> None:
         Team.objects.filter(pk=verdict.team_id).update(turn_clock=Greatest("turn_clock", verdict.turn.clock))
 
 
-def store_decision(situation: Situation, assignment: Assignment | None) -> Decision:
-    """Writes the decision with everything that a replay needs."""
+def new_decision(situation: Situation, assignment: Assignment | None) -> Decision:
+    """The decision with everything that a replay needs, not stored yet; the roster that it refers to is."""
     inputs, live, verdict = situation.inputs, situation.live, situation.verdict
     roster = inputs.roster
-    RosterSnapshot.objects.bulk_create(
-        [RosterSnapshot(digest=roster.digest, content=roster.content)], ignore_conflicts=True
-    )
-    return Decision.objects.create(
+    if not live.roster_is_kept:
+        RosterSnapshot.objects.bulk_create(
+            [RosterSnapshot(digest=roster.digest, content=roster.content)], ignore_conflicts=True
+        )
+    return Decision(
         opportunity_id=inputs.facts.id,
         made_at=inputs.at,
         engine=ENGINE_VERSION,
@@ -254,35 +306,45 @@ QUEUE_KIND = {
 }
 
 
+WAITS = """
+WITH claimed AS (
+    UPDATE reps_rep SET pending = pending + 1 WHERE id = %(rep)s
+)
+UPDATE crm_opportunity SET routing = %(routing)s, routing_since = %(at)s WHERE id = %(opportunity)s
+"""
+
+
 def _enqueue(
-    opportunity: Opportunity, decision: Decision, waiting_since: datetime.datetime, at: datetime.datetime
-) -> QueueItem:
+    opportunity: Opportunity, situation: Situation, waiting_since: datetime.datetime, at: datetime.datetime
+) -> Made:
     """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots."""
+    decision = new_decision(situation, None)
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
-    if kind == QueueItem.Kind.SUGGESTION:
-        Rep.objects.filter(pk__in=[decision.rep_id]).update(pending=F("pending") + 1)
     opportunity.routing, opportunity.routing_since = routing, at
-    opportunity.save(update_fields=["routing", "routing_since"])
-    return QueueItem.objects.create(
+    rep_id = decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None
+    item = QueueItem(
         opportunity=opportunity,
         decision=decision,
         kind=kind,
-        rep_id=decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None,
+        rep_id=rep_id,
         team_id=decision.team_id,
         waiting_since=waiting_since,
-        order_points=order_points(OpportunityFacts.from_json(decision.facts)),
+        order_points=order_points(situation.inputs.facts),
         created_at=at,
     )
+    insert(decision, item)
+    ask(WAITS, {"rep": rep_id, "routing": routing, "at": at, "opportunity": opportunity.pk})
+    return Made(decision, names_of(decision, situation.live))
 
 
-def tell_assigned(decision: Decision, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> None:
-    """The rep's notification, with the reason in words."""
-    why = decision_headline(decision)
-    outbox.tell(
-        "opportunity.assigned",
-        {"opportunity_id": opportunity.pk, "rep_id": rep.pk, "text": f"{opportunity.name} is yours: {why}."},
-        at=at,
-    )
+def assigned_message(
+    decision: Decision, opportunity: Opportunity, rep: Rep, names: Names, at: datetime.datetime
+) -> OutboxMessage:
+    """The rep's notification, with the reason in words; not stored yet."""
+    why = headline(OpportunityFacts.from_json(decision.facts), decision.via, decision.trace, names)
+    text = f"{opportunity.name} is yours: {why}."
+    payload = {"opportunity_id": opportunity.pk, "rep_id": rep.pk, "text": text}
+    return outbox.new_message("opportunity.assigned", payload, at=at)
 
 
 def tell_repeated(opportunity: Opportunity, at: datetime.datetime) -> None:
@@ -306,9 +368,3 @@ def flag_owner_over_capacity(
         repeats = situation.verdict.via == Decision.Via.DUPLICATE
         why = f"repeats what {rep.name} works on" if repeats else "belongs to a named account"
         flag_if_over(rep=rep, load=load, why=f"{opportunity.name} {why}", at=at)
-
-
-def decision_headline(decision: Decision) -> str:
-    """The one sentence of why, as "you" may read it."""
-    facts = OpportunityFacts.from_json(decision.facts)
-    return headline(facts, decision.via, decision.trace, load_names([decision]))

@@ -13,8 +13,10 @@ from routing.engine.configuration import Configuration, ConfigurationError
 from routing.engine.dry_run import DryRun, Say, dry_run
 from routing.queries.configuration import compiled, content_hash, live_version, working_content
 from routing.queries.dry_runs import KIND, Period, as_json, count_arrivals, load_arrivals, load_owned
-from routing.queries.inputs import load_absences, load_roster, match_model
+from routing.queries.inputs import match_model
+from routing.queries.live import load_roster
 from routing.queries.models import champion_version
+from routing.queries.state import load_absences
 
 
 class NothingToTry(Exception):

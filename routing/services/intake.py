@@ -1,7 +1,7 @@
 """Taking opportunities in: durable before it is answered, and the same answer for the same request.
 
-The opportunity and its receipt are one transaction. Routing follows in another; if that fails, the opportunity is
-accepted all the same, and the sweep routes it.
+The opportunity, its receipt and its decision are one transaction. If deciding fails, the opportunity is accepted all
+the same and decided in another transaction, at the latest by the sweep.
 """
 
 import datetime
@@ -16,16 +16,28 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
 from crm.models import Opportunity
+from crm.queries.dictionary import Dictionary
 from crm.queries.duplicates import links_that_hold
 from crm.services.duplicates import link_repeats
-from crm.services.opportunities import Dictionary
-from crm.services.placing import create_placed_opportunity
+from crm.services.placing import store_placed
 from reps.models import User
+from reps.queries.prepared import ask
+from reps.services.inserts import insert
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
-from routing.services.decisions import route
+from routing.services.automation import AutomationPaused
+from routing.services.decisions import Made, decide_new, route
 
 log = logging.getLogger(__name__)
+# By the key, and by the other system's id; one that was imported, or made in the browser, has no receipt.
+SEEN = """
+SELECT true, opportunity_id, fingerprint, answer FROM routing_intakereceipt
+WHERE user_id = %(user)s AND idempotency_key = %(key)s AND %(key)s <> ''
+UNION ALL
+SELECT false, o.id, r.fingerprint, r.answer
+FROM crm_opportunity o LEFT JOIN routing_intakereceipt r ON r.opportunity_id = o.id
+WHERE o.external_id = %(external_id)s AND %(external_id)s <> ''
+"""
 
 
 class KeyReused(Exception):
@@ -60,50 +72,67 @@ def take_in(
 
     Raises KeyReused. A repeated external id or key gives the first answer again.
     """
-    seen = _seen(values.get("external_id"), by, idempotency_key, fingerprint(body))
+    print_ = fingerprint(body)
+    seen = _seen(values.get("external_id"), by, idempotency_key, print_)
     if seen is not None:
         return seen
     try:
         with transaction.atomic():
-            opportunity = create_placed_opportunity(values=values, at=at, by=by, dictionary=dictionary)
-            link_repeats(opportunity=opportunity, at=at)
-            receipt = IntakeReceipt.objects.create(
+            stored = store_placed(values=values, at=at, by=by, dictionary=dictionary)
+            opportunity = stored.opportunity
+            may_repeat = not stored.is_all_new and link_repeats(opportunity=opportunity, at=at)
+            made = _decided(opportunity, may_repeat=may_repeat)
+            receipt = IntakeReceipt(
                 opportunity=opportunity,
                 user=by,
                 idempotency_key=idempotency_key,
-                fingerprint=fingerprint(body),
+                fingerprint=print_,
+                answer=None if made is None else _answer(opportunity, made, may_repeat=may_repeat),
                 created_at=at,
             )
+            insert(receipt)
     except IntegrityError:
-        seen = _seen(values.get("external_id"), by, idempotency_key, fingerprint(body))
+        seen = _seen(values.get("external_id"), by, idempotency_key, print_)
         if seen is None:
             raise
         return seen
-    answer = _route_and_answer(opportunity.pk)
-    IntakeReceipt.objects.filter(pk=receipt.pk).update(answer=answer)
-    return Accepted(opportunity, True, answer)
+    if made is None:
+        receipt.answer = _route_and_answer(opportunity.pk)
+        IntakeReceipt.objects.filter(pk=receipt.pk).update(answer=receipt.answer)
+    return Accepted(opportunity, True, receipt.answer)
+
+
+def _decided(opportunity: Opportunity, *, may_repeat: bool) -> Made | None:
+    """The decision, in the transaction that takes the opportunity in; None where there is none yet, for whatever
+    reason: what was taken in stays."""
+    try:
+        with transaction.atomic():
+            return decide_new(opportunity=opportunity, may_repeat=may_repeat)
+    except AutomationPaused:
+        return None
+    except Exception:
+        log.exception("opportunity %s is accepted but could not be decided with it", opportunity.pk)
+        opportunity.refresh_from_db()
+        return None
+
+
+def _answer(opportunity: Opportunity, made: Made, *, may_repeat: bool) -> dict[str, Any]:
+    """The answer from what is at hand."""
+    link = links_that_hold([opportunity]).get(opportunity.pk) if may_repeat else None
+    return _plain(opportunity_answer(opportunity, made.decision, made.names, link=link))
 
 
 def _seen(external_id: str | None, by: User, key: str, print_: str) -> Accepted | None:
-    """What was answered to this request before, if it was."""
-    receipt = None
-    if key:
-        receipt = (
-            IntakeReceipt.objects.filter(user=by, idempotency_key=key).select_related("opportunity").first()
-        )
-        if receipt is not None and receipt.fingerprint != print_:
-            raise KeyReused("This Idempotency-Key was used before with another body.")
-    if receipt is None and external_id:
-        known = Opportunity.objects.filter(external_id=external_id).select_related("receipt").first()
-        if known is None:
-            return None
-        receipt = getattr(known, "receipt", None)
-        if receipt is None:  # imported, or made in the browser
-            return Accepted(known, False, answer_now(known.pk))
-    if receipt is None:
+    """What was answered to this request before, if it was. A key that was used with another body: KeyReused."""
+    rows = ask(SEEN, {"user": by.pk, "key": key, "external_id": external_id or ""})
+    found = min(rows, key=lambda row: not row[0]) if rows else None
+    if found is None:
         return None
-    answer = receipt.answer or answer_now(receipt.opportunity_id)
-    return Accepted(receipt.opportunity, False, answer)
+    is_by_key, opportunity_id, print_then, answer = found
+    if is_by_key and print_then != print_:
+        raise KeyReused("This Idempotency-Key was used before with another body.")
+    opportunity = Opportunity.objects.get(pk=opportunity_id)
+    return Accepted(opportunity, False, json.loads(answer) if answer else answer_now(opportunity_id))
 
 
 def _route_and_answer(opportunity_id: int) -> dict[str, Any]:
@@ -122,5 +151,9 @@ def answer_now(opportunity_id: int) -> dict[str, Any]:
     decision = Decision.objects.filter(opportunity=opportunity).order_by("-id").first()
     link = links_that_hold([opportunity]).get(opportunity_id)
     answer = opportunity_answer(opportunity, decision, link=link)
+    return _plain(answer)
+
+
+def _plain(answer: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(answer, cls=DjangoJSONEncoder))
     return plain

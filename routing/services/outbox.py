@@ -5,35 +5,40 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from reps.models import User
+from reps.queries.prepared import ask
+from reps.services.inserts import insert
 from routing.models import Notification, OutboxMessage
 
 log = logging.getLogger(__name__)
+CHANNEL = "outbox"
 FIRST_RETRY = datetime.timedelta(seconds=10)
 LONGEST_RETRY = datetime.timedelta(hours=1)
 
 
 def tell(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> OutboxMessage:
     """Writes a message with the caller's transaction, and wakes the worker once that is committed."""
-    message = OutboxMessage.objects.create(
-        topic=topic, payload=dict(payload), created_at=at, next_attempt_at=at
-    )
-    if not any(entry[1] is wake for entry in connection.run_on_commit):  # once is enough for a transaction
-        transaction.on_commit(wake)
+    message = new_message(topic, payload, at=at)
+    insert(message)
     return message
 
 
+def new_message(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> OutboxMessage:
+    """A message that the caller stores in the transaction that makes it true; wakes a courier once that is
+    committed."""
+    wake()
+    return OutboxMessage(topic=topic, payload=dict(payload), created_at=at, next_attempt_at=at)
+
+
 def wake() -> None:
-    """Asks a worker to deliver. If that fails the minutely sweep delivers, so failing here must not fail the caller."""
-    try:
-        async_task("routing.jobs.deliver_outbox", group="outbox")
-    except Exception:
-        log.exception("could not wake the outbox; the sweep will deliver")
+    """Tells the couriers (`routing.courier`), once the present transaction is committed, that there is something to
+    deliver. Where none listens the minutely sweep delivers."""
+    ask(f"NOTIFY {CHANNEL}")
 
 
 def deliver_due(*, at: datetime.datetime, most: int = 500) -> int:

@@ -15,7 +15,7 @@ from reps.services.edits import EditConflict
 from routing.models import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.queries.changes import unpublished_changes
 from routing.queries.configuration import content_hash, live_version, working_content
-from routing.queries.inputs import load_live
+from routing.queries.live import load_live
 from routing.services import ordered, policies
 from routing.services import territories as services
 from routing.services.configuration import DraftChanged, discard_draft, publish_configuration

@@ -10,9 +10,10 @@ from decimal import Decimal
 import pytest
 
 from crm.models import Account, Contact, DuplicateLink, Opportunity
+from crm.queries.dictionary import load_dictionary
 from crm.services.activities import log_activity
 from crm.services.duplicates import link_repeats
-from crm.services.opportunities import create_opportunity, load_dictionary, update_opportunity
+from crm.services.opportunities import create_opportunity, update_opportunity
 from crm.services.ownership import OwnershipError
 from crm.services.stages import convert_lead
 from reps.models import Rep, Team, User

@@ -171,7 +171,7 @@ class TestQueries:
             route(opportunity_id=opportunity.pk, at=NOW)
 
 
-ROUTE_QUERIES = 28
+ROUTE_QUERIES = 18
 
 
 class TestHighMatch:

@@ -16,7 +16,8 @@ from reps.services.profiles import save_rep
 from routing.engine.roster import works_now
 from routing.models import Decision, Policy
 from routing.queries.explanations import explain
-from routing.queries.inputs import load_live, load_state
+from routing.queries.live import load_live
+from routing.queries.state import load_state
 from routing.services.decisions import route
 
 BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")

@@ -11,10 +11,10 @@ from django.db import transaction
 from crm.engine.imports import fields, reading
 from crm.engine.imports.columns import Values, read_columns
 from crm.models import ImportFile, ImportRun
+from crm.queries.dictionary import load_dictionary
 from crm.queries.imports import read_file
 from crm.services.imports.files import FILE_OPTIONS, custom_columns, options_of, propose_for
 from crm.services.imports.plans import with_confirmed
-from crm.services.opportunities import load_dictionary
 
 PREVIEWED = 5
 UNCLEAR = {"date_order": "day or month first?", "decimal": "decimal mark or thousands?"}

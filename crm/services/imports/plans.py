@@ -14,7 +14,7 @@ from django.db.models.functions import Upper
 
 from crm.engine.matching.matcher import Match
 from crm.models import Account, Contact, ImportRun, Product
-from crm.services.opportunities import Dictionary, load_dictionary
+from crm.queries.dictionary import Dictionary, load_dictionary
 from reps.models import Rep, RoleTemplate, Team
 
 CHUNK = 5_000

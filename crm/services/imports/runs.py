@@ -12,6 +12,7 @@ from django.utils import timezone
 from crm.engine.imports import fields, reading
 from crm.engine.imports.columns import CHOSEN, Values, read_columns
 from crm.models import CustomField, ImportFile, ImportRun
+from crm.queries.dictionary import load_dictionary
 from crm.queries.imports import column_of, read_file
 from crm.services.duplicates import link_all_repeats
 from crm.services.imports import records
@@ -22,7 +23,6 @@ from crm.services.imports.opportunities import OpportunityPlan, lock_stored, pla
 from crm.services.imports.plans import Tally, World, load_world, with_confirmed
 from crm.services.imports.proposals import propose_words
 from crm.services.imports.writing import write_opportunities, write_records, write_words
-from crm.services.opportunities import load_dictionary
 from crm.services.ownership import recount_loads
 from reps.models import User
 

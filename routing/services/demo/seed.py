@@ -14,9 +14,9 @@ import numpy as np
 from django.db import transaction
 
 from crm.models import Account, Opportunity
+from crm.queries.dictionary import load_dictionary
 from crm.services.activities import log_activity
 from crm.services.imports import import_files
-from crm.services.opportunities import load_dictionary
 from crm.services.placing import create_placed_opportunity
 from crm.services.tiers import rank_tiers
 from reps.models import Skill, TagReview, User

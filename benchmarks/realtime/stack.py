@@ -1,0 +1,147 @@
+"""The stack that is measured: a database of its own in the same server, one web process with the pool, one worker."""
+
+import contextlib
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+from django.db import connection
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+STOP_SECONDS = 20
+ROUTED = "/api/v1/opportunities/"
+
+
+@dataclass(frozen=True)
+class Stack:
+    port: int
+    token: str
+    database: str  # its address
+    log: Path
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+
+
+def address_of(name: str) -> str:
+    """The URL of another database of the server that Django is connected to."""
+    found = connection.settings_dict
+    user, host, port = found["USER"], quote(str(found["HOST"]), safe=""), found["PORT"]
+    password = f":{quote(str(found['PASSWORD']), safe='')}" if found["PASSWORD"] else ""
+    return f"postgres://{user}{password}@{host}:{port}/{name}"
+
+
+@contextlib.contextmanager
+def scratch_database(name: str) -> Iterator[str]:
+    """An empty database, dropped afterwards; one left behind by a killed run is replaced."""
+    with psycopg.connect(address_of("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield address_of(name)
+    finally:
+        with psycopg.connect(address_of("postgres"), autocommit=True) as server:
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def durability(database: str) -> dict[str, str]:
+    """The settings that make a commit durable."""
+    with psycopg.connect(database) as asked:
+        return {name: _shown(asked, name) for name in ("fsync", "synchronous_commit")}
+
+
+def _shown(asked: "psycopg.Connection[tuple[object, ...]]", name: str) -> str:
+    row = asked.execute(sql.SQL("SHOW {}").format(sql.Identifier(name))).fetchone()
+    return str(row[0]) if row else ""
+
+
+def environment(database: str, **more: str) -> dict[str, str]:
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {**os.environ, "DATABASE_URL": database, "LOG_LEVEL": "WARNING", **threads, **more}
+
+
+def fill(database: str, *, short: bool) -> str:
+    """Migrates and fills; returns the API token."""
+    command = [sys.executable, "-m", "benchmarks.realtime.world", *(["--short"] if short else [])]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(database), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"The benchmark's organisation could not be made:\n{done.stderr[-3000:]}")
+    return done.stdout.strip().splitlines()[-1]
+
+
+@contextlib.contextmanager
+def running(database: str, token: str) -> Iterator[Stack]:
+    """Web process and worker as bin/start runs them, with the bare address beside the product's."""
+    port = _free_port()
+    options = f"--host 127.0.0.1 --port {port} --timeout-graceful-shutdown 3 --no-access-log"
+    web = [sys.executable, "-m", "uvicorn", "config.asgi:application", *options.split()]
+    worker = [sys.executable, "manage.py", "worker"]
+    bare = {"DJANGO_SETTINGS_MODULE": "benchmarks.realtime.settings", "DATABASE_POOL": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with log.open("ab") as out:
+            started = [
+                subprocess.Popen(
+                    command, cwd=ROOT, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+                for command, env in (
+                    (web, environment(database, **bare)),
+                    (worker, environment(database, WORKERS="1")),
+                )
+            ]  # fmt: skip
+        try:
+            stack = Stack(port, token, database, log)
+            _wait_for(stack)
+            yield stack
+        finally:
+            _stop(started)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _wait_for(stack: Stack, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            asked = HTTPConnection("127.0.0.1", stack.port, timeout=5)
+            asked.request("GET", ROUTED)
+            asked.getresponse().read()
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"The web process does not answer:\n{stack.log.read_text()[-3000:]}")
+
+
+def _stop(processes: "list[subprocess.Popen[bytes]]") -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 15)
+    for process in processes:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            process.wait()
+
+
+def complaints(stack: Stack) -> list[str]:
+    """What the processes logged as errors."""
+    return re.findall(r"^.*(?:ERROR|CRITICAL).*$", stack.log.read_text(errors="replace"), re.MULTILINE)

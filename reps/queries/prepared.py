@@ -1,0 +1,58 @@
+"""Statements of the path that every lead takes, prepared once for each connection.
+
+Django's own cursors bind on the client's side, so that the server parses and plans every statement anew; for the few
+that run with each lead that takes longer than running them. These go through Django's connection all the same: its
+transaction, its wrappers, its log of queries.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
+
+
+class _PreparedCursor(psycopg.RawCursor[Any]):
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "_PreparedCursor":
+        super().execute(query, params, **{**options, "prepare": True})
+        return self
+
+
+def ask(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+    """The rows of a statement with `%s` or `%(name)s` where parameters go; none where it returns nothing."""
+    native, names = _native(statement)
+    if isinstance(parameters, Mapping):
+        parameters = [parameters[name] for name in names]
+    connection.ensure_connection()
+    cursor: Any = _PreparedCursor(connection.connection)
+    if connection.queries_logged or connection.execute_wrappers:
+        make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+        make(cursor).execute(native, parameters)
+    else:
+        with connection.wrap_database_errors:
+            cursor.execute(native, parameters)
+    return cursor.fetchall() if cursor.description else []
+
+
+def ask_one(statement: str, parameters: Parameters = ()) -> tuple[Any, ...]:
+    """The only row of a statement that always has one."""
+    return ask(statement, parameters)[0]
+
+
+@lru_cache(maxsize=512)
+def _native(statement: str) -> tuple[str, tuple[str, ...]]:
+    """The statement with PostgreSQL's own `$1`, which psycopg need not look for every time, and the names in order."""
+    names: list[str] = []
+
+    def place(found: re.Match[str]) -> str:
+        name = found.group(1) or f"#{len(names)}"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return PLACE.sub(place, statement), tuple(names)

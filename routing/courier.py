@@ -1,0 +1,53 @@
+"""The courier: waits until a transaction that wrote something to be told is committed, and delivers it at once.
+
+It listens to PostgreSQL's own notifications, so that a message is on its way within milliseconds and nothing is asked
+for in between. Several couriers may run: a message is claimed by its row's lock. One that stands still costs a minute,
+until the sweep delivers.
+"""
+
+import logging
+import threading
+
+import psycopg
+from django.db import connection, connections
+from django.utils import timezone
+
+from routing.services import outbox
+
+log = logging.getLogger(__name__)
+GATHERS_SECONDS = 0.02  # what is committed meanwhile goes out in the same round
+LOOKS_SECONDS = 5.0  # also without a notification: what is due again after a failure
+LONGEST_PAUSE_SECONDS = 30.0
+
+
+def carry(stop: threading.Event) -> None:
+    """Delivers until it is told to stop; a database that is away is waited for."""
+    pause = 0.5
+    while not stop.is_set():
+        try:
+            _listen(stop)
+            pause = 0.5
+        except Exception:  # the database is away, or a delivery failed as none should: try again, for ever
+            log.exception("the courier lost its connection; the next try follows in %.1f s", pause)
+            connections.close_all()
+            stop.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _listen(stop: threading.Event) -> None:
+    with _own_connection() as listening:
+        listening.execute(f"LISTEN {outbox.CHANNEL}")
+        while not stop.is_set():
+            outbox.deliver_due(at=timezone.now())
+            connection.close()  # a pooled one is given back, another one does not idle in this thread
+            for _ in listening.notifies(timeout=LOOKS_SECONDS, stop_after=1):
+                stop.wait(GATHERS_SECONDS)
+            for _ in listening.notifies(timeout=0):
+                pass  # told while gathering
+
+
+def _own_connection() -> "psycopg.Connection[tuple[object, ...]]":
+    """One that only listens, outside Django's pool."""
+    wanted = connection.get_connection_params()
+    known = ("dbname", "user", "password", "host", "port", "sslmode")
+    return psycopg.connect(**{name: wanted[name] for name in known if name in wanted}, autocommit=True)

@@ -1,0 +1,252 @@
+"""The state of everybody at one moment: loads, pending, recent assignments, absences, turns.
+
+Read for every decision, so each process keeps what it has read and asks for what has changed since: rows of reps that a
+transaction wrote which was not finished then (by their `xmin`), and assignments added since. What its own, perhaps
+never committed transaction sees is not kept. Whatever is kept, limits are checked again on locked rows before anybody
+gets anything; a number that lagged behind would cost another round, never a limit.
+"""
+
+import datetime
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from django.db import connection
+
+from reps.queries.prepared import ask, ask_one
+from routing.engine.absences import Absences, Span
+from routing.engine.roster import Ints, Mask, Roster, RosterState, works_now
+from routing.queries.live import Live, kept_roster
+
+WEEK = datetime.timedelta(days=7)
+DAY = datetime.timedelta(days=1)
+MICROSECONDS = 1_000_000
+MAY_COME_LATE = (
+    5_000  # ids of assignments: how far behind the newest a running transaction may still bring one
+)
+SETTLES_AFTER = MICROSECONDS
+READ_ANEW_AFTER = 300 * MICROSECONDS  # rows that somebody deleted are forgotten then
+
+# Numbers as bytes (the layouts below), which take no parsing. `fresh`: written by the present transaction, or by one
+# that has just ended.
+REP_NUMBERS = """
+int8send(r.id) || int4send(r.load) || int4send(r.pending) || float8send(r.pipeline_value::float8)
+|| float8send(r.turn_finish) || boolsend(age(r.xmin) <= age(pg_snapshot_xmin(pg_current_snapshot())::xid))
+"""
+ASSIGNED = "int8send(id) || int8send(rep_id) || int8send((extract(epoch FROM assigned_at) * 1000000)::int8)"
+REP = np.dtype(
+    [("id", ">i8"), ("load", ">i4"), ("pending", ">i4"), ("value", ">f8"), ("finish", ">f8"), ("fresh", "?")]
+)
+ASSIGNMENT = np.dtype([("id", ">i8"), ("rep", ">i8"), ("at", ">i8")])
+Rows = npt.NDArray[np.void]
+
+EVERYBODY = f"""
+SELECT pg_current_snapshot()::text, string_agg({REP_NUMBERS}, ''::bytea) FROM reps_rep r WHERE r.left_at IS NULL
+"""
+CHANGED = f"""
+SELECT pg_current_snapshot()::text,
+    (SELECT string_agg({REP_NUMBERS}, ''::bytea) FROM reps_rep r WHERE r.left_at IS NULL
+        AND (age(r.xmin) <= age(pg_snapshot_xmin(%(seen)s::pg_snapshot)::xid) OR r.id = ANY(%(again)s::bigint[]))),
+    (SELECT string_agg({ASSIGNED}, ''::bytea) FROM crm_assignment WHERE id > %(low)s AND source <> 'import'),
+    ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
+    EXISTS (SELECT 1 FROM routing_rostersnapshot WHERE digest = %(digest)s),
+    ARRAY(SELECT ARRAY[q.rep_id::float8, sum(o.value_base)::float8]
+        FROM routing_queueitem q JOIN crm_opportunity o ON o.id = q.opportunity_id
+        WHERE q.state = 'pending' AND q.kind = 'suggestion' AND o.value_base IS NOT NULL GROUP BY q.rep_id)
+"""
+# What an import brought along counts for no limit.
+OF_THE_WEEK = f"""
+SELECT (SELECT coalesce(max(id), 0) FROM crm_assignment), string_agg({ASSIGNED}, ''::bytea)
+FROM crm_assignment WHERE assigned_at > %(since)s AND source <> 'import'
+"""
+ABSENCES = """
+SELECT rep_id, starts_at, ends_at, covering_id FROM reps_absence
+WHERE (ends_at IS NULL OR ends_at > %(first)s) AND starts_at < coalesce(%(last)s, 'infinity'::timestamptz)
+ORDER BY starts_at, id
+"""
+
+
+@dataclass(frozen=True)
+class Read:
+    """What one look at the database gave, for the reps in the roster's order."""
+
+    numbers: Rows
+    week: Ints
+    day: Ints
+    suggested: npt.NDArray[np.float64]
+    clocks: dict[int, float]
+    roster_is_kept: bool
+
+
+def load_state(live: Live, at: datetime.datetime) -> RosterState:
+    """The state of the roster's reps at the moment; two queries."""
+    return load_state_and_snapshot(live, at)[0]
+
+
+def load_state_and_snapshot(live: Live, at: datetime.datetime) -> tuple[RosterState, bool]:
+    """The state, and whether the roster is among the snapshots that decisions refer to."""
+    read = _kept.read(live, at)
+    away_until, absence_in, covering = load_absences(at, roster=live.roster).at(at)
+    minute = int(at.timestamp()) // 60
+    state = RosterState(
+        load=read.numbers["load"].astype(np.int64),
+        pending=read.numbers["pending"].astype(np.int64),
+        week=read.week,
+        day=read.day,
+        pipeline_value=read.numbers["value"].astype(float) + read.suggested,
+        away_until=away_until,
+        absence_in=absence_in,
+        works_now=_present(connection.settings_dict["NAME"], live.stamp, at.date(), minute),
+        turn_finish=read.numbers["finish"].astype(float),
+        covering=covering,
+        turn_clocks=read.clocks,
+    )
+    return state, read.roster_is_kept
+
+
+class KeptState:
+    """The process's numbers. One thread at a time asks and takes in, so that no older answer follows a newer one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self._of: tuple[str, int] | None = None  # the database, and the stamp of the roster
+        self._seen = ""
+        self._reps = np.zeros(0, REP)
+        self._again: list[int] = []  # written by a transaction that may be rolled back
+        self._recent = RecentAssignments()
+
+    def read(self, live: Live, at: datetime.datetime) -> Read:
+        connection.ensure_connection()  # whoever waits for one must not keep the others waiting
+        with self._lock:
+            now = (connection.settings_dict["NAME"], live.stamp)
+            if self._of != now:
+                self.forget()
+                self._seen, content = ask_one(EVERYBODY)
+                self._reps = _in_order(_rows(content, REP), live.roster)
+                self._again = self._reps["id"][self._reps["fresh"]].tolist()
+                self._of = now
+            self._recent.reach(at - WEEK)
+            asked = {"seen": self._seen, "again": self._again, "low": self._recent.low}
+            seen, reps, added, clocks, is_kept, suggested = ask_one(
+                CHANGED, {**asked, "digest": live.roster.digest}
+            )
+            self._take_in(_rows(reps, REP), live.roster)
+            self._seen = seen
+            week, day = self._recent.counts(_rows(added, ASSIGNMENT), seen, at, live.roster)
+            values = np.zeros(len(live.roster))
+            for rep_id, value in suggested:
+                if int(rep_id) in live.roster.index:
+                    values[live.roster.index[int(rep_id)]] = value
+            clocks_by_team = {int(team_id): clock for team_id, clock in clocks}
+            return Read(self._reps.copy(), week, day, values, clocks_by_team, is_kept)
+
+    def _take_in(self, changed: Rows, roster: Roster) -> None:
+        places, known = _places(roster, changed["id"])
+        self._reps[places[known]] = changed[known]
+        self._again = changed["id"][changed["fresh"]].tolist()
+
+
+class RecentAssignments:
+    """Assignments of somewhat more than a week. Those up to `low` are settled: no running transaction can bring another
+    one; those above are read each time."""
+
+    def __init__(self) -> None:
+        self.low = 0
+        self._settled = np.zeros(0, ASSIGNMENT)
+        self._since: datetime.datetime | None = None
+        self._read_at = 0
+        self._mark: tuple[int, int, int] | None = None  # newest id, first transaction after it, and when
+
+    def reach(self, since: datetime.datetime) -> None:
+        """Makes sure that what was assigned after the moment is known."""
+        now = _microseconds(datetime.datetime.now(datetime.UTC))
+        if self._since is not None and since >= self._since and now - self._read_at < READ_ANEW_AFTER:
+            return
+        self._since, self._read_at, self._mark = since - DAY, now, None
+        newest, content = ask_one(OF_THE_WEEK, {"since": self._since})
+        rows = _rows(content, ASSIGNMENT)
+        self.low = max(newest - MAY_COME_LATE, 0)
+        self._settled = rows[rows["id"] <= self.low]
+
+    def counts(self, added: Rows, seen: str, at: datetime.datetime, roster: Roster) -> tuple[Ints, Ints]:
+        """Assignments of seven rolling days and of 24 hours before the moment, by rep."""
+        until = _microseconds(at)
+        week, day = np.zeros(len(roster), dtype=np.int64), np.zeros(len(roster), dtype=np.int64)
+        for rows in (self._settled, added):
+            week += _counted(rows, _microseconds(at - WEEK), until, roster)
+            day += _counted(rows, _microseconds(at - DAY), until, roster)
+        self._settle(added, seen)
+        return week, day
+
+    def _settle(self, added: Rows, seen: str) -> None:
+        now = _microseconds(datetime.datetime.now(datetime.UTC))
+        oldest, next_one = (int(part) for part in seen.split(":")[:2])  # running, and not begun
+        if self._mark is None:
+            newest = int(added["id"].max()) if len(added) else self.low
+            self._mark = (newest, next_one, now)
+        elif oldest >= self._mark[1] and now - self._mark[2] > SETTLES_AFTER:
+            newest = self._mark[0]
+            self._settled = np.concatenate([self._settled, added[added["id"] <= newest]])
+            self.low, self._mark = max(self.low, newest), None
+
+
+_kept = KeptState()
+
+
+def forget_state() -> None:
+    """For tests, whose database is emptied behind its back."""
+    _kept.forget()
+
+
+def _rows(content: bytes | None, layout: "np.dtype[np.void]") -> Rows:
+    return np.frombuffer(content or b"", layout)
+
+
+def _places(roster: Roster, ids: Any) -> tuple[Ints, Mask]:
+    """The place of each id in the roster, and whether it is there."""
+    places = np.searchsorted(roster.ids, ids)
+    inside = np.minimum(places, max(len(roster) - 1, 0))
+    known = np.asarray(roster.ids[inside] == ids) if len(roster) else np.zeros(len(ids), dtype=bool)
+    return inside, known
+
+
+def _in_order(found: Rows, roster: Roster) -> Rows:
+    """The rows of the roster's reps in its order; noughts for one that is not there, and others passed over."""
+    rows = np.zeros(len(roster), REP)
+    rows["id"] = roster.ids
+    places, known = _places(roster, found["id"])
+    rows[places[known]] = found[known]
+    return rows
+
+
+def _counted(rows: Rows, after: int, until: int, roster: Roster) -> Ints:
+    inside = rows["rep"][(rows["at"] > after) & (rows["at"] <= until)]
+    places, known = _places(roster, inside)
+    return np.bincount(places[known], minlength=len(roster)).astype(np.int64)
+
+
+def _microseconds(moment: datetime.datetime) -> int:
+    since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return (since.days * 86_400 + since.seconds) * MICROSECONDS + since.microseconds
+
+
+def load_absences(
+    first: datetime.datetime, last: datetime.datetime | None = None, *, roster: Roster
+) -> Absences:
+    """The absences that end after the first moment and, where one is given, begin before the last; one query."""
+    return Absences((Span(*row) for row in ask(ABSENCES, {"first": first, "last": last})), roster)
+
+
+@lru_cache(maxsize=4)
+def _present(database: str, stamp: int, day: datetime.date, minute: int) -> Mask:
+    """Who works in this minute."""
+    _, times = kept_roster(database, stamp, day)
+    at = datetime.datetime.fromtimestamp(minute * 60, datetime.UTC)
+    local = {zone: at.astimezone(zone) for zone in {w.zone for w in times}}
+    return np.array([works_now(w.hours, local[w.zone], w.days_off) for w in times], dtype=bool)
