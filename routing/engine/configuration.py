@@ -91,6 +91,7 @@ class Policy:
     first_touch_target_minutes: int | None = None
     exploration_share: float = 0.0
     exploration_within: float = 5.0
+    prefers_ready: bool = False
 
 
 @dataclass(frozen=True)
@@ -277,6 +278,7 @@ def _policy(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Policy:
         first_touch_target_minutes=row.get("first_touch_target_minutes"),
         exploration_share=float(row.get("exploration_share", 0)),
         exploration_within=float(row.get("exploration_within", 5)),
+        prefers_ready=bool(row.get("prefers_ready", False)),
     )
 
 
