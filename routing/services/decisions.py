@@ -20,6 +20,7 @@ from crm.services import ownership
 from reps.engine.capacity import Band, band
 from reps.models import Rep, Team
 from reps.queries.people import absences_at
+from routing.engine.configuration import Policy
 from routing.engine.explain import headline
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
@@ -31,6 +32,7 @@ from routing.queries.names import load_names
 from routing.services import outbox
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.availability import flag_if_over
+from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
@@ -48,41 +50,59 @@ class NoLongerOpen(Exception):
 
 @dataclass(frozen=True)
 class Situation:
-    """A verdict with what it was made from."""
+    """A verdict with what it was made from. `is_held`: it was decided before, and waits for room."""
 
     inputs: Inputs
     live: Live
     verdict: Verdict
+    is_held: bool = False
 
 
-def route(*, opportunity_id: int, at: datetime.datetime | None = None) -> Decision | None:
+def route(
+    *, opportunity_id: int, at: datetime.datetime | None = None, in_batch: bool = False
+) -> Decision | None:
     """Decides a waiting or held opportunity and acts on it. `at` is for simulated time; by default it is now.
+    `in_batch`: the run of its policy is here.
 
-    Returns the decision, or None when there was nothing (more) to decide: owned, closed, suggested, or still held; or
-    while automation is paused.
+    Returns the decision, or None when there was nothing (more) to decide: owned, closed, suggested, still held, or put
+    off until the next batch; or while automation is paused.
     Raises Opportunity.DoesNotExist.
     """
     try:
         for round_ in range(ROUNDS_WITHOUT_LOCK):
             try:
-                return _one_round(opportunity_id, at)
+                return _one_round(opportunity_id, at, in_batch)
             except LimitGone as gone:
                 log.info("opportunity %s, round %s: %s", opportunity_id, round_ + 1, gone)
-        return _locked_round(opportunity_id, at)
+        return _locked_round(opportunity_id, at, in_batch)
     except (NoLongerOpen, AutomationPaused):
         return None
 
 
-def _one_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
+def _one_round(opportunity_id: int, at: datetime.datetime | None, in_batch: bool) -> Decision | None:
     situation = _situation(opportunity_id, at or timezone.now())
+    if (
+        situation is not None
+        and not in_batch
+        and not situation.is_held
+        and waits_for_batch(situation.verdict)
+    ):
+        refuse_while_paused()
+        put_off(
+            opportunity_id=opportunity_id,
+            verdict=situation.verdict,
+            configuration_id=situation.live.configuration_id,
+            at=situation.inputs.at,
+        )
+        return None
     return None if situation is None else _act(opportunity_id, situation, at)
 
 
 @transaction.atomic
-def _locked_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
+def _locked_round(opportunity_id: int, at: datetime.datetime | None, in_batch: bool) -> Decision | None:
     ownership.lock_opportunity(opportunity_id)
     ownership.lock_reps(Rep.objects.filter(left_at__isnull=True).values_list("pk", flat=True))
-    return _one_round(opportunity_id, at)
+    return _one_round(opportunity_id, at, in_batch)
 
 
 def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
@@ -99,7 +119,7 @@ def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
         and _is_held_for(opportunity_id, verdict, inputs)
     ):
         return None
-    return Situation(inputs, live, verdict)
+    return Situation(inputs, live, verdict, opportunity.routing == Opportunity.Routing.HELD)
 
 
 def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
@@ -122,12 +142,14 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     if standing_original(opportunity_id) != repeats:
         raise LimitGone("what it repeats has changed")
     rep = None if verdict.rep_id is None else ownership.lock_reps([verdict.rep_id]).get(verdict.rep_id)
+    if opportunity.routing == Opportunity.Routing.BATCH:
+        taken_out(opportunity_id)
     moment = (
         at or timezone.now()
     )  # after the locks, so that a rep's assignments are dated in the order they happened
     waiting_since = _take_from_queue(opportunity, moment)
     assignment = None
-    if rep is not None:
+    if rep is not None and verdict.outcome != Decision.Outcome.SHADOW:
         limits = _check_claim(situation, rep, moment)
         if verdict.outcome == Decision.Outcome.ASSIGN:
             assignment = ownership.assign(
@@ -146,7 +168,7 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
         flag_owner_over_capacity(situation, opportunity, rep, moment)
         let_repeats_follow(opportunity, moment)
     else:
-        _enqueue(opportunity, decision, waiting_since, moment)
+        _enqueue(opportunity, decision, waiting_since, moment, verdict.policy)
     if (
         facts.duplicate_owner_id in situation.inputs.roster.index
         and opportunity.owner_id != facts.duplicate_owner_id
@@ -250,14 +272,19 @@ QUEUE_KIND = {
     Decision.Outcome.SUGGEST: (QueueItem.Kind.SUGGESTION, Opportunity.Routing.SUGGESTED),
     Decision.Outcome.MANAGER: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
     Decision.Outcome.HOLD: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
+    Decision.Outcome.SHADOW: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
     Decision.Outcome.UNTOUCHED: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
 }
 
 
 def _enqueue(
-    opportunity: Opportunity, decision: Decision, waiting_since: datetime.datetime, at: datetime.datetime
+    opportunity: Opportunity,
+    decision: Decision,
+    waiting_since: datetime.datetime,
+    at: datetime.datetime,
+    policy: Policy,
 ) -> QueueItem:
-    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots."""
+    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
     if kind == QueueItem.Kind.SUGGESTION:
         Rep.objects.filter(pk__in=[decision.rep_id]).update(pending=F("pending") + 1)
@@ -272,7 +299,14 @@ def _enqueue(
         waiting_since=waiting_since,
         order_points=order_points(OpportunityFacts.from_json(decision.facts)),
         created_at=at,
+        expires_at=_expiry(policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
     )
+
+
+def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
+    if policy.batch is None or policy.batch.expiry_hours is None:
+        return None
+    return at + datetime.timedelta(hours=policy.batch.expiry_hours)
 
 
 def tell_assigned(decision: Decision, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> None:
