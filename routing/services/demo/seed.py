@@ -37,6 +37,7 @@ from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.demo import calendars, history, market, people
 from routing.services.demo.cast import Cast
+from routing.services.sweep import route_due_batches
 from routing.services.tag_reviews import review_at_once
 from routing.services.training import train_at_once
 
@@ -102,6 +103,7 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     progress("the last hours")
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
     route_live(world, live, cast, made, now)
+    route_due_batches(at=now, now=now)
     outbox.deliver_due(at=now, most=10_000)
     keep_logins(made, folder)
     keep_truth(world, past, live, made, folder)
@@ -111,7 +113,7 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
         "accounts": Account.objects.count(),
         "opportunities": Opportunity.objects.count(),
         "open": Opportunity.objects.filter(stage="open").count(),
-        "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager"]).count(),
+        "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager", "batch"]).count(),
     }
 
 
