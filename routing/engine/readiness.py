@@ -77,7 +77,7 @@ def readiness(record: Record, slope: float | Unavailable) -> Readiness:
 
 def _weeks(weeks: int) -> Measure:
     is_met = weeks >= WEEKS
-    said = f"there {'is' if weeks == 1 else 'are'} {weeks or 'no'} of {WEEKS} weeks of suggestions"
+    said = f"there {'is' if weeks == 1 else 'are'} {weeks} of {WEEKS} weeks of suggestions"
     value = f"{weeks} week{'' if weeks == 1 else 's'}"
     return Measure("Weeks of suggestions", value, f"{WEEKS} or more", "", is_met, "" if is_met else said)
 
@@ -86,7 +86,7 @@ def _share(label: str, hits: int, cases: int, goal: float, verb: str) -> Measure
     wanted = f"{goal:.0%} or more"
     if cases < ENOUGH:
         number = f"{cases} case{'' if cases == 1 else 's'}" if cases else "no case"
-        untold = f"it cannot be told how many {verb}: {number} of {ENOUGH}"
+        untold = f"there are too few cases to tell how many {verb} ({cases} of {ENOUGH})"
         return Measure(label, "cannot be told", wanted, f"{number} of at least {ENOUGH}", None, untold)
     interval = stats.binomtest(hits, cases).proportion_ci(method="wilson")
     value = f"{hits / cases:.0%} (95 %: {interval.low:.0%} to {interval.high:.0%})"

@@ -1,5 +1,6 @@
 """The forms of a policy and of the capacity settings."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,6 +12,7 @@ from reps.queries import organisation
 from routing.forms.conditions import NEW_CONDITION, ConditionRecordForm
 from routing.models import CapacitySettings, Policy
 from routing.services.policies import refusals
+from routing.services.presets import PRESETS, Preset
 
 ROUND_ROBIN, MANAGER = Policy.Fallback.ROUND_ROBIN, Policy.Fallback.MANAGER
 CHAINS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -98,9 +100,8 @@ class PolicyForm(ConditionRecordForm):
             self.initial["condition"] = NEW_CONDITION
         stored = tuple(kind for kind in self.instance.fallback if kind != Policy.Fallback.HOLD)
         known = {chain: key for key, (chain, _) in CHAINS.items()}
-        self.initial.setdefault(
-            "chain", known.get(stored, "turns-manager" if self.instance.pk is None else "hold")
-        )
+        chain = known.get(stored, "hold") if self.instance.pk else "turns-manager"
+        self.initial.setdefault("chain", chain)
         self.fields["exploration_share"].widget.attrs |= {"step": "any"}
         self.fields["batch_cadence"].required = False
         zone = organisation().time_zone
@@ -110,6 +111,11 @@ class PolicyForm(ConditionRecordForm):
         ]
         if not self.instance.pk and not self.instance.batch_times:
             self.initial["batch_times"] = ["09:00", "14:00"]
+
+    @property
+    def presets(self) -> Sequence[Preset]:
+        """What a new one may start from instead."""
+        return () if self.instance.pk else PRESETS
 
     def clean_batch_cadence(self) -> str:
         """Not asked where the policy decides at once."""

@@ -96,7 +96,7 @@ class Speaker:
         every = (Said("Everything"),) if not row.get("condition") else self.condition(row)
         return (
             *every, Said(": "), Said(f"{how} {when}", True), Said(", threshold "), Said(score, True), Said(", else "),
-            Said(otherwise, True), *_besides(row),
+            Said(otherwise), *_besides(row),
         )  # fmt: skip
 
     def rep(self, pk: int | None) -> str:

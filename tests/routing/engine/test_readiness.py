@@ -32,7 +32,7 @@ def test_all_goals_met() -> None:
         (
             {"judged": 12, "agreed": 12},
             1.0,
-            "it cannot be told how many were approved unchanged: 12 cases of 30",
+            "there are too few cases to tell how many were approved unchanged (12 of 30)",
         ),
         (
             {},
