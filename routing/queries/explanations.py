@@ -84,7 +84,7 @@ def _whole(decision: Decision, compared: Comparison, others: list[Other]) -> Exp
         model_number=inputs.model.number,
         win_range=_win_range(decision),
         others=others,
-        shadow=shadow_words(decision, "nobody" if verdict.rep_id is None else names.rep(verdict.rep_id)),
+        shadow=shadow_words(decision),
     )
 
 

@@ -29,7 +29,7 @@ def first_choice(decision: Decision) -> Assignment | None:
     return chosen.select_related("rep", "assigned_by").order_by("pk").first()
 
 
-def shadow_words(decision: Decision, router_chose: str, *, who: str = "") -> str:
+def shadow_words(decision: Decision, *, who: str = "") -> str:
     """ "Ben chose Bo; the router would have chosen Ana (71)."; "" where there is nothing to compare."""
     choice = None if decision.outcome != Decision.Outcome.SHADOW else first_choice(decision)
     if choice is None:
@@ -38,4 +38,5 @@ def shadow_words(decision: Decision, router_chose: str, *, who: str = "") -> str
     score = "" if decision.score is None else f" ({decision.score:.0f})"
     if choice.rep_id == decision.rep_id:
         return f"{who} chose {choice.rep.name}, as the router would have{score}."
+    router_chose = decision.rep.name if decision.rep else "nobody"
     return f"{who} chose {choice.rep.name}; the router would have chosen {router_chose}{score}."

@@ -164,10 +164,9 @@ def give(request: SignedIn, pk: int) -> HttpResponse:
         )
     except (queue.AlreadyDecided, OwnershipError) as error:
         return _refused(request, str(error))
-    compared = shadow_words(
-        item.decision, item.decision.rep.name if item.decision.rep else "nobody", who="You"
-    )
-    return _done(request, item, f"{item.opportunity.name} went to {values['rep'].name}. {compared}".strip())
+    compared = shadow_words(item.decision, who="You")
+    told = f": {compared}" if compared else f" went to {values['rep'].name}."
+    return _done(request, item, item.opportunity.name + told)
 
 
 @require_POST
