@@ -55,9 +55,9 @@ def offer_reason(*, reason_id: int, offered: bool, by: User) -> OverrideReason:
 
 @transaction.atomic
 def move_reason(*, reason_id: int, by_places: int, by: User) -> OverrideReason:
-    """One up is -1. Who edits the reason meanwhile is in no conflict."""
+    """One up is -1, past those that are offered only. Who edits the reason meanwhile is in no conflict."""
     _lock_order()
-    order = list(OverrideReason.objects.order_by("position", "label"))
+    order = list(OverrideReason.objects.order_by("-is_active", "position", "label"))
     place = next(i for i, one in enumerate(order) if one.pk == reason_id)
     reason = order.pop(place)
     order.insert(max(0, place + by_places), reason)

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from crm.models import Account, Opportunity
 from reps.models import Organisation, Rep, User
+from routing import jobs
 from routing.models import BatchWait, Decision, Policy, QueueItem
 from routing.queries.configuration import working_content
 from routing.queries.invariants import check_invariants
@@ -126,6 +127,11 @@ class TestWaiting:
         Rep.objects.filter(pk=rep.pk).update(own_max_open=5)
         sweep.drain_held(now=TWO_PM + HOUR)
         assert state_of(opportunity) == "suggested"
+
+    def test_the_minutely_sweep_does_it(self, waits: Opportunity) -> None:
+        """NOW is long ago, so the run is due."""
+        assert jobs.run_batches() == 1
+        assert state_of(waits) == "suggested"
 
 
 class TestConfiguration:

@@ -110,6 +110,10 @@ def test_moved(omar: User, as_user: SignIn) -> None:
     client.post(move, {"step": "up"})
     assert offered() == before
     assert client.post(move, {"step": "sideways"}).status_code == 404
+    second = OverrideReason.objects.order_by("position")[1]
+    reasons.offer_reason(reason_id=second.pk, offered=False, by=omar)
+    client.post(move, {"step": "down"})
+    assert offered()[:2] == [before[2], before[0]]
 
 
 def test_only_ops_and_admins(ben: User, nia: User, as_user: SignIn) -> None:

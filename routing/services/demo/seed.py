@@ -103,7 +103,6 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     progress("the last hours")
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
     route_live(world, live, cast, made, now)
-    route_due_batches(at=now, now=now)
     outbox.deliver_due(at=now, most=10_000)
     keep_logins(made, folder)
     keep_truth(world, past, live, made, folder)
@@ -120,7 +119,8 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
 def route_live(
     world: World, live: Leads, cast: Cast, made: people.DemoPeople, now: datetime.datetime
 ) -> None:
-    """Takes the last hours' leads in, one after the other at its time, and routes each; some are touched."""
+    """Takes the last hours' leads in, one after the other at its time, and routes each; some are touched. Batches that
+    have run since are done at the end."""
     accounts = history.draw_accounts(live, cast)
     hours = np.sort(cast.rng.uniform(0.05, LIVE_HOURS, len(live)))[::-1]
     rows = history.lead_rows(live, accounts, cast, now, 900_001)
@@ -147,6 +147,7 @@ def route_live(
                 happened_at=touched,
                 by=decision.rep.user,
             )
+    route_due_batches(at=now, now=now)
 
 
 def _values(row: Mapping[Hashable, Any]) -> dict[str, Any]:

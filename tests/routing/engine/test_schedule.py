@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.engine.configuration import Configuration, ConfigurationError
 from routing.engine.schedule import BatchSchedule, in_words, next_run
 
 NEW_YORK, BERLIN = "America/New_York", "Europe/Berlin"
@@ -97,3 +98,29 @@ def test_in_words(schedule: BatchSchedule, said: str) -> None:
 def test_what_cannot_be(cadence: str, times: list[str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         BatchSchedule(cadence, BERLIN, tuple(map(Time.fromisoformat, times)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"zone": "Mars/Base"}, "Policy “Lists”: .*Mars/Base"),
+        ({"times": ["25:00"]}, "Policy “Lists”: "),
+        ({"times": []}, "at which times of day"),
+    ],
+)
+def test_a_version_with_a_schedule_that_cannot_be_is_refused(changes: dict[str, object], said: str) -> None:
+    batch = {
+        "cadence": "daily",
+        "times": ["09:00"],
+        "zone": BERLIN,
+        "weekdays_only": True,
+        "expiry_hours": None,
+    }
+    row = {"id": 1, "name": "Lists", "condition": {}, "mode": "batch", "batch": batch | changes}
+    with pytest.raises(ConfigurationError, match=said):
+        Configuration.from_content(1, {"policies": [row]})
+
+
+def test_batches_from_before_there_were_schedules_decide_at_once() -> None:
+    row = {"id": 1, "name": "Lists", "condition": {}, "mode": "batch"}
+    assert Configuration.from_content(1, {"policies": [row]}).policies[0].batch is None
