@@ -66,6 +66,7 @@ SECTIONS = (
             Item("Rep Profiles", "reps", "see_people"),
             Item("Teams", "teams", "see_people"),
             Item("Policies", "policies", "see_configuration"),
+            Item("Override Reasons", "override_reasons", "edit_organisation"),
             Item("Experiments", "experiments", "see_configuration"),
             Item("Products", "products", "see_records"),
             Item("Vocabulary", "vocabulary", "edit_organisation"),

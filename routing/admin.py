@@ -1,11 +1,12 @@
-"""Admin pages of the routing records. All but the reasons of overrides is read only:
-what is configured has pages of its own, which refuse what cannot be."""
+"""Admin pages of the routing records. All of them read only: what is configured has pages of its own, which refuse what
+cannot be."""
 
 from django.contrib import admin
 
 from reps.admin import ReadOnlyAdmin
 from routing.models import (
     AutomationChange,
+    BatchWait,
     CapacitySettings,
     ConfigurationVersion,
     Decision,
@@ -40,13 +41,19 @@ class PolicyAdmin(ReadOnlyAdmin):
     list_display_links = ("name",)
 
 
+@admin.register(BatchWait)
+class BatchWaitAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "policy_name", "due_at", "waiting_since")
+    list_select_related = ("opportunity",)
+
+
 @admin.register(CapacitySettings)
 class CapacitySettingsAdmin(ReadOnlyAdmin):
     list_display = ("available_up_to_pct", "near_up_to_pct", "at_up_to_pct", "updated_at")
 
 
 @admin.register(OverrideReason)
-class OverrideReasonAdmin(admin.ModelAdmin):
+class OverrideReasonAdmin(ReadOnlyAdmin):
     list_display = ("label", "is_about_fit", "is_active", "position")
 
 

@@ -45,6 +45,12 @@ def route_waiting() -> int:
     return sweep.route_waiting(at=timezone.now())
 
 
+def run_batches() -> int:
+    """Withdraws suggestions of batches that expired, and decides what waits for a batch whose time has come."""
+    sweep.expire_unconfirmed(at=timezone.now())
+    return sweep.route_due_batches(at=timezone.now())
+
+
 def every_night() -> int:
     """Certifications that expired, the deals behind each tag, the review of tags when one is due, reminders of profiles
     to look over, turns that went to junk (an import may have said so), and tiers that follow the win rate."""
@@ -103,8 +109,8 @@ def every_few_minutes() -> None:
 
 def every_minute() -> None:
     """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions for people who
-    have left or are away, who carries too much, intake left behind, held ones, undelivered messages, and a training or
-    a review of tags whose worker died."""
+    have left or are away, who carries too much, intake left behind, batches that are due, held ones, undelivered
+    messages, and a training or a review of tags whose worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     tag_reviews.give_up_stopped(at=timezone.now())
@@ -112,5 +118,6 @@ def every_minute() -> None:
     decide_anew()
     availability.flag_over_capacity(at=timezone.now())
     route_waiting()
+    run_batches()
     drain()
     deliver_outbox()

@@ -13,6 +13,7 @@ from crm.queries import dictionary
 from crm.queries.matching import forget_matcher
 from crm.services.opportunities import create_opportunity
 from reps.models import ApiToken, Rep, RoleTemplate, Skill, Team, User
+from routing.models import Policy
 from routing.queries import configuration as configuration_queries
 from routing.queries import inputs, live, names, state
 from routing.services.configuration import publish_configuration
@@ -127,10 +128,15 @@ def publish(db: None) -> Callable[[], int]:
 
 
 @pytest.fixture
-def assign_at_once(publish: Callable[[], int]) -> None:
-    """The one shipped policy assigns instead of suggesting."""
-    from routing.models import Policy
+def one_policy(db: None) -> None:
+    """The draft has only the shipped policy for everything."""
+    Policy.objects.exclude(condition={}).delete()
+    Policy.objects.update(position=1)
 
+
+@pytest.fixture
+def assign_at_once(publish: Callable[[], int]) -> None:
+    """The shipped policies assign instead of suggesting."""
     Policy.objects.update(application="assign")
     publish()
 

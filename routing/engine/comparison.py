@@ -148,4 +148,5 @@ def _moment(compared: Comparison, i: int) -> RepMoment:
         away_until=None
         if until in (NEVER, OPEN_END)
         else datetime.datetime.fromtimestamp(until, tz=compared.zone),
+        works_now=bool(state.works_now[i]),
     )

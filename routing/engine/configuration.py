@@ -8,12 +8,14 @@ import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from crm.engine.conditions import ConditionError, Field, Predicate, compile_condition, condition_fields
 from reps.engine.capacity import BandBounds
 from routing.engine.roster import Floats, Roster
+from routing.engine.schedule import BatchSchedule
 
 # What a condition's fields say about how specific a territory is: an account list beats a postal range beats ...
 SPECIFICITY = {"account_id": 32, "postal_code": 16, "city": 12, "region": 8, "country": 4}
@@ -91,6 +93,8 @@ class Policy:
     first_touch_target_minutes: int | None = None
     exploration_share: float = 0.0
     exploration_within: float = 5.0
+    prefers_ready: bool = False
+    batch: BatchSchedule | None = None
 
 
 @dataclass(frozen=True)
@@ -264,10 +268,11 @@ def check_requirement(part: str, field_name: str, value: str) -> None:
 
 
 def _policy(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Policy:
+    part = f"Policy “{row['name']}”"
     return Policy(
         id=row["id"],
         name=row["name"],
-        matches=_compiled(f"Policy “{row['name']}”", row["condition"], fields),
+        matches=_compiled(part, row["condition"], fields),
         mode=row.get("mode", "real_time"),
         application=row.get("application", "suggest"),
         threshold=float(row.get("threshold", 50)),
@@ -277,7 +282,27 @@ def _policy(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Policy:
         first_touch_target_minutes=row.get("first_touch_target_minutes"),
         exploration_share=float(row.get("exploration_share", 0)),
         exploration_within=float(row.get("exploration_within", 5)),
+        prefers_ready=bool(row.get("prefers_ready", False)),
+        batch=_batch(part, row.get("batch")),
     )
+
+
+def _batch(part: str, row: Mapping[str, Any] | None) -> BatchSchedule | None:
+    """When a policy's batches run; None for one that decides at once. Batches of versions from before there were
+    schedules have none, and are decided at once as they were then."""
+    if not row:
+        return None
+    try:
+        ZoneInfo(row["zone"])
+        return BatchSchedule(
+            cadence=row["cadence"],
+            zone=row["zone"],
+            times=tuple(datetime.time.fromisoformat(text) for text in row["times"]),
+            weekdays_only=row["weekdays_only"],
+            expiry_hours=row["expiry_hours"],
+        )
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise ConfigurationError(part, str(error)) from error
 
 
 def _capacity(row: Mapping[str, Any]) -> Capacity:

@@ -57,6 +57,7 @@ class RepMoment:
     max_new_per_week: int
     is_away: bool = False
     away_until: datetime.datetime | None = None
+    works_now: bool = True
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,7 @@ _STEP_LABELS = {
     "rule": "Rule",
     "rule_skipped": "Rule skipped",
     "eligibility": "Eligible now",
+    "ready": "Quick answer",
     "prediction": "Prediction",
     "fallback": "Fallback",
 }
@@ -303,6 +305,19 @@ def _say_eligibility(found: Mapping[str, Any], names: Names) -> str:
     return text
 
 
+def _say_ready(found: Mapping[str, Any], names: Names) -> str:
+    ready, of = found["ready"], found["of"]
+    works = "works now and has room" if ready == 1 else "work now and have room"
+    return (
+        "needs a quick answer: "
+        + {
+            "among_them": f"{ready} of {of} {works}; chosen among them",
+            "not_confident": f"{ready} of {of} {works}, but nobody of them is a clear match; chosen among all {of}",
+            "nobody_ready": f"nobody of {of} works now and has room; chosen among all {of}",
+        }[found["why"]]
+    )
+
+
 def _say_prediction(found: Mapping[str, Any], names: Names) -> str:
     if found["why"] == "rule_named_the_rep":
         return f"not asked: a rule named {names.rep(found['rep'])}"
@@ -320,8 +335,10 @@ def _say_prediction(found: Mapping[str, Any], names: Names) -> str:
 
 def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
     if found["why"] == "round_robin":
+        ready = " who work now and have room" if found.get("ready") else ""
         return (
-            f"round-robin in {names.team(found['team'])}: {names.rep(found['rep'])} is next of {found['of']}"
+            f"round-robin in {names.team(found['team'])}: {names.rep(found['rep'])} is next of "
+            f"{found['of']}{ready}"
         )
     if found["why"] == "manager":
         return f"to the manager of {names.team(found['team'])}"
@@ -336,6 +353,7 @@ _SENTENCES = {
     "rule": _say_rule,
     "rule_skipped": _say_rule_skipped,
     "eligibility": _say_eligibility,
+    "ready": _say_ready,
     "prediction": _say_prediction,
     "fallback": _say_fallback,
 }
@@ -389,9 +407,17 @@ def why_not(
         lowered = f", lowered by {join(penalties)}" if penalties else ""
         reasons = [*missing, *(_WITHOUT_PENALTY[name] for name in penalties)]
         return WhyNot(ahead + lowered, join(reasons) or "a higher priority")
+    if code is Exit.NOT_READY:
+        return _not_ready(moment)
     if code is Exit.NOT_THE_OWNER and owner_is_away:
         return WhyNot("is not in the team of the account’s owner, who is away", "being in that team")
     return _plain(code, rule_name=rule_name, chosen=chosen, high_match=high_match, threshold=threshold)
+
+
+def _not_ready(moment: RepMoment) -> WhyNot:
+    if moment.works_now:
+        return WhyNot("is near capacity, and this needs a quick answer", "a lower load")
+    return WhyNot("does not work now, and this needs a quick answer", "the working day’s begin")
 
 
 def _not_of_original(code: Exit, about: int, owner_is_away: bool) -> WhyNot:

@@ -49,6 +49,7 @@ class Exit(IntEnum):
     NOT_THE_COVERING_REP = 13
     NOT_CONFIDENT = 14
     NOT_THE_TURN = 15
+    NOT_READY = 28  # sixteen codes fit into a stride; this is the place of LOWER_PRIORITY in the next one
 
 
 # Raised whenever the same inputs would give another digest; decisions keep the one they were made by.
@@ -408,6 +409,9 @@ class _Ladder:
         if not pool.any():
             self._note("prediction", found | {"why": "nobody_eligible"}, before, after=0)
             return None
+        ready = self._ready(pool)
+        if ready is not pool:
+            pool, before = ready, int(ready.sum())
         best = self._explored(pool, self._best(pool), found)
         self.exits[pool] = Exit.LOWER_PRIORITY
         self.exits[best] = Exit.IN
@@ -420,6 +424,29 @@ class _Ladder:
         if self.team_id is None:
             self.team_id = int(self.inputs.roster.team_ids[best])
         return self._choose(best, "prediction")
+
+    def _ready(self, pool: Mask) -> Mask:
+        """Where the policy needs a quick answer: those of the pool who work now and have room, if the best of them is
+        confident; else everybody of it. No line where the policy does not ask, so that older decisions replay alike."""
+        if not self.policy.prefers_ready:
+            return pool
+        assert self.scores is not None
+        ready, before = pool & self._works_with_room, int(pool.sum())
+        found = {"ready": int(ready.sum()), "of": before}
+        if not ready.any():
+            why = "nobody_ready"
+        elif self.scores.score[self._best(ready)] < self.policy.threshold:
+            why = "not_confident"
+        else:
+            self.exits[pool & ~ready] = Exit.NOT_READY
+            self._note("ready", found | {"why": "among_them"}, before, after=int(ready.sum()))
+            return ready
+        self._note("ready", found | {"why": why}, before, after=before)
+        return pool
+
+    @property
+    def _works_with_room(self) -> Mask:
+        return np.asarray(self.inputs.state.works_now & (self._bands == Band.AVAILABLE))
 
     def _best(self, pool: Mask) -> int:
         """Highest priority, ties by the lower rep id (the roster's order)."""
@@ -471,12 +498,15 @@ class _Ladder:
         return self._verdict("hold", "hold", None)
 
     def _round_robin(self, candidates: Mask, eligible: Mask, team: int | None) -> Verdict | None:
-        """Next in turn: those available first, then those near capacity. Never leaves the candidates."""
+        """Next in turn: those available first, then those near capacity; before both, where the policy needs a quick
+        answer, those available who work now. Never leaves the candidates."""
         roster, state = self.inputs.roster, self.inputs.state
         in_team = candidates & (roster.team_ids == team)
         pool = eligible & in_team if in_team.any() else eligible
-        for band in (Band.AVAILABLE, Band.NEAR):
-            members = pool & (self._bands == band)
+        ranks = [pool & (self._bands == band) for band in (Band.AVAILABLE, Band.NEAR)]
+        if self.policy.prefers_ready:
+            ranks.insert(0, pool & self._works_with_room)
+        for rank, members in enumerate(ranks):
             clock = state.turn_clocks.get(team, 0.0) if team is not None else 0.0
             turn = next_turn(members, roster.ids, state.turn_finish, roster.turn_weight, clock)
             if turn is not None:
@@ -486,6 +516,9 @@ class _Ladder:
                     "rep": int(roster.ids[turn.rep]),
                     "of": int(members.sum()),
                 }
+                if self.policy.prefers_ready and rank == 0:
+                    found["ready"] = True
+                    self.exits[pool & ~members] = Exit.NOT_READY
                 self._note("fallback", found, int(eligible.sum()), after=1)
                 self.exits[members] = Exit.NOT_THE_TURN
                 return self._choose(turn.rep, "round_robin", turn=turn)

@@ -1,14 +1,18 @@
 """The forms of a policy and of the capacity settings."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django import forms
 
+from reps.forms.people import TimeZoneField, time_zones
 from reps.forms.records import RecordForm
 from reps.models import User
+from reps.queries import organisation
 from routing.forms.conditions import NEW_CONDITION, ConditionRecordForm
 from routing.models import CapacitySettings, Policy
 from routing.services.policies import refusals
+from routing.services.presets import PRESETS, Preset
 
 ROUND_ROBIN, MANAGER = Policy.Fallback.ROUND_ROBIN, Policy.Fallback.MANAGER
 CHAINS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -20,7 +24,37 @@ CHAINS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
+class TimesField(forms.CharField):
+    """Times of day, such as "09:00, 14:30"; kept as a sorted list."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        found = set()
+        for part in str(value or "").replace(";", ",").split(","):
+            if not (text := part.strip()):
+                continue
+            hour, _, minute = text.partition(":")
+            if not (hour + minute).isascii() or not hour.isdigit() or (minute or "00") not in MINUTES:
+                raise forms.ValidationError(f"“{text}” is no time of day: write it as 09:00 or 14:30.")
+            if int(hour[:4]) > 23 or len(hour) > 2:
+                raise forms.ValidationError(f"“{text}” is no time of day: hours go from 0 to 23.")
+            found.add(f"{int(hour):02}:{minute or '00'}")
+        return sorted(found)
+
+
+MINUTES = {f"{minute:02}" for minute in range(60)}
+
+
 class PolicyForm(ConditionRecordForm):
+    batch_times = TimesField(
+        label="Times of day",
+        required=False,
+        help_text="Such as 09:00, 14:30. Not asked where it runs every hour.",
+        max_length=200,
+    )
+    batch_time_zone = TimeZoneField(label="In the time zone of", required=False)
     chain = forms.ChoiceField(
         label="If nobody is confident enough, or nobody has room",
         choices=[(key, label) for key, (_, label) in CHAINS.items()],
@@ -30,13 +64,19 @@ class PolicyForm(ConditionRecordForm):
         model = Policy
         fields = (
             "name", "condition", "mode", "application", "threshold", "language", "needs_working_now",
-            "first_touch_target_minutes", "exploration_share", "exploration_within", "is_active",
+            "prefers_ready", "first_touch_target_minutes", "exploration_share", "exploration_within",
+            "batch_cadence", "batch_times", "batch_time_zone", "batch_weekdays_only", "batch_expiry_hours",
+            "is_active",
         )  # fmt: skip
         labels: ClassVar[dict[str, str]] = {
             "mode": "When it is decided",
             "application": "What the decision does",
             "threshold": "Confident from a match score of",
             "needs_working_now": "Only reps within their working hours",
+            "prefers_ready": "Who works now and has room comes first",
+            "batch_cadence": "How often",
+            "batch_weekdays_only": "From Monday to Friday only",
+            "batch_expiry_hours": "Unconfirmed suggestions expire after",
             "first_touch_target_minutes": "First touch within",
             "exploration_share": "Share that explores",
             "exploration_within": "Within so many points of the best",
@@ -44,7 +84,11 @@ class PolicyForm(ConditionRecordForm):
         }
         help_texts: ClassVar[dict[str, str]] = {
             "needs_working_now": "",
-            "application": "Suggest: a person confirms it in the queue. Assign: the rep gets it at once.",
+            "application": "Suggest: a person confirms it in the queue. Assign: the rep gets it without that. Decide "
+            "and log only: a person chooses without seeing the router’s choice, and both are compared.",
+            "prefers_ready": "For what needs a quick answer. Where nobody of them is confident, everybody is asked.",
+            "batch_weekdays_only": "",
+            "batch_expiry_hours": "Then they wait for the next batch. Empty: they stay.",
             "threshold": "0 to 100; 50 is as good as the average rep who could have it. It is not asked where a named "
             "account or a rule has named the rep.",
             "first_touch_target_minutes": "The queue and the analytics measure against it; empty: no target.",
@@ -56,10 +100,26 @@ class PolicyForm(ConditionRecordForm):
             self.initial["condition"] = NEW_CONDITION
         stored = tuple(kind for kind in self.instance.fallback if kind != Policy.Fallback.HOLD)
         known = {chain: key for key, (chain, _) in CHAINS.items()}
-        self.initial.setdefault(
-            "chain", known.get(stored, "turns-manager" if self.instance.pk is None else "hold")
-        )
+        chain = known.get(stored, "hold") if self.instance.pk else "turns-manager"
+        self.initial.setdefault("chain", chain)
         self.fields["exploration_share"].widget.attrs |= {"step": "any"}
+        self.fields["batch_cadence"].required = False
+        zone = organisation().time_zone
+        self.fields["batch_time_zone"].widget.choices = [
+            ("", f"the organisation ({zone})"),
+            *time_zones(),
+        ]
+        if not self.instance.pk and not self.instance.batch_times:
+            self.initial["batch_times"] = ["09:00", "14:00"]
+
+    @property
+    def presets(self) -> Sequence[Preset]:
+        """What a new one may start from instead."""
+        return () if self.instance.pk else PRESETS
+
+    def clean_batch_cadence(self) -> str:
+        """Not asked where the policy decides at once."""
+        return self.cleaned_data["batch_cadence"] or self.instance.batch_cadence
 
     def clean_first_touch_target_minutes(self) -> int | None:
         minutes: int | None = self.cleaned_data["first_touch_target_minutes"]

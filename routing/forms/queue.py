@@ -10,8 +10,9 @@ from crm.models.accounts import SizeBand
 from crm.models.words import Term
 from reps.models import Rep, Team, User
 from reps.queries import organisation, reps_visible_to
-from routing.models import OverrideReason, QueueItem
+from routing.models import QueueItem
 from routing.queries.queue import ORDERS, QueueSearch
+from routing.queries.reasons import offered_reasons
 
 
 def whole_number(label: str) -> forms.IntegerField:
@@ -62,9 +63,7 @@ class QueueFilter(forms.Form):
 class ReasonForm(forms.Form):
     """Why a person decides otherwise; both optional."""
 
-    reason = forms.ModelChoiceField(
-        OverrideReason.objects.filter(is_active=True), required=False, empty_label="No reason given"
-    )
+    reason = forms.ModelChoiceField(offered_reasons(), required=False, empty_label="No reason given")
     note = forms.CharField(max_length=300, required=False, label="In your words")
 
 

@@ -1,6 +1,7 @@
 """Routing: configuration and its versions, decisions, the queue, overrides, models, messages out."""
 
 from routing.models.automation import AutomationChange
+from routing.models.batches import BatchWait
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.departures import Departure
@@ -12,6 +13,7 @@ from routing.models.turns import TurnReturn
 
 __all__ = [
     "AutomationChange",
+    "BatchWait",
     "CapacitySettings",
     "ConfigurationVersion",
     "Decision",

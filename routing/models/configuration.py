@@ -78,6 +78,12 @@ class Policy(models.Model):
     class Application(models.TextChoices):
         SUGGEST = "suggest", "Suggest"
         ASSIGN = "assign", "Assign"
+        SHADOW = "shadow", "Decide and log only"
+
+    class Cadence(models.TextChoices):
+        HOURLY = "hourly", "Every hour"
+        TWICE_DAILY = "twice_daily", "Twice a day"
+        DAILY = "daily", "At chosen times of the day"
 
     class Fallback(models.TextChoices):
         ROUND_ROBIN = "round_robin", "Round-robin within team"
@@ -111,6 +117,12 @@ class Policy(models.Model):
         help_text="Required: only reps who speak it, as long as one of those left does.",
     )
     needs_working_now = models.BooleanField(default=False, help_text="Only reps within their working hours.")
+    prefers_ready = models.BooleanField(
+        default=False,
+        db_default=False,
+        verbose_name="who works now and has room comes first",
+        help_text="For what needs a quick answer: they are chosen among, if one of them is confident; else everybody.",
+    )
     first_touch_target_minutes = models.PositiveIntegerField(null=True, blank=True)
     exploration_share = models.FloatField(
         default=0,
@@ -122,6 +134,25 @@ class Policy(models.Model):
         default=5,
         validators=[MinValueValidator(0), MaxValueValidator(30)],
         help_text="How many points of match score count as close to the best.",
+    )
+    batch_cadence = models.CharField(
+        max_length=12, choices=Cadence, default=Cadence.DAILY, db_default=Cadence.DAILY
+    )
+    batch_times = ArrayField(
+        models.CharField(max_length=5),
+        default=list,
+        blank=True,
+        db_default=[],
+        help_text="Times of day such as 09:00, 14:30.",
+    )
+    batch_time_zone = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="Empty: the organisation’s."
+    )
+    batch_weekdays_only = models.BooleanField(default=True, db_default=True)
+    batch_expiry_hours = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="A suggestion that nobody confirmed by then waits for the next batch; empty: it stays.",
     )
     is_active = models.BooleanField(default=True)
     updated_at = models.DateTimeField(auto_now=True)

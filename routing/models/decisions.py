@@ -33,6 +33,7 @@ class Decision(models.Model):
         MANAGER = "manager", "To the manager"
         HOLD = "hold", "Held"
         UNTOUCHED = "untouched", "Left alone"
+        SHADOW = "shadow", "Logged only"
 
     class Via(models.TextChoices):
         LOCKED = "locked", "locked"

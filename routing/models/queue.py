@@ -16,6 +16,7 @@ class OverrideReason(models.Model):
     is_about_fit = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
         ordering = ("position", "label")
@@ -58,6 +59,11 @@ class QueueItem(models.Model):
         Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="queue_item"
     )
     note = models.CharField(max_length=300, blank=True)
+    expires_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="A suggestion of a batch that nobody has confirmed by then waits for the next batch.",
+    )
 
     class Meta:
         ordering = ("waiting_since", "id")
@@ -80,6 +86,11 @@ class QueueItem(models.Model):
                 fields=["waiting_since", "id"], condition=Q(state="pending"), name="queue_item_waiting"
             ),
             models.Index(fields=["rep"], condition=Q(state="pending"), name="queue_item_pending_by_rep"),
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(state="pending", expires_at__isnull=False),
+                name="queue_item_expiring",
+            ),
         )
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
 """What the API answers about an opportunity and its decision: plain data, the reasons in words."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from crm.models import DuplicateLink, Opportunity
@@ -11,6 +11,7 @@ from routing.models import Decision
 from routing.queries.configuration import compiled
 from routing.queries.inputs import match_model
 from routing.queries.names import load_names
+from routing.queries.shadow import HEADLINE, TELLING, is_blind
 
 
 def opportunity_answer(
@@ -22,6 +23,8 @@ def opportunity_answer(
 ) -> dict[str, Any]:
     """The answer to an intake: where the opportunity stands and why. Wants `owner`, `account` and `account_match`;
     `link`: what it repeats, if it does."""
+    if decision is not None:
+        decision.opportunity = opportunity  # known already
     return {
         "id": opportunity.pk,
         "external_id": opportunity.external_id,
@@ -52,14 +55,11 @@ def _rep(rep_id: int | None, rep: Any) -> dict[str, Any]:
 
 
 def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
-    """A decision in the API's words."""
+    """A decision in the API's words; of one in shadow only what does not give it away, until a person has chosen."""
+    if is_blind(decision):
+        return _told(decision, _blind(decision), names, without=TELLING)
     facts = OpportunityFacts.from_json(decision.facts)
-    steps = decision.trace["steps"]
-    return {
-        "id": decision.pk,
-        "made_at": decision.made_at,
-        "outcome": decision.outcome,
-        "via": decision.via,
+    told = {
         "rep": None
         if decision.rep_id is None
         else {"id": decision.rep_id, "name": names.rep(decision.rep_id)},
@@ -68,7 +68,25 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
         "win_probability_low": decision.win_probability_low,
         "reason": headline(facts, decision.via, decision.trace, names)
         if decision.rep_id
-        else _why_nobody(steps, names),
+        else _why_nobody(decision.trace["steps"], names),
+    }
+    return _told(decision, told, names)
+
+
+def _blind(decision: Decision) -> dict[str, Any]:
+    return dict.fromkeys(("rep", "score", "win_probability", "win_probability_low")) | {"reason": HEADLINE}
+
+
+def _told(
+    decision: Decision, told: dict[str, Any], names: Names, *, without: Collection[str] = ()
+) -> dict[str, Any]:
+    steps = [step for step in decision.trace["steps"] if step["name"] not in without]
+    return {
+        "id": decision.pk,
+        "made_at": decision.made_at,
+        "outcome": decision.outcome,
+        "via": decision.via,
+        **told,
         "policy": decision.policy_name,
         "configuration": compiled(decision.configuration_id).number,
         "model": match_model(decision.model_id).number,  # not the row: its artifact is megabytes

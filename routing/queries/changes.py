@@ -12,7 +12,14 @@ from crm.engine.spoken import joined
 from reps.models import Team, User
 from routing.models import CapacitySettings, Policy
 from routing.queries.configuration import live_version, working_content
-from routing.queries.sentences import Row, Sentence, Speaker, load_speaker
+from routing.queries.sentences import (
+    Row,
+    Sentence,
+    Speaker,
+    batch_words,
+    load_speaker,
+    minutes_words,
+)
 
 Content = Mapping[str, Any]
 PARTS = (("territories", "territory"), ("rules", "rule"), ("policies", "policy"))
@@ -24,13 +31,20 @@ BESIDES: dict[str, tuple[str, ...]] = {
     "policy": (
         "language",
         "needs_working_now",
+        "prefers_ready",
         "first_touch_target_minutes",
         "exploration_share",
         "exploration_within",
+        "batch",
     ),
 }
 MOMENTS = ("starts_at", "ends_at")
-LABELS = {"starts_at": "From", "ends_at": "Until", "default_language": "Default language"}
+LABELS = {
+    "starts_at": "From",
+    "ends_at": "Until",
+    "default_language": "Default language",
+    "batch": "Batches",
+}
 
 
 @dataclass(frozen=True)
@@ -103,7 +117,7 @@ class _Compared:
         details = [
             Detail(
                 _label(Policy, name),
-                *(_moment(row[name]) if name in MOMENTS else _shown(row.get(name)) for row in (one, other)),
+                *(_detail(name, row.get(name)) for row in (one, other)),
             )
             for name in BESIDES[self.word]
             if one.get(name) != other.get(name)
@@ -201,6 +215,22 @@ def _label(model: type[Policy] | type[CapacitySettings], name: str) -> str:
         return LABELS[name]
     label = str(model._meta.get_field(name).verbose_name).replace("pct", "(%)")  # type: ignore[union-attr]
     return label[:1].upper() + label[1:]
+
+
+def _detail(name: str, value: Any) -> str:
+    if name in MOMENTS:
+        return _moment(value)
+    if name == "batch":
+        return _batch(value)
+    return _shown(bool(value) if name == "prefers_ready" else value)
+
+
+def _batch(batch: Row | None) -> str:
+    if not batch:
+        return "none"
+    hours = batch["expiry_hours"]
+    stays = f"unconfirmed ones expire after {minutes_words(60 * hours)}" if hours else "unconfirmed ones stay"
+    return f"{batch_words(batch)} ({batch['zone']}); {stays}"
 
 
 def _moment(text: str | None) -> str:

@@ -30,13 +30,14 @@ CAPACITY_FIELDS = (
 def working_content() -> dict[str, Any]:
     """What would be published now: the content of a `ConfigurationVersion`."""
     default_team = Team.objects.filter(is_default=True).values_list("pk", flat=True).first()
+    ours = organisation()
     return {
         "territories": territories_content(Territory.objects.order_by("pk").prefetch_related("coverage")),
         "rules": [rule_content(r) for r in Rule.objects.filter(is_active=True).prefetch_related("excluded")],
-        "policies": [policy_content(p) for p in Policy.objects.filter(is_active=True)],
+        "policies": [policy_content(p, ours.time_zone) for p in Policy.objects.filter(is_active=True)],
         "capacity": _capacity(),
         "default_team_id": default_team,
-        "default_language": organisation().default_language,
+        "default_language": ours.default_language,
         "managers": _managers(),
         "custom_fields": own_fields(),
     }
@@ -95,7 +96,8 @@ def rule_content(rule: Rule) -> dict[str, Any]:
     }
 
 
-def policy_content(policy: Policy) -> dict[str, Any]:
+def policy_content(policy: Policy, zone: str) -> dict[str, Any]:
+    """As a version keeps it; `zone`: the organisation's time zone."""
     return {
         "id": policy.pk,
         "name": policy.name,
@@ -109,6 +111,21 @@ def policy_content(policy: Policy) -> dict[str, Any]:
         "first_touch_target_minutes": policy.first_touch_target_minutes,
         "exploration_share": policy.exploration_share,
         "exploration_within": policy.exploration_within,
+        # what is newer than versions that are stored stands here only where it is used: else they would all differ
+        **({"prefers_ready": True} if policy.prefers_ready else {}),
+        **({"batch": batch_content(policy, zone)} if policy.mode == Policy.Mode.BATCH else {}),
+    }
+
+
+def batch_content(policy: Policy, zone: str) -> dict[str, Any]:
+    """When its batches run. `zone` is the one that counts, `time_zone` the one that was chosen, if any."""
+    return {
+        "cadence": policy.batch_cadence,
+        "times": [] if policy.batch_cadence == Policy.Cadence.HOURLY else sorted(policy.batch_times),
+        "time_zone": policy.batch_time_zone,
+        "zone": policy.batch_time_zone or zone,
+        "weekdays_only": policy.batch_weekdays_only,
+        "expiry_hours": policy.batch_expiry_hours,
     }
 
 

@@ -14,6 +14,7 @@ from routing.engine.trace import known_of
 from routing.models import Decision
 from routing.queries.inputs import stored_inputs
 from routing.queries.names import load_names
+from routing.queries.shadow import HEADLINE, TELLING, is_blind, shadow_words
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,16 @@ class Explanation:
     model_number: int
     win_range: str
     others: list[Other] = field(default_factory=list)
+    is_blind: bool = False
+    shadow: str = ""
 
 
 def explain(decision: Decision, *, also: int | None = None) -> Explanation:
     """The explanation, with the runners-up; `also` adds one rep who was asked about. Few queries for any roster."""
     inputs = stored_inputs(decision)
     verdict = decide(inputs)
+    if is_blind(decision):
+        return _blind(decision, Comparison(inputs, verdict, load_names([decision])))
     shown = runners_up(inputs, verdict)
     if also is not None and also in inputs.roster.index and also != verdict.rep_id:
         shown = [also, *(rep_id for rep_id in shown if rep_id != also)]
@@ -79,6 +84,30 @@ def _whole(decision: Decision, compared: Comparison, others: list[Other]) -> Exp
         model_number=inputs.model.number,
         win_range=_win_range(decision),
         others=others,
+        shadow=shadow_words(decision),
+    )
+
+
+def _blind(decision: Decision, compared: Comparison) -> Explanation:
+    """What may be told before a person has chosen: everything but whom it would have been."""
+    inputs = compared.inputs
+    steps = [step for step in decision.trace["steps"] if step["name"] not in TELLING]
+    return Explanation(
+        decision=decision,
+        headline=HEADLINE,
+        rep_name="",
+        score=None,
+        committed=None,
+        max_open=None,
+        parts=[],
+        total=0.0,
+        odds=1.0,
+        penalty=0.0,
+        lines=ladder_lines(steps, compared.names),
+        configuration_number=inputs.configuration.number,
+        model_number=inputs.model.number,
+        win_range="",
+        is_blind=True,
     )
 
 
@@ -92,5 +121,7 @@ def _win_range(decision: Decision) -> str:
 
 def reps_to_ask_about(decision: Decision) -> list[tuple[int, str]]:
     """Everybody who was on the roster then and has a name now, for "why not …?"."""
+    if is_blind(decision):
+        return []
     ids = [rep.id for rep in stored_inputs(decision).roster.reps]
     return list(Rep.objects.filter(pk__in=ids).order_by("name").values_list("pk", "name"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from crm.engine.matching.duplicates import SURE
 from crm.models import AccountMatch, Assignment, Opportunity
 from crm.queries.duplicates import duplicate_history
+from routing.queries.shadow import is_blind
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def _decisions(opportunity: Opportunity) -> list[Event]:
     for decision in opportunity.decisions.select_related("rep").defer("state", "columns", "trace"):
         if decision.assignment_id is not None:
             continue  # the assignment says it
-        rep = f": {decision.rep.name}" if decision.rep else ""
+        decision.opportunity = opportunity
+        rep = f": {decision.rep.name}" if decision.rep and not is_blind(decision) else ""
         found.append(
             Event(
                 decision.made_at,

@@ -114,7 +114,9 @@ GUARANTEES = (
         LEFT JOIN routing_queueitem q ON q.opportunity_id = o.id AND q.state = 'pending'
         GROUP BY o.id
         HAVING (o.routing IN ('suggested', 'held', 'manager') AND count(q.id) <> 1)
-            OR (o.routing IN ('none', 'assigned', 'waiting') AND count(q.id) <> 0)
+            OR (o.routing IN ('none', 'assigned', 'waiting', 'batch') AND count(q.id) <> 0)
+            OR (o.routing = 'batch' AND o.stage = 'open'
+                AND NOT EXISTS (SELECT FROM routing_batchwait w WHERE w.opportunity_id = o.id))
             OR (o.routing = 'waiting' AND o.routing_since < now() - interval '15 minutes'
                 AND o.accepted_at < now() - interval '15 minutes'
                 -- paused, or let go on within the last day: the queue's page says so and counts them

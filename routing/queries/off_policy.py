@@ -2,7 +2,8 @@
 
 Used are decisions by prediction that were followed (assigned outright, or approved as suggested) and whose opportunity
 is won or lost. Both ladders are run again on the inputs stored with the decision; the estimate of what others would
-have won is the champion's win probability. What managers changed is left out: they see more than the log does.
+have won is the champion's win probability. What managers changed is left out: they see more than the log does. So is
+what a policy in shadow decided: a person chose there, without having seen it.
 """
 
 import datetime
@@ -54,6 +55,7 @@ def logged_decisions(since: datetime.datetime) -> QuerySet[Decision]:
             opportunity__stage__in=(Opportunity.Stage.WON, Opportunity.Stage.LOST),
             opportunity__owner=F("rep"),
         )
+        .exclude(outcome=Decision.Outcome.SHADOW)
         .select_related("opportunity")
         .order_by("pk")
     )

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Expression, F, Q, QuerySet
+from django.db.models import Count, Expression, F, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -17,6 +17,7 @@ from routing.engine.facts import OpportunityFacts
 from routing.engine.order import IN_WORDS
 from routing.models import Decision, QueueItem
 from routing.queries.names import load_names
+from routing.queries.shadow import HEADLINE
 from routing.queries.work import current_absence
 
 ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
@@ -118,6 +119,8 @@ def why_waiting(item: QueueItem, names: Names) -> str:
         return headline(facts, decision.via, decision.trace, names)
     if item.note:
         return item.note
+    if decision.outcome == Decision.Outcome.SHADOW:
+        return HEADLINE
     lines = ladder_lines(steps, names)
     before = [line for line in lines if line.label in ("Eligible now", "Territory") and line.after == 0]
     return (before or lines)[-1].sentence
@@ -131,9 +134,24 @@ def queue_counts(user: User) -> dict[str, int]:
     return counts
 
 
-def count_undecided() -> int:
-    """Opportunities that were accepted a moment ago and have no decision yet."""
-    return Opportunity.objects.filter(routing=Opportunity.Routing.WAITING).count()
+@dataclass(frozen=True)
+class NotYet:
+    """What has no decision yet: accepted a moment ago, or waiting for a batch; when the next one runs."""
+
+    undecided: int
+    in_batches: int
+    next_batch_at: datetime.datetime | None
+
+
+def not_yet_decided() -> NotYet:
+    """How many opportunities have no decision yet; one query."""
+    routing = Opportunity.Routing
+    found = Opportunity.objects.filter(routing__in=(routing.WAITING, routing.BATCH)).aggregate(
+        undecided=Count("pk", filter=Q(routing=routing.WAITING)),
+        in_batches=Count("pk", filter=Q(routing=routing.BATCH)),
+        next_batch_at=Min("batch_wait__due_at"),
+    )
+    return NotYet(**found)
 
 
 def oldest_waiting(user: User) -> datetime.datetime | None:

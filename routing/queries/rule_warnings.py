@@ -20,7 +20,7 @@ from reps.models import User
 from routing.engine.configuration import Configuration, ConfigurationError
 from routing.engine.facts import OpportunityFacts
 from routing.engine.requirements import Deadlock, deadlocks, kept_by
-from routing.models import Decision, Policy, Rule
+from routing.models import Decision, Rule
 from routing.queries.configuration import working_content
 from routing.queries.live import load_live
 from routing.queries.rules import people_warning, staffed_teams
@@ -221,17 +221,12 @@ def looked_at(*, user: User, now: datetime.datetime) -> dict[str, Any]:
     """What the page of rules fetches after it is shown: numbers for its lines, and what is worth a look."""
     look, decided = look_at_rules(user=user, now=now), decided_by(now)
     rules = dict(Rule.objects.filter(is_active=True).values_list("pk", "name"))
-    by_policy: Counter[str] = Counter()
-    for (_, policy), count in decided.items():
-        by_policy[policy] += count
-    policies = Policy.objects.filter(is_active=True).values_list("pk", "name")
     owners = (Decision.Via.NAMED_ACCOUNT, Decision.Via.COVERING)
     return {
         "warnings": [(pk, rules[pk], sentences) for pk, sentences in look.warnings.items() if pk in rules],
         "fall_through": fall_through_warning(now),
         "lines": [
             *(Matched("rule", pk, rules[pk], number) for pk, number in look.matched.items() if pk in rules),
-            *(Matched("policy", pk, name, by_policy[name]) for pk, name in policies),
         ],
         "named": sum(count for (via, _), count in decided.items() if via in owners),
         "reach": territories_reach(user=user, now=now) if territory_counts().active else None,

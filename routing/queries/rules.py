@@ -15,7 +15,6 @@ from routing.queries.configuration import (
     capacity_settings,
     content_hash,
     live_version,
-    policy_content,
     rule_content,
     working_content,
 )
@@ -47,9 +46,7 @@ def rules_page(now: datetime.datetime) -> dict[str, Any]:
     version, working = live_version(), working_content()
     changes = changes_between(version.content, working)
     rules = list(Rule.objects.select_related("rep", "team").prefetch_related("excluded"))
-    policies = list(Policy.objects.all())
-    contents = [*map(rule_content, rules), *map(policy_content, policies)]
-    speaker = load_speaker(contents, working["custom_fields"])
+    speaker = load_speaker([rule_content(rule) for rule in rules], working["custom_fields"])
     return {
         "version": version,
         "changes": changes,
@@ -57,7 +54,7 @@ def rules_page(now: datetime.datetime) -> dict[str, Any]:
         "owners_left": left,
         "territories": territory_counts(),
         "rules": _rule_lines(rules, speaker, changes, now),
-        "policies": _policy_lines(policies, speaker, changes),
+        "policies": [policy["name"] for policy in working["policies"]],
         "capacity": capacity_settings(),
         "capacity_change": next((one for one in changes if one.part == "capacity"), None),
     }
@@ -98,7 +95,7 @@ def staffed_teams() -> set[int]:
 def _rule_lines(
     rules: Sequence[Rule], speaker: Speaker, changes: Sequence[Change], now: datetime.datetime
 ) -> list[Line]:
-    staffed, changed = staffed_teams(), _by_key(changes, "rule")
+    staffed, changed = staffed_teams(), by_key(changes, "rule")
     return [
         Line(
             "rule",
@@ -112,27 +109,8 @@ def _rule_lines(
     ]
 
 
-def _policy_lines(policies: Sequence[Policy], speaker: Speaker, changes: Sequence[Change]) -> list[Line]:
-    """Behind an active policy for everything, no other one is asked."""
-    changed, found, everything = _by_key(changes, "policy"), [], ""
-    for policy in policies:
-        warning = f"Never asked: “{everything}” takes everything before it." if everything else ""
-        found.append(
-            Line(
-                "policy",
-                policy,
-                speaker.policy(policy_content(policy)),
-                state="" if policy.is_active else "off",
-                warning=warning if policy.is_active else "",
-                change=changed.get(policy.pk),
-            )
-        )
-        if policy.is_active and not policy.condition and not everything:
-            everything = policy.name
-    return found
-
-
-def _by_key(changes: Sequence[Change], part: str) -> dict[int, Change]:
+def by_key(changes: Sequence[Change], part: str) -> dict[int, Change]:
+    """The changes of rules or policies by the id of what changed."""
     return {one.key: one for one in changes if one.part == part and one.key is not None}
 
 

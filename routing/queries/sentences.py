@@ -14,11 +14,17 @@ from crm.models import Account
 from crm.queries.condition_words import say_for
 from crm.queries.words import own_fields
 from reps.models import Rep, Team
+from routing.engine.schedule import BatchSchedule, in_words
 from routing.models import Policy, Rule
 
 Row = Mapping[str, Any]  # of a version's content
 Sentence = tuple[Said, ...]
 ANY_OR_OTHER = "as the opportunity’s"
+APPLICATION_WORDS = {
+    Policy.Application.SUGGEST: "suggest",
+    Policy.Application.ASSIGN: "assign",
+    Policy.Application.SHADOW: "decide and log only,",
+}
 FALLBACK_WORDS = {
     Policy.Fallback.ROUND_ROBIN: "round-robin in team",
     Policy.Fallback.MANAGER: "to the manager",
@@ -81,14 +87,16 @@ class Speaker:
 
     def policy(self, row: Row) -> Sentence:
         """ "value is under $100,000: assign at once, threshold 60, else round-robin in team"."""
-        how = "assign" if row.get("application") == Policy.Application.ASSIGN else "suggest"
+        how = APPLICATION_WORDS[row.get("application", Policy.Application.SUGGEST)]
         when = "at once" if row.get("mode", Policy.Mode.REAL_TIME) == Policy.Mode.REAL_TIME else "in batches"
+        if row.get("batch"):
+            when = f"in batches {batch_words(row['batch'])}"
         chain = [FALLBACK_WORDS[Policy.Fallback(kind)] for kind in row.get("fallback") or ["hold"]]
         score, otherwise = f"{row.get('threshold', 50):.4g}", ", then ".join(chain)
         every = (Said("Everything"),) if not row.get("condition") else self.condition(row)
         return (
             *every, Said(": "), Said(f"{how} {when}", True), Said(", threshold "), Said(score, True), Said(", else "),
-            Said(otherwise, True),
+            Said(otherwise), *_besides(row),
         )  # fmt: skip
 
     def rep(self, pk: int | None) -> str:
@@ -96,6 +104,36 @@ class Speaker:
 
     def team(self, pk: int | None) -> str:
         return self.teams.get(pk or 0, "a team that is gone")
+
+
+def _besides(row: Row) -> Sentence:
+    """What else a policy says, where it says it: "; who works now first; first touch within 4 hours; explores 5 %"."""
+    said: list[Said] = []
+    if row.get("prefers_ready"):
+        said += [Said("; "), Said("who works now and has room first", True)]
+    if row.get("needs_working_now"):
+        said += [Said("; only within working hours")]
+    if minutes := row.get("first_touch_target_minutes"):
+        said += [Said("; first touch within "), Said(minutes_words(minutes), True)]
+    if share := row.get("exploration_share"):
+        said += [Said("; explores "), Said(f"{100 * share:.3g} %", True)]
+    return tuple(said)
+
+
+def minutes_words(minutes: int) -> str:
+    """ "5 minutes", "4 hours", "2 days"."""
+    for unit, word in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
+        if minutes % unit == 0:
+            count = minutes // unit
+            return f"{count:,} {word}{'' if count == 1 else 's'}"
+    return f"{minutes} minutes"
+
+
+def batch_words(batch: Row) -> str:
+    """ "on weekdays at 09:00 and 14:00", with the time zone where it is not the organisation's."""
+    times = tuple(datetime.time.fromisoformat(text) for text in batch["times"])
+    schedule = BatchSchedule(batch["cadence"], batch["zone"], times, batch["weekdays_only"])
+    return in_words(schedule) + (f" ({batch['time_zone']})" if batch["time_zone"] else "")
 
 
 def _requirement(name: str, value: str) -> Sentence:

@@ -107,7 +107,8 @@ def _pool(
 
 def _turns_of(team: Team, now: datetime.datetime):  # type: ignore[no-untyped-def]
     turns = Decision.objects.filter(via=Decision.Via.ROUND_ROBIN, made_at__gt=now - MONTH, team_id=team.pk)
-    return turns.filter(rep__isnull=False).order_by("-made_at", "-pk")
+    turns = turns.filter(rep__isnull=False).exclude(outcome=Decision.Outcome.SHADOW)
+    return turns.order_by("-made_at", "-pk")
 
 
 def _counts(team: Team, now: datetime.datetime) -> tuple[Counter[int], Counter[int]]:

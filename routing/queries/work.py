@@ -76,7 +76,8 @@ def work_items(rep: Rep) -> list[WorkItem]:
 
 def _why_mine(decision: Decision | None, assignment: Assignment | None, rep: Rep, names: Names) -> str:
     """ "Yours because you …", from the decision if it named this rep, else from the person who gave it."""
-    if decision is not None and decision.rep_id == rep.pk:
+    acted = decision is not None and decision.outcome != Decision.Outcome.SHADOW
+    if decision is not None and acted and decision.rep_id == rep.pk:
         facts = OpportunityFacts.from_json(decision.facts)
         reason = headline(facts, decision.via, decision.trace, names)
         return f"Why you: {reason}."

@@ -17,7 +17,7 @@ from routing.services.queue import wait_again
 
 log = logging.getLogger(__name__)
 BY_ACCOUNT = (Decision.Via.NAMED_ACCOUNT, Decision.Via.COVERING)
-UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.HELD)
+UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH, Opportunity.Routing.HELD)
 MOST_TOGETHER = 500
 
 

@@ -21,6 +21,7 @@ from reps.engine.capacity import Band, band
 from reps.models import Rep, Team
 from reps.queries.prepared import ask
 from reps.services.inserts import insert
+from routing.engine.configuration import Policy
 from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
@@ -33,6 +34,7 @@ from routing.queries.names import names_of
 from routing.services import outbox
 from routing.services.automation import AutomationPaused, hold_off_pause, refuse_while_paused
 from routing.services.availability import flag_if_over
+from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
@@ -58,41 +60,59 @@ class Made:
 
 @dataclass(frozen=True)
 class Situation:
-    """A verdict with what it was made from."""
+    """A verdict with what it was made from. `is_held`: it was decided before, and waits for room."""
 
     inputs: Inputs
     live: Live
     verdict: Verdict
+    is_held: bool = False
 
 
-def route(*, opportunity_id: int, at: datetime.datetime | None = None) -> Decision | None:
+def route(
+    *, opportunity_id: int, at: datetime.datetime | None = None, in_batch: bool = False
+) -> Decision | None:
     """Decides a waiting or held opportunity and acts on it. `at` is for simulated time; by default it is now.
+    `in_batch`: the run of its policy is here.
 
-    Returns the decision, or None when there was nothing (more) to decide: owned, closed, suggested, or still held; or
-    while automation is paused.
+    Returns the decision, or None when there was nothing (more) to decide: owned, closed, suggested, still held, or put
+    off until the next batch; or while automation is paused.
     Raises Opportunity.DoesNotExist.
     """
     try:
         for round_ in range(ROUNDS_WITHOUT_LOCK):
             try:
-                return _one_round(opportunity_id, at)
+                return _one_round(opportunity_id, at, in_batch)
             except LimitGone as gone:
                 log.info("opportunity %s, round %s: %s", opportunity_id, round_ + 1, gone)
-        return _locked_round(opportunity_id, at)
+        return _locked_round(opportunity_id, at, in_batch)
     except (NoLongerOpen, AutomationPaused):
         return None
 
 
-def _one_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
+def _one_round(opportunity_id: int, at: datetime.datetime | None, in_batch: bool) -> Decision | None:
     situation = _situation(opportunity_id, at or timezone.now())
+    if (
+        situation is not None
+        and not in_batch
+        and not situation.is_held
+        and waits_for_batch(situation.verdict)
+    ):
+        refuse_while_paused()
+        put_off(
+            opportunity_id=opportunity_id,
+            verdict=situation.verdict,
+            configuration_id=situation.live.configuration_id,
+            at=situation.inputs.at,
+        )
+        return None
     return None if situation is None else _act(opportunity_id, situation, at)
 
 
 @transaction.atomic
-def _locked_round(opportunity_id: int, at: datetime.datetime | None) -> Decision | None:
+def _locked_round(opportunity_id: int, at: datetime.datetime | None, in_batch: bool) -> Decision | None:
     ownership.lock_opportunity(opportunity_id)
     ownership.lock_reps(Rep.objects.filter(left_at__isnull=True).values_list("pk", flat=True))
-    return _one_round(opportunity_id, at)
+    return _one_round(opportunity_id, at, in_batch)
 
 
 def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
@@ -109,7 +129,7 @@ def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
         and _is_held_for(opportunity_id, verdict, inputs)
     ):
         return None
-    return Situation(inputs, live, verdict)
+    return Situation(inputs, live, verdict, opportunity.routing == Opportunity.Routing.HELD)
 
 
 def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
@@ -124,8 +144,8 @@ def decide_new(*, opportunity: Opportunity, may_repeat: bool) -> Made | None:
     """Decides what was stored in the present transaction, which nobody else sees yet, and acts on it. `may_repeat`:
     whether it was linked to what it repeats.
 
-    None where others took the rep's last room again and again: then `route` decides, once it is committed. Raises
-    AutomationPaused.
+    None where it waits for its policy's batch, and where others took the rep's last room again and again: then `route`
+    decides, once it is committed. Raises AutomationPaused.
     """
     hold_off_pause()
     for _ in range(ROUNDS_WITHOUT_LOCK):
@@ -133,6 +153,15 @@ def decide_new(*, opportunity: Opportunity, may_repeat: bool) -> Made | None:
         if live.is_paused:
             raise AutomationPaused
         situation = Situation(inputs, live, decide(inputs))
+        if waits_for_batch(situation.verdict):
+            put_off(
+                opportunity_id=opportunity.pk,
+                verdict=situation.verdict,
+                configuration_id=live.configuration_id,
+                at=inputs.at,
+            )
+            opportunity.routing = Opportunity.Routing.BATCH
+            return None
         try:
             return _carry_out(opportunity, situation, None, opportunity.accepted_at)
         except LimitGone as gone:
@@ -165,12 +194,15 @@ def _carry_out(
     """Claims the rep and writes what follows. The opportunity is locked, or nobody else sees it yet; `waiting_since` is
     None where it may have waited in the queue. Raises LimitGone before anything is written."""
     verdict = situation.verdict
-    rep = None if verdict.rep_id is None else ownership.lock_rep(verdict.rep_id)
+    claimed = None if verdict.outcome == Decision.Outcome.SHADOW else verdict.rep_id
+    rep = None if claimed is None else ownership.lock_rep(claimed)
     moment = (
         at or timezone.now()
     )  # after the locks, so that a rep's assignments are dated in the order they happened
     limits = None if rep is None else _check_claim(situation, rep, moment)
     if waiting_since is None:
+        if opportunity.routing == Opportunity.Routing.BATCH:
+            taken_out(opportunity.pk)
         waiting_since = _take_from_queue(opportunity, moment)
     if rep is not None:
         _take_turn(verdict)
@@ -302,6 +334,7 @@ QUEUE_KIND = {
     Decision.Outcome.SUGGEST: (QueueItem.Kind.SUGGESTION, Opportunity.Routing.SUGGESTED),
     Decision.Outcome.MANAGER: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
     Decision.Outcome.HOLD: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
+    Decision.Outcome.SHADOW: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
     Decision.Outcome.UNTOUCHED: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
 }
 
@@ -317,7 +350,7 @@ UPDATE crm_opportunity SET routing = %(routing)s, routing_since = %(at)s WHERE i
 def _enqueue(
     opportunity: Opportunity, situation: Situation, waiting_since: datetime.datetime, at: datetime.datetime
 ) -> Made:
-    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots."""
+    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
     decision = new_decision(situation, None)
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
     opportunity.routing, opportunity.routing_since = routing, at
@@ -331,10 +364,17 @@ def _enqueue(
         waiting_since=waiting_since,
         order_points=order_points(situation.inputs.facts),
         created_at=at,
+        expires_at=_expiry(situation.verdict.policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
     )
     insert(decision, item)
     ask(WAITS, {"rep": rep_id, "routing": routing, "at": at, "opportunity": opportunity.pk})
     return Made(decision, names_of(decision, situation.live))
+
+
+def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
+    if policy.batch is None or policy.batch.expiry_hours is None:
+        return None
+    return at + datetime.timedelta(hours=policy.batch.expiry_hours)
 
 
 def assigned_message(

@@ -97,7 +97,7 @@ def take_in(
             raise
         return seen
     if made is None:
-        receipt.answer = _route_and_answer(opportunity.pk)
+        receipt.answer = _route_and_answer(opportunity)
         IntakeReceipt.objects.filter(pk=receipt.pk).update(answer=receipt.answer)
     return Accepted(opportunity, True, receipt.answer)
 
@@ -135,12 +135,13 @@ def _seen(external_id: str | None, by: User, key: str, print_: str) -> Accepted 
     return Accepted(opportunity, False, json.loads(answer) if answer else answer_now(opportunity_id))
 
 
-def _route_and_answer(opportunity_id: int) -> dict[str, Any]:
+def _route_and_answer(opportunity: Opportunity) -> dict[str, Any]:
     try:
-        route(opportunity_id=opportunity_id)
+        if opportunity.routing == Opportunity.Routing.WAITING:
+            route(opportunity_id=opportunity.pk)
     except Exception:
-        log.exception("opportunity %s is accepted but could not be routed; the sweep will", opportunity_id)
-    return answer_now(opportunity_id)
+        log.exception("opportunity %s is accepted but could not be routed; the sweep will", opportunity.pk)
+    return answer_now(opportunity.pk)
 
 
 def answer_now(opportunity_id: int) -> dict[str, Any]:

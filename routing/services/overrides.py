@@ -9,7 +9,7 @@ from crm.models import Assignment, Opportunity
 from crm.services import ownership
 from reps.models import Rep, User
 from routing.models import Decision, Override, OverrideReason, QueueItem
-from routing.services.queue import free_capacity, tell_given, withdraw_pending
+from routing.services.queue import free_capacity, settle_blind, tell_given, withdraw_pending
 
 
 @transaction.atomic
@@ -93,8 +93,11 @@ def _move(
     note: str,
 ) -> None:
     before = opportunity.owner_id
-    withdraw_pending(opportunity=opportunity, by=by, at=at, note="Reassigned by hand")
-    ownership.assign(
+    item = QueueItem.objects.filter(opportunity=opportunity, state=QueueItem.State.PENDING)
+    blind = item.filter(decision__outcome=Decision.Outcome.SHADOW).select_related("decision").first()
+    if blind is None:
+        withdraw_pending(opportunity=opportunity, by=by, at=at, note="Reassigned by hand")
+    assignment = ownership.assign(
         opportunity=opportunity,
         rep=rep,
         source=Assignment.Source.PERSON,
@@ -102,6 +105,8 @@ def _move(
         by=by,
         reason=reason.label if reason else "Reassigned by hand",
     )
+    if blind is not None:
+        settle_blind(blind, assignment, by=by, at=at, note=note)
     Override.objects.create(
         opportunity=opportunity,
         decision=Decision.objects.filter(opportunity=opportunity).order_by("-id").first(),

@@ -10,8 +10,11 @@ from reps.models import User
 from reps.services.edits import lock_unchanged, set_active
 from routing.models import CapacitySettings, Policy
 from routing.services import ordered
+from routing.services.presets import Preset
 
 MOST_MINUTES = 60 * 24 * 90
+MOST_TIMES = 24
+MOST_HOURS = 24 * 30
 
 
 def refusals(policy: Policy) -> dict[str, str]:
@@ -25,6 +28,20 @@ def refusals(policy: Policy) -> dict[str, str]:
         found["first_touch_target_minutes"] = "At most 90 days."
     if problem := condition_problem(policy.condition):
         found["condition"] = problem
+    if policy.mode == Policy.Mode.BATCH:
+        found |= _batch_refusals(policy)
+    return found
+
+
+def _batch_refusals(policy: Policy) -> dict[str, str]:
+    found: dict[str, str] = {}
+    times = len(policy.batch_times)
+    if policy.batch_cadence == Policy.Cadence.TWICE_DAILY and times != 2:
+        found["batch_times"] = "Twice a day takes two times."
+    elif policy.batch_cadence == Policy.Cadence.DAILY and not 1 <= times <= MOST_TIMES:
+        found["batch_times"] = f"Say at which times of the day it runs, at most {MOST_TIMES}."
+    if policy.batch_expiry_hours is not None and not 1 <= policy.batch_expiry_hours <= MOST_HOURS:
+        found["batch_expiry_hours"] = f"Between an hour and {MOST_HOURS} hours, or empty."
     return found
 
 
@@ -44,6 +61,30 @@ def save_policy(*, policy: Policy, seen: datetime.datetime | None = None, by: Us
         everything = Policy.objects.filter(condition={}, is_active=True).order_by("position").first()
         if everything is not None:
             ordered.move(Policy, pk=policy.pk, to=everything.position)
+    return policy
+
+
+@transaction.atomic
+def add_preset(*, preset: Preset, by: User) -> Policy:
+    """A policy that starts from the preset, under a free name. An exception comes first, others before those for
+    everything."""
+    ordered.lock_order(Policy)
+    policy = preset.policy()
+    if Policy.objects.filter(name__iexact=policy.name).exists():
+        policy.name = ordered.free_name(Policy, policy.name)
+    save_policy(policy=policy, by=by)
+    if preset.is_exception:
+        ordered.move(Policy, pk=policy.pk, to=1)
+    policy.refresh_from_db()
+    return policy
+
+
+@transaction.atomic
+def let_assign(*, policy_id: int, by: User) -> Policy:
+    """The policy assigns instead of suggesting, in the draft. Raises the model's DoesNotExist."""
+    policy = Policy.objects.select_for_update().get(pk=policy_id)
+    policy.application = Policy.Application.ASSIGN
+    policy.save()
     return policy
 
 

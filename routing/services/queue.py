@@ -12,7 +12,7 @@ from django.db.models import F
 from crm.models import Assignment, DuplicateLink, Opportunity
 from crm.services import ownership
 from reps.models import Rep, User
-from routing.models import Override, OverrideReason, QueueItem
+from routing.models import Decision, Override, OverrideReason, QueueItem
 from routing.services import outbox
 from routing.services.turns import give_back_turn, take_turn_again
 
@@ -47,9 +47,24 @@ def give_to(
     if rep_id == item.rep_id:
         return approve(item_id=item_id, by=by, at=at)
     assignment = _assign(item, rep_id, by, at, reason.label if reason else "Given by hand")
-    _resolve(item, QueueItem.State.CHANGED, by, at, assignment=assignment, note=note)
+    if item.decision.outcome == Decision.Outcome.SHADOW:
+        settle_blind(item, assignment, by=by, at=at, note=note)
+    else:
+        _resolve(item, QueueItem.State.CHANGED, by, at, assignment=assignment, note=note)
     _override(item, to_rep_id=rep_id, by=by, at=at, reason=reason, note=note)
     return assignment
+
+
+def settle_blind(
+    item: QueueItem, assignment: Assignment, *, by: User, at: datetime.datetime, note: str
+) -> None:
+    """Ends an item of a policy in shadow: approved where the router would have chosen the same, without being seen.
+
+    The override names nobody that it is from: whom the person did not see was not turned down, so the model must not
+    learn from it."""
+    agrees = assignment.rep_id == item.decision.rep_id
+    state = QueueItem.State.APPROVED if agrees else QueueItem.State.CHANGED
+    _resolve(item, state, by, at, assignment=assignment, note=note)
 
 
 @transaction.atomic
@@ -118,7 +133,8 @@ def _lock_item(item_id: int) -> QueueItem:
     """The pending item with its opportunity locked and all reps' rows that it may touch. Raises AlreadyDecided."""
     opportunity_id = QueueItem.objects.values_list("opportunity_id", flat=True).get(pk=item_id)
     opportunity = ownership.lock_opportunity(opportunity_id)
-    item = QueueItem.objects.select_related("rep", "resolved_by", "assignment__rep").get(pk=item_id)
+    records = QueueItem.objects.select_related("rep", "resolved_by", "assignment__rep", "decision")
+    item = records.defer("decision__state", "decision__columns", "decision__trace").get(pk=item_id)
     if item.state != QueueItem.State.PENDING:
         raise AlreadyDecided(said_already(item))
     item.opportunity = opportunity

@@ -93,10 +93,16 @@ def _restore_policies(rows: Sequence[Mapping[str, Any]]) -> None:
             policy.save(update_fields=["name"])
     for position, row in enumerate(rows, 1):
         values = {name: row[name] for name in POLICY_FIELDS if name in row}
+        values |= {"prefers_ready": row.get("prefers_ready", False)} | _batch_fields(row.get("batch"))
         Policy.objects.update_or_create(
             pk=row["id"], defaults=values | {"position": position, "is_active": True}
         )
     _advance_ids(Policy)
+
+
+def _batch_fields(batch: Mapping[str, Any] | None) -> dict[str, Any]:
+    names = ("cadence", "times", "time_zone", "weekdays_only", "expiry_hours")
+    return {f"batch_{name}": batch[name] for name in names} if batch else {}
 
 
 def _make_room(model: type[Rule] | type[Policy], kept: Sequence[int]) -> None:

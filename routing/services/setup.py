@@ -9,6 +9,7 @@ from reps.models import Organisation, RoleTemplate, Team
 from routing.engine.model import MatchModel
 from routing.models import CapacitySettings, ConfigurationVersion, ModelVersion, OverrideReason, Policy
 from routing.services.configuration import publish_configuration
+from routing.services.presets import shipped_policies
 
 OVERRIDE_REASONS = (
     ("Wrong expertise", True),
@@ -23,7 +24,7 @@ OVERRIDE_REASONS = (
 
 @transaction.atomic
 def prepare_organisation(*, at: datetime.datetime) -> None:
-    """Organisation, default team and role, one policy that suggests everything, the model without deals, version 1."""
+    """Organisation, default team and role, policies that suggest everything, the model without deals, version 1."""
     Organisation.objects.get_or_create(pk=1)
     CapacitySettings.objects.get_or_create(pk=1)
     if not Team.objects.exists():
@@ -64,9 +65,7 @@ def prepare_organisation(*, at: datetime.datetime) -> None:
     )
     if not ConfigurationVersion.objects.exists():
         if not Policy.objects.exists():
-            Policy.objects.create(
-                name="Suggest everything", position=1, fallback=["round_robin", "manager", "hold"]
-            )
+            Policy.objects.bulk_create(shipped_policies())
         publish_configuration(by=None, at=at, note="To start with")
 
 

@@ -12,6 +12,7 @@ from reps.models import Rep
 from reps.queries.people import absences_at
 from routing.models import QueueItem
 from routing.queries.automation import is_paused, resumed_at
+from routing.services.batches import due
 from routing.services.decisions import route
 from routing.services.queue import wait_again
 
@@ -84,12 +85,39 @@ def decide_anew_for_those_gone(
     return _route_each([opportunity_id for opportunity_id, _, _ in found], now)
 
 
-def _route_each(opportunity_ids: list[int], now: datetime.datetime | None) -> int:
+def route_due_batches(
+    *, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000
+) -> int:
+    """Decides what waits for a batch whose time has come, one by one, the oldest first; returns how many were decided.
+    What waits under an older configuration is looked at again: its policy may decide at once by now."""
+    if is_paused():
+        return 0
+    found = due(at, most)
+    run = [pk for pk, is_due in found if is_due]
+    again = [pk for pk, is_due in found if not is_due]
+    return _route_each(run, now, in_batch=True) + _route_each(again, now)
+
+
+def expire_unconfirmed(
+    *, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000
+) -> int:
+    """Withdraws suggestions of batches that nobody has confirmed in time; they wait for the next one. How many."""
+    if is_paused():
+        return 0
+    pending = QueueItem.objects.filter(state=QueueItem.State.PENDING, expires_at__lte=at)
+    ids = list(pending.order_by("expires_at", "pk").values_list("opportunity_id", flat=True)[:most])
+    for opportunity_id in ids:
+        wait_again(opportunity_id=opportunity_id, at=at, note="Nobody confirmed it in time")
+    _route_each(ids, now)
+    return len(ids)
+
+
+def _route_each(opportunity_ids: list[int], now: datetime.datetime | None, *, in_batch: bool = False) -> int:
     """Routes one after the other; one that fails is logged, and the next sweep tries it again."""
     decided = 0
     for opportunity_id in opportunity_ids:
         try:
-            decided += route(opportunity_id=opportunity_id, at=now) is not None
+            decided += route(opportunity_id=opportunity_id, at=now, in_batch=in_batch) is not None
         except Exception:
             log.exception("opportunity %s could not be routed; it stays waiting", opportunity_id)
     return decided

@@ -23,6 +23,7 @@ ONE_TURN = Value(100.0, FloatField()) / F("turn_weight")
 def give_back_turn(*, decision_id: int, why: str, at: datetime.datetime) -> bool:
     """Gives the decision's turn back, once; False where it took none or has given it back."""
     turns = Decision.objects.filter(pk=decision_id, via=Decision.Via.ROUND_ROBIN, rep__isnull=False)
+    turns = turns.exclude(outcome=Decision.Outcome.SHADOW)
     rep_id = turns.values_list("rep_id", flat=True).first()
     if rep_id is None:
         return False
@@ -58,7 +59,7 @@ def give_back_wasted(*, at: datetime.datetime, opportunity_id: int | None = None
     repeats = DuplicateLink.objects.filter(opportunity=OuterRef("opportunity"), state__in=DuplicateLink.HOLDS)
     turns = Decision.objects.filter(
         via=Decision.Via.ROUND_ROBIN, rep__isnull=False, turn_return__isnull=True, made_at__gt=at - LOOKS_BACK
-    )
+    ).exclude(outcome=Decision.Outcome.SHADOW)
     if opportunity_id is not None:
         turns = turns.filter(opportunity=opportunity_id)
     junk = Q(opportunity__stage=Opportunity.Stage.DISQUALIFIED)

@@ -1,5 +1,6 @@
 """Rules and policies on the ladder: order, switch, copy, delete and undo, alike for both. `word` says which."""
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +16,19 @@ from reps.models import User
 from reps.pages import say, show, tell
 from reps.permissions import SignedIn, requires
 from routing.models import Policy, Rule
+from routing.queries.policies import policies_page
 from routing.queries.rules import rules_page
 from routing.services import ordered, policies, rules
 
 
 @dataclass(frozen=True)
 class Kind:
+    """`page`: the name of its page's address; `load` what the page shows."""
+
     model: type[ordered.Ordered]
     switch: Callable[[int, bool, User], Any]
+    page: str
+    load: Callable[[datetime.datetime], dict[str, Any]]
 
     def get(self, pk: int) -> Any:
         return get_object_or_404(self.model._default_manager.all(), pk=pk)
@@ -32,21 +38,26 @@ KINDS = {
     "rule": Kind(
         Rule,
         lambda pk, active, by: rules.set_rule_active(rule_id=pk, active=active, by=by),
+        "rules",
+        rules_page,
     ),
     "policy": Kind(
         Policy,
         lambda pk, active, by: policies.set_policy_active(policy_id=pk, active=active, by=by),
+        "policies",
+        policies_page,
     ),
 }
 
 
-def changed(request: SignedIn, text: str, *, undo: str = "", tone: str = "good") -> HttpResponse:
+def changed(request: SignedIn, word: str, text: str, *, undo: str = "", tone: str = "good") -> HttpResponse:
     """The ladder as it is now, where htmx asked; else its page, with what was done."""
     if request.htmx:
-        response = show(request, "routing/rules.html", rules_page(timezone.now()), regions=["ladder"])
+        template, context = f"routing/{KINDS[word].page}.html", KINDS[word].load(timezone.now())
+        response = show(request, template, context, regions=["ladder"])
         return tell(response, text, undo=undo, tone=tone)
     say(request, text, undo=undo, tone=tone)
-    return redirect("rules")
+    return redirect(KINDS[word].page)
 
 
 @require_POST
@@ -62,7 +73,7 @@ def move(request: SignedIn, word: str, pk: int) -> HttpResponse:
         place = ordered.move(kind.model, pk=pk, to=int(to))
     else:
         raise Http404
-    return changed(request, f"{record.name} is number {place} now.")
+    return changed(request, word, f"{record.name} is number {place} now.")
 
 
 @require_POST
@@ -73,8 +84,8 @@ def switch(request: SignedIn, word: str, pk: int) -> HttpResponse:
     try:
         KINDS[word].switch(pk, active, request.user)
     except ValidationError as refusal:
-        return changed(request, " ".join(refusal.messages), tone="bad")
-    return changed(request, f"{record.name} is {'on' if active else 'off'}, once this is published.")
+        return changed(request, word, " ".join(refusal.messages), tone="bad")
+    return changed(request, word, f"{record.name} is {'on' if active else 'off'}, once this is published.")
 
 
 @require_POST
@@ -93,7 +104,7 @@ def delete(request: SignedIn, word: str, pk: int) -> HttpResponse:
         raise Http404
     request.session[f"deleted_{word}"] = kept  # until it is undone or another one is deleted
     say(request, f"{kept['name']} is deleted.", undo=reverse(f"{word}_restore"))
-    return redirect("rules")
+    return redirect(KINDS[word].page)
 
 
 @require_POST
@@ -101,9 +112,9 @@ def delete(request: SignedIn, word: str, pk: int) -> HttpResponse:
 def restore(request: SignedIn, word: str) -> HttpResponse:
     kept = request.session.pop(f"deleted_{word}", None)
     if kept is None:
-        return changed(request, "There is nothing to bring back.", tone="warn")
+        return changed(request, word, "There is nothing to bring back.", tone="warn")
     try:
         record = ordered.bring_back(KINDS[word].model, kept=kept)
     except ValidationError as refusal:
-        return changed(request, " ".join(refusal.messages), tone="bad")
-    return changed(request, f"{record.name} is back.")
+        return changed(request, word, " ".join(refusal.messages), tone="bad")
+    return changed(request, word, f"{record.name} is back.")

@@ -116,7 +116,8 @@ def outcome_words(answer: dict[str, Any]) -> str:
     """What became of a new lead, in a sentence."""
     decision = answer["decision"]
     if decision is None:
-        return "It waits for its decision."
+        batch = answer["routing"] == Opportunity.Routing.BATCH
+        return f"It waits for its {'batch' if batch else 'decision'}."
     rep = (decision["rep"] or {}).get("name", "")
     return {
         "assign": f"It went to {rep}: {decision['reason']}.",
@@ -124,6 +125,7 @@ def outcome_words(answer: dict[str, Any]) -> str:
         "manager": "It waits for the manager.",
         "hold": f"It is held: {decision['reason']}.",
         "untouched": "It is locked.",
+        "shadow": "It waits for a person to choose: its policy decides and logs only.",
     }[decision["outcome"]]
 
 

@@ -27,7 +27,7 @@ from routing.queries.queue import (
     ORDER_WORDS,
     ORDERS,
     QueueSearch,
-    count_undecided,
+    not_yet_decided,
     oldest_waiting,
     queue_counts,
     queue_matching,
@@ -38,6 +38,7 @@ from routing.queries.queue import (
     warnings_about,
     with_queue_records,
 )
+from routing.queries.shadow import shadow_words
 from routing.services import queue
 
 REGIONS = ["queue-list", "queue-detail"]
@@ -63,7 +64,7 @@ def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
         "is_opened": pk is not None,
         "now_iso": timezone.now().isoformat(),
         "paused": paused,
-        "waiting_to_route": 0 if paused else count_undecided(),
+        "not_yet": not_yet_decided(),
         **_detail(request, item),
     }
     return show(request, "routing/queue.html", context, regions=REGIONS)
@@ -163,7 +164,9 @@ def give(request: SignedIn, pk: int) -> HttpResponse:
         )
     except (queue.AlreadyDecided, OwnershipError) as error:
         return _refused(request, str(error))
-    return _done(request, item, f"{item.opportunity.name} went to {values['rep'].name}.")
+    compared = shadow_words(item.decision, who="You")
+    told = f": {compared}" if compared else f" went to {values['rep'].name}."
+    return _done(request, item, item.opportunity.name + told)
 
 
 @require_POST

@@ -26,7 +26,7 @@ def rule_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
         rules.save_rule(rule=rule, excluded=list(chosen), seen=form.seen if pk else None, by=request.user)
 
     stored = Rule.objects.filter(pk=pk).first() if pk else None
-    return _on_ladder(request, "routing/rule_form.html", form, stored, act)
+    return _on_ladder(request, "routing/rule_form.html", form, stored, act, back="rules")
 
 
 @requires("edit_configuration")
@@ -39,7 +39,7 @@ def policy_form(request: SignedIn, pk: int | None = None) -> HttpResponse:
         policies.save_policy(policy=policy, seen=form.seen if pk else None, by=request.user)
 
     stored = Policy.objects.filter(pk=pk).first() if pk else None
-    return _on_ladder(request, "routing/policy_form.html", form, stored, act)
+    return _on_ladder(request, "routing/policy_form.html", form, stored, act, back="policies")
 
 
 def _on_ladder(
@@ -48,14 +48,15 @@ def _on_ladder(
     form: ConditionRecordForm,
     stored: Rule | Policy | None,
     act: Callable[[], None],
+    back: str,
 ) -> HttpResponse:
-    """The form while it is built, then saved."""
+    """The form while it is built, then saved; `back` is the page that it came from."""
     context = {"form": form, "record": stored}
     if form.is_building:
         return show(request, template, context, regions=["condition"])
     if request.method == "POST" and form.saves(act):
         say(request, f"{form.instance.name} is saved. It decides once it is published.")
-        return redirect("rules")
+        return redirect(back)
     return show_form(request, template, form, context)
 
 

@@ -162,6 +162,7 @@ class TestTerritories:
         assert Coverage.objects.get(team=east).pk == row
 
 
+@pytest.mark.usefixtures("one_policy")
 class TestPolicies:
     DATA: dict[str, Any] = {
         "name": "Enterprise", "mode": "real_time", "application": "suggest", "threshold": "60", "chain": "manager",
@@ -175,14 +176,14 @@ class TestPolicies:
         names = list(Policy.objects.order_by("position").values_list("name", "position"))
         assert names == [("Enterprise", 1), ("Suggest everything", 2)]
         assert Policy.objects.get(name="Enterprise").fallback == ["manager", "hold"]
-        page = text(client.get(reverse("rules")))
+        page = text(client.get(reverse("policies")))
         assert "value is over $100,000: suggest at once, threshold 60, else to the manager, then hold" in page
 
     def test_behind_one_for_everything_it_is_never_asked(self, client: Client, omar: User) -> None:
         policy = policies.save_policy(policy=Policy(name="Big", condition=BIG), by=omar)
         ordered.move(Policy, pk=policy.pk, to=9)
         assert "Never asked: “Suggest everything” takes everything before it." in text(
-            client.get(reverse("rules"))
+            client.get(reverse("policies"))
         )
 
     @pytest.mark.parametrize(
@@ -334,6 +335,6 @@ class TestPublishing:
 
 def test_a_policy_that_cannot_be_is_not_switched_on(omar: User) -> None:
     broken: dict[str, Any] = {"field": "industry", "op": "over", "value": 5}
-    policy = Policy.objects.create(name="Broken", position=2, condition=broken, is_active=False)
+    policy = Policy.objects.create(name="Broken", position=99, condition=broken, is_active=False)
     with pytest.raises(ValidationError, match="Broken cannot be switched on"):
         policies.set_policy_active(policy_id=policy.pk, active=True, by=omar)

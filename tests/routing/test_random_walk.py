@@ -218,6 +218,7 @@ def test_guarantees_hold_whatever_is_done_in_whatever_order(
     for rep in Rep.objects.all()[:3]:
         Account.objects.create(name=f"Account of {rep}", owner=rep)
     Contact.objects.bulk_create(Contact(name=name, email=f"{name}@acme.example") for name in "abcdef")
+    Policy.objects.exclude(condition={}).delete()
     Policy.objects.update(position=2, fallback=["round_robin", "hold"])
     Policy.objects.create(
         name="At once",

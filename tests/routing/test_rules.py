@@ -26,7 +26,7 @@ from routing.services import rules as services
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-PAGE_QUERIES = 27
+PAGE_QUERIES = 26
 FORM_QUERIES = 14
 BIG: dict[str, Any] = {"field": "value", "op": "over", "value": 100_000}
 

@@ -17,6 +17,7 @@ from routing.engine.worlds import (
 )
 from routing.models import Policy, Rule
 from routing.services.demo.cast import PLACES, RATES, TEAM_OF_REGION
+from routing.services.presets import BY_KEY
 from territories.models import Coverage, Territory
 
 
@@ -106,10 +107,12 @@ def make_rules() -> None:
         "value": ["Website form", "Demo request", "Chat", "Partner referral"],
     }
     policies = (
+        BY_KEY["near-term-urgency"].policy(),
         Policy(name="Large deals are reviewed", condition=over, application="suggest", threshold=50,
                fallback=["manager", "hold"], first_touch_target_minutes=240),
         Policy(name="Inbound at once", condition=inbound, application="assign", threshold=50,
                fallback=["round_robin", "manager", "hold"], first_touch_target_minutes=5),
+        BY_KEY["nurture-leads"].policy(),
         Policy(name="Everything else is reviewed", condition={}, application="suggest", threshold=50,
                fallback=["round_robin", "manager", "hold"], first_touch_target_minutes=240),
     )  # fmt: skip

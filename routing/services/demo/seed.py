@@ -37,6 +37,7 @@ from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.demo import calendars, history, market, people
 from routing.services.demo.cast import Cast
+from routing.services.sweep import route_due_batches
 from routing.services.tag_reviews import review_at_once
 from routing.services.training import train_at_once
 
@@ -111,14 +112,15 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
         "accounts": Account.objects.count(),
         "opportunities": Opportunity.objects.count(),
         "open": Opportunity.objects.filter(stage="open").count(),
-        "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager"]).count(),
+        "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager", "batch"]).count(),
     }
 
 
 def route_live(
     world: World, live: Leads, cast: Cast, made: people.DemoPeople, now: datetime.datetime
 ) -> None:
-    """Takes the last hours' leads in, one after the other at its time, and routes each; some are touched."""
+    """Takes the last hours' leads in, one after the other at its time, and routes each; some are touched. Batches that
+    have run since are done at the end."""
     accounts = history.draw_accounts(live, cast)
     hours = np.sort(cast.rng.uniform(0.05, LIVE_HOURS, len(live)))[::-1]
     rows = history.lead_rows(live, accounts, cast, now, 900_001)
@@ -145,6 +147,7 @@ def route_live(
                 happened_at=touched,
                 by=decision.rep.user,
             )
+    route_due_batches(at=now, now=now)
 
 
 def _values(row: Mapping[Hashable, Any]) -> dict[str, Any]:

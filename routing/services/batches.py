@@ -1,0 +1,71 @@
+"""What waits for a batch: put off until its run, decided then one by one, the oldest first; visible all the while."""
+
+import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from crm.models import Opportunity
+from crm.services import ownership
+from routing.engine.ladder import Verdict
+from routing.engine.schedule import next_run
+from routing.models import BatchWait, Decision
+from routing.queries.configuration import live_version
+
+# What belongs to somebody goes there at once, whatever the policy: only what is to be chosen waits for the batch.
+CHOSEN = (
+    Decision.Via.RULE,
+    Decision.Via.PREDICTION,
+    Decision.Via.ROUND_ROBIN,
+    Decision.Via.MANAGER,
+    Decision.Via.HOLD,
+)
+
+
+def waits_for_batch(verdict: Verdict) -> bool:
+    """Whether the policy lets this verdict wait for the next run."""
+    return verdict.policy.batch is not None and verdict.via in CHOSEN
+
+
+@transaction.atomic
+def put_off(
+    *, opportunity_id: int, verdict: Verdict, configuration_id: int, at: datetime.datetime
+) -> BatchWait | None:
+    """Lets it wait for the next run of its policy; the run it waits for already stays, as long as the schedule does.
+
+    None where somebody decided it meanwhile.
+    """
+    assert verdict.policy.batch is not None
+    opportunity = ownership.lock_opportunity(opportunity_id)
+    if opportunity.routing not in (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH):
+        return None
+    before = BatchWait.objects.filter(opportunity=opportunity).first()
+    since = opportunity.routing_since if before is None else before.waiting_since
+    wait, _ = BatchWait.objects.update_or_create(
+        opportunity=opportunity,
+        defaults={
+            "policy_name": verdict.policy.name,
+            "configuration_id": configuration_id,
+            "due_at": next_run(verdict.policy.batch, at if before is None else since),
+            "waiting_since": since,
+        },
+    )
+    opportunity.routing = Opportunity.Routing.BATCH
+    opportunity.save(update_fields=["routing"])
+    return wait
+
+
+def taken_out(opportunity_id: int) -> None:
+    """It is decided: nothing waits for the batch any more. The opportunity is locked by whoever calls."""
+    BatchWait.objects.filter(opportunity=opportunity_id).delete()
+
+
+def due(at: datetime.datetime, most: int) -> list[tuple[int, bool]]:
+    """(opportunity, whether its run is due) of those to look at now, the oldest first: runs that are due, and waits
+    under a configuration that is not live any more. Forgets what somebody decided by hand."""
+    BatchWait.objects.exclude(
+        opportunity__routing=Opportunity.Routing.BATCH, opportunity__stage=Opportunity.Stage.OPEN
+    ).delete()
+    outdated = ~Q(configuration=live_version())
+    found = BatchWait.objects.filter(Q(due_at__lte=at) | outdated).order_by("waiting_since", "opportunity_id")
+    return [(wait.opportunity_id, wait.due_at <= at) for wait in found[:most]]
