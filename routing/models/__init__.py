@@ -3,25 +3,31 @@
 from routing.models.automation import AutomationChange
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
+from routing.models.deliveries import ByEmail, ChatChannel, Delivery, NotificationSettings, Weekday
 from routing.models.departures import Departure
 from routing.models.intake import IntakeReceipt
-from routing.models.messages import Notification, OutboxMessage
+from routing.models.messages import Digest, Notification, OutboxMessage
 from routing.models.queue import Override, OverrideReason, QueueItem
 from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, ModelVersion
 from routing.models.turns import TurnReturn
 
 __all__ = [
     "AutomationChange",
+    "ByEmail",
     "CapacitySettings",
+    "ChatChannel",
     "ConfigurationVersion",
     "Decision",
+    "Delivery",
     "Departure",
+    "Digest",
     "HistoryCheck",
     "IntakeReceipt",
     "ModelEvent",
     "ModelSettings",
     "ModelVersion",
     "Notification",
+    "NotificationSettings",
     "OutboxMessage",
     "Override",
     "OverrideReason",
@@ -30,4 +36,5 @@ __all__ = [
     "RosterSnapshot",
     "Rule",
     "TurnReturn",
+    "Weekday",
 ]

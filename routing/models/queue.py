@@ -58,6 +58,9 @@ class QueueItem(models.Model):
         Assignment, null=True, blank=True, on_delete=models.PROTECT, related_name="queue_item"
     )
     note = models.CharField(max_length=300, blank=True)
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody was told that it waits, if anybody was."
+    )
 
     class Meta:
         ordering = ("waiting_since", "id")
@@ -80,6 +83,12 @@ class QueueItem(models.Model):
                 fields=["waiting_since", "id"], condition=Q(state="pending"), name="queue_item_waiting"
             ),
             models.Index(fields=["rep"], condition=Q(state="pending"), name="queue_item_pending_by_rep"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="pending", told_at__isnull=True),
+                name="queue_item_untold",
+            ),
+            models.Index(fields=["told_at"], condition=Q(told_at__isnull=False), name="queue_item_told"),
         )
 
     def __str__(self) -> str:
