@@ -213,5 +213,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-    "loggers": {"django-q": {"level": "WARNING"}},  # it tells every task it enqueues
+    "loggers": {
+        "django-q": {"level": "WARNING"},  # it tells every task it enqueues
+        # At DEBUG these two would write chat addresses, which are secrets.
+        "apprise": {"level": "WARNING"},
+        "urllib3": {"level": "INFO"},
+    },
 }

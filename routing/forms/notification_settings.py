@@ -10,6 +10,7 @@ from routing.models import ByEmail, ChatChannel, Delivery, Notification, Notific
 from routing.queries.messages import MessageSearch
 from routing.queries.notification_settings import CHANNEL_KINDS, kinds_for
 from routing.services.notification_settings import ChannelInput
+from routing.services.outbox import CHANNELS
 
 Kind = Notification.Kind
 CHANNEL_WORDS = {
@@ -42,7 +43,7 @@ class NotificationSettingsForm(RecordForm):
 
     quiet_from = time_field(required=False, label="Quiet from")
     quiet_until = time_field(
-        required=False, label="until", help_text="Past midnight where this is the earlier one."
+        required=False, label="Quiet until", help_text="Past midnight where this is the earlier one."
     )
     quiet_days = weekdays(label="Quiet all day")
     digest_at = time_field(label="Digest at")
@@ -193,3 +194,13 @@ class EventFilter(forms.Form):
         label="State",
         choices=[("", "Waiting and given up"), ("waiting", "Waiting"), ("dead", "Given up")],
     )
+    topic = forms.ChoiceField(
+        required=False,
+        label="Event",
+        choices=[("", "Any event"), *((name, name) for name in sorted(CHANNELS))],
+    )
+
+    def search(self) -> tuple[str, str]:
+        """State and topic."""
+        self.is_valid()
+        return self.cleaned_data.get("state", ""), self.cleaned_data.get("topic", "")

@@ -50,7 +50,7 @@ def message_send_again(request: SignedIn) -> HttpResponse:
     if channel and channel not in {*Delivery.Channel.values, "all"}:
         raise Http404
     asked = [one] if one else request.POST.getlist("message")
-    ids = None if channel else [int(pk) for pk in asked if pk.isascii() and pk.isdigit() and len(pk) < 19]
+    ids = None if channel else _ids(asked)
     number = send_again(at=timezone.now(), ids=ids, channel="" if channel == "all" else channel)
     if number:
         say(request, f"{number:,} message{'' if number == 1 else 's'} will be sent again now.")
@@ -59,13 +59,17 @@ def message_send_again(request: SignedIn) -> HttpResponse:
     return redirect(next_address(request, reverse("messages")))
 
 
+def _ids(given: list[str]) -> list[int]:
+    """What is no id is passed over."""
+    return [int(pk) for pk in given if pk.isascii() and pk.isdigit() and len(pk) < 19]
+
+
 @requires("edit_organisation")
 def event_list(request: SignedIn) -> HttpResponse:
     """Events of the outbox that have not done their work."""
     filters = EventFilter(request.GET)
-    state = filters.cleaned_data.get("state", "") if filters.is_valid() else ""
     try:
-        found = events(state, request.GET.get("topic", "")[:60])
+        found = events(*filters.search())
         page = page_of(found, key="created_at", descending=True, cursor=request.GET.get("at", ""))
     except BadCursor as error:
         raise Http404 from error
@@ -81,8 +85,7 @@ def event_list(request: SignedIn) -> HttpResponse:
 @require_POST
 @requires("edit_organisation")
 def event_work_again(request: SignedIn) -> HttpResponse:
-    one = request.POST.get("one", "")
-    ids = None if request.POST.get("all") else [int(one)] if one.isascii() and one.isdigit() else []
+    ids = None if request.POST.get("all") else _ids([request.POST.get("one", "")])
     number = work_again(at=timezone.now(), ids=ids)
     if number:
         say(request, f"{number:,} event{'' if number == 1 else 's'} will be tried again now.")

@@ -156,6 +156,7 @@ class TestOwnChoices:
             ("nctalks://u:p@cloud.example.com/room?%2BX-Forwarded-For=1", "out of the address"),
             ("mmosts://chat.example.com/", "The address is not complete"),
             ("two words", "The address has blanks"),
+            ("https://[bad", "no address"),
         ],
     )
     def test_only_addresses_of_chats_are_taken(
@@ -226,6 +227,7 @@ class TestMessages:
         ]  # fmt: skip
         assert found("state=nonsense&channel=x") == 3
         assert client.get("/messages/?at=nonsense").status_code == 404
+        assert client.get("/messages/events/?topic=%00&state=dead&at=").status_code == 200
 
     def test_send_again_one_some_or_all_of_a_way(self, omar: User, ben: User, as_user: SignIn) -> None:
         dead(4, ben)
@@ -258,6 +260,8 @@ class TestMessages:
         OutboxMessage.objects.update(dead_at=NOW, attempts=32, last_error="KeyError")
         client = as_user(omar)
         client.post("/messages/events/again/", {"one": OutboxMessage.objects.earliest("id").pk})
+        assert OutboxMessage.objects.filter(dead_at=None).count() == 1
+        client.post("/messages/events/again/", {"one": "9" * 30})
         assert OutboxMessage.objects.filter(dead_at=None).count() == 1
         client.post("/messages/events/again/", {"all": "yes"})
         assert OutboxMessage.objects.filter(dead_at=None, attempts=0).count() == 2

@@ -76,8 +76,13 @@ def read_address(text: str, *, allows_private: bool) -> ChatAddress:
     url = text.strip()
     if len(url) > 1000 or any(ord(letter) <= 32 for letter in url):
         raise BadAddress("The address has blanks, or is longer than any we know.")
-    schema, service = _service(url, allows_private=allows_private)
-    _, host = _service_of(url, schema)
+    try:
+        schema, service = _service(url, allows_private=allows_private)
+        _, host = _service_of(url, schema)
+    except BadAddress:
+        raise
+    except Exception:  # whatever a parser of addresses stumbles over
+        raise BadAddress("This is no address that we can read.") from None
     shown = host if schema in OWN_HOST else ""
     ending = url.partition("?")[0].rstrip("/")[-4:]
     hint = f"{service}{f' at {shown}' if shown else ''}, ending in …{ending}"

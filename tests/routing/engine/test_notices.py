@@ -123,7 +123,7 @@ def test_without_a_day_there_is_no_slot() -> None:
 def test_each_day_has_one_slot_also_over_changes_of_the_clock(
     at: datetime.datetime, zone: ZoneInfo, hour: datetime.time
 ) -> None:
-    seen = {}
+    seen: dict[datetime.date, datetime.datetime] = {}
     for minutes in range(0, 5 * 24 * 60, 20):
         slot = last_slot(at + datetime.timedelta(minutes=minutes), zone, hour, EVERY_DAY)
         assert slot is not None
