@@ -7,10 +7,9 @@ from django import forms
 from reps.forms.records import RecordForm
 from reps.models import Team, User
 from routing.models import ByEmail, ChatChannel, Delivery, Notification, NotificationSettings, Weekday
-from routing.queries.messages import MessageSearch
+from routing.queries.messages import TOPICS, MessageSearch
 from routing.queries.notification_settings import CHANNEL_KINDS, kinds_for
 from routing.services.notification_settings import ChannelInput
-from routing.services.outbox import CHANNELS
 
 Kind = Notification.Kind
 CHANNEL_WORDS = {
@@ -197,7 +196,7 @@ class EventFilter(forms.Form):
     topic = forms.ChoiceField(
         required=False,
         label="Event",
-        choices=[("", "Any event"), *((name, name) for name in sorted(CHANNELS))],
+        choices=[("", "Any event"), *TOPICS.items()],
     )
 
     def search(self) -> tuple[str, str]:

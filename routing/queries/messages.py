@@ -13,6 +13,23 @@ from routing.models import Delivery, OutboxMessage
 
 State, Channel = Delivery.State, Delivery.Channel
 
+TOPICS = {
+    "opportunity.assigned": "An opportunity was assigned",
+    "opportunity.repeated": "Somebody asks again",
+    "queue.waiting": "Something waits in the queue",
+    "rep.over_capacity": "A rep is over capacity",
+    "rep.away": "A rep is away or has left: decide anew",
+    "capacity.freed": "There is room again: try what is held",
+    "calendar.state_changed": "A calendar broke or works again",
+    "accounts.given": "Named accounts were given",
+    "opportunities.given": "Opportunities of somebody who left were given",
+    "accounts.transfer_failed": "A transfer of accounts was not done",
+    "tags.suggested": "Tags are suggested",
+    "profile.proposed": "A change to a profile is proposed",
+    "profile.decided": "A proposed change is decided",
+    "profile.review_due": "A profile is due for review",
+}
+
 
 @dataclass(frozen=True)
 class MessageSearch:

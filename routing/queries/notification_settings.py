@@ -2,12 +2,13 @@
 
 from django.db.models import QuerySet
 
-from reps.models import User
+from reps.models import Rep, User
 from reps.permissions import may
 from routing.models import ChatChannel, Notification, NotificationSettings
 
 Kind = Notification.Kind
 NEEDS = {Kind.WAITING: "see_queue", Kind.CAPACITY: "decide_queue"}
+FOR_REPS = {Kind.ASSIGNED, Kind.ASKED_AGAIN}
 
 
 def settings_of(user: User) -> NotificationSettings:
@@ -18,8 +19,13 @@ def settings_of(user: User) -> NotificationSettings:
 
 
 def kinds_for(user: User) -> list[Kind]:
-    """Those that may ever reach somebody of this role."""
-    return [kind for kind in Kind if may(user, NEEDS.get(kind, "see_records"))]
+    """Those that may ever reach this user: by the role, and by being a rep."""
+    is_rep = Rep.objects.filter(user=user).exists()
+    return [
+        kind
+        for kind in Kind
+        if may(user, NEEDS.get(kind, "see_records")) and (is_rep or kind not in FOR_REPS)
+    ]
 
 
 # What a team may read together: the others are between the product and one person.

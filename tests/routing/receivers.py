@@ -35,7 +35,7 @@ def free_port() -> int:
 
 @dataclass
 class MailServer:
-    """What arrived, and what is answered to a recipient (`250 OK` unless said otherwise)."""
+    """What arrived, and what is answered to a sender or recipient (`250 OK` unless said otherwise)."""
 
     port: int = field(default_factory=free_port)
     letters: list[Message] = field(default_factory=list)
@@ -45,6 +45,12 @@ class MailServer:
     @property
     def url(self) -> str:
         return f"mailto://127.0.0.1:{self.port}?from=routing@example.com"
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        answer = self.answers.get(address, "250 OK")
+        if answer.startswith("250"):
+            envelope.mail_from = address
+        return answer
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         answer = self.answers.get(address, "250 OK")
@@ -124,7 +130,7 @@ def mortal(kind: str, port: int, log: Path, *, dies_after: int = 0) -> Iterator[
     command = [sys.executable, "-m", "tests.routing.receivers", kind, str(port), str(log), str(dies_after)]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break

@@ -14,6 +14,7 @@ from django.utils import timezone
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from routing.models import Delivery, Digest, Notification, OutboxMessage, QueueItem
+from routing.queries.messages import TOPICS
 from routing.queries.notification_settings import settings_of
 from routing.services import outbox
 from routing.services.decisions import route
@@ -223,6 +224,10 @@ class TestForgetting:
         assert left == {"dead", "waiting", "new"}
         assert [message.topic for message in OutboxMessage.objects.all()] == ["no.such_topic"]
         assert Notification.objects.count() == 4
+
+
+def test_every_event_has_its_words() -> None:
+    assert set(TOPICS) == set(outbox.CHANNELS)
 
 
 class TestCommand:

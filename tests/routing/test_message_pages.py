@@ -100,7 +100,7 @@ class TestOwnChoices:
             ({"quiet_from": "22:00", "quiet_until": "22:00"}, "quiet_until", "at which they begin"),
             ({"quiet_days": list("0123456")}, "quiet_days", "Leave a day"),
             ({"digest_at": "noon"}, "digest_at", "Enter a valid time."),
-            ({"email_assigned": "by pigeon"}, "email_assigned", "Select a valid choice."),
+            ({"email_capacity": "by pigeon"}, "email_capacity", "Select a valid choice."),
             ({"digest_days": ["9"]}, "digest_days", "Select a valid choice."),
         ],
     )

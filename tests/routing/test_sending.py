@@ -1,6 +1,7 @@
 """Messages that leave the house, against a real mail server and a real chat server: delivered, refused, put off, and
 sent again after either side was killed."""
 
+import contextlib
 import datetime
 import os
 import signal
@@ -85,7 +86,7 @@ def assign(rep: Rep, make_opportunity: Make, *, text: str = WHY) -> Opportunity:
 
 
 def send(at: datetime.datetime = NOW) -> sending.Sent:
-    return sending.send_due(clock=lambda: at)
+    return sending.send_due(clock=lambda: at, seconds=600)
 
 
 def only() -> Delivery:
@@ -137,6 +138,15 @@ class TestEmail:
         assert send() == sending.Sent()
         assert send(waiting.next_attempt_at) == sending.Sent(delivered=1)
         assert (only().attempts, only().last_error) == (2, "")
+
+    def test_a_sender_that_is_not_allowed_is_ours_to_mend(
+        self, ana: Rep, mail: MailServer, make_opportunity: Make
+    ) -> None:
+        mail.answers["routing@example.com"] = "553 5.7.1 not owned by you"
+        assign(ana, make_opportunity)
+        assert send() == sending.Sent(failed=1)
+        assert only().state == "waiting"
+        assert only().last_error == "The mail server does not let us send as routing@example.com: 553."
 
     def test_a_server_that_is_away_for_a_day_ends_in_a_dead_letter_that_can_be_sent_again(
         self, ana: Rep, mail: MailServer, make_opportunity: Make, settings: Any
@@ -345,7 +355,7 @@ class TestSideBySide:
 
         def work() -> int:
             try:
-                return sending.send_due().delivered
+                return sending.send_due(seconds=600).delivered
             finally:
                 connection.close()
 
@@ -400,7 +410,7 @@ class TestReceiverKilled:
         before, after = tmp_path / "before", tmp_path / "after"
         with mortal(kind, port, before, dies_after=11) as process:
             first = send()
-            assert process.wait(10) == -signal.SIGKILL
+            assert process.wait(60) == -signal.SIGKILL
         assert (first.delivered, first.failed) == (10, 20)
         with mortal(kind, port, after):
             send_until_empty()
@@ -419,8 +429,9 @@ class TestWorkerKilled:
         many(ana, make_opportunity, 1)
         workers: list[subprocess.Popen[bytes]] = []
         mail.accepted = lambda: workers[0].kill() if len(mail.letters) == 1 else None
-        workers.append(worker(mail))
-        assert workers[0].wait(60) == -signal.SIGKILL
+        with worker(mail) as process:
+            workers.append(process)
+            assert process.wait(300) == -signal.SIGKILL
         left = only()
         assert (left.state, left.attempts, len(mail.letters)) == ("waiting", 1, 1)
         held = left.next_attempt_at
@@ -430,15 +441,21 @@ class TestWorkerKilled:
         assert len(mail.letters) == 2
 
 
-def worker(mail: MailServer) -> "subprocess.Popen[bytes]":
+@contextlib.contextmanager
+def worker(mail: MailServer) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that sends what is due, on this test's database."""
     wanted: dict[str, Any] = connection.settings_dict
     url = f"postgres://{wanted['USER']}@{quote(wanted['HOST'], safe='')}:{wanted['PORT'] or ''}/{wanted['NAME']}"
-    script = "import django; django.setup(); from routing.jobs import send_deliveries; send_deliveries()"
+    script = "import django; django.setup(); from routing.services.delivery.sending import run_sender; run_sender()"
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": url, "MAIL_URL": mail.url
     }  # fmt: skip
-    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 class TestRun:

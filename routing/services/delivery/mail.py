@@ -97,6 +97,11 @@ class MailLine:
         except smtplib.SMTPRecipientsRefused as error:
             code, answer = next(iter(error.recipients.values()))
             raise _refusal(code, answer, f"The mail server does not take mail for {letter.to}") from error
+        except smtplib.SMTPSenderRefused as error:  # our address is set up wrongly, which somebody can mend
+            self._close()
+            raise NotSent(
+                f"The mail server does not let us send as {self.server.sender}: {error.smtp_code}."
+            ) from error
         except smtplib.SMTPResponseException as error:
             self._close()
             raise _refusal(
