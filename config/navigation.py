@@ -16,6 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from reps.models import User
 from reps.permissions import may
 from reps.queries.tags import suggestions_waiting_for
+from routing.queries.messages import dead_for
 from routing.queries.queue import queue_visible_to
 
 
@@ -72,6 +73,7 @@ SECTIONS = (
             Item("Vocabulary", "vocabulary", "edit_organisation"),
             Item("Imports", "imports", "import_records"),
             Item("Custom Fields", "custom_fields", "edit_organisation"),
+            Item("Messages", "messages", "edit_organisation"),
             Item("Organisation", "organisation", "edit_organisation"),
             Item("API Tokens", "tokens", "make_tokens"),
             Item("Users", "users", "edit_users"),
@@ -98,8 +100,9 @@ MOST = 1000  # counted no further
 COUNTED: dict[str, Callable[[User], QuerySet[Any] | None]] = {
     "queue": queue_visible_to,
     "reps": suggestions_waiting_for,
+    "messages": dead_for,
 }
-ONLY_IF_ANY = {"reps"}  # no number rather than a nought
+ONLY_IF_ANY = {"reps", "messages"}  # no number rather than a nought
 
 
 class _Count(Subquery):

@@ -157,6 +157,14 @@ CONTENT_SECURITY_POLICY = {
 # a user, so this opens the installation's own network to them.
 CALENDAR_ALLOW_PRIVATE = flag("CALENDAR_ALLOW_PRIVATE", False)
 
+# --- messages out -------------------------------------------------------------------------------------------------
+# The organisation's mail server as apprise writes it (mailtos://user:password@smtp.example.com?from=…); unset, no email
+# is sent. BASE_URL is what links in messages begin with; bin/start sets the address that it listens at.
+MAIL_URL = os.environ.get("MAIL_URL", "")
+BASE_URL = os.environ.get("BASE_URL", "http://localhost:8000").rstrip("/")
+# Whether chat addresses may lie in private networks, also over http. See CALENDAR_ALLOW_PRIVATE.
+CHAT_ALLOW_PRIVATE = flag("CHAT_ALLOW_PRIVATE", False)
+
 # --- jobs ---------------------------------------------------------------------------------------------------------
 Q_CLUSTER = {
     "name": "routing",
@@ -205,5 +213,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-    "loggers": {"django-q": {"level": "WARNING"}},  # it tells every task it enqueues
+    "loggers": {
+        "django-q": {"level": "WARNING"},  # it tells every task it enqueues
+        # At DEBUG these two would write chat addresses, which are secrets.
+        "apprise": {"level": "WARNING"},
+        "urllib3": {"level": "INFO"},
+    },
 }

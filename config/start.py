@@ -77,6 +77,7 @@ def run(options: argparse.Namespace, interruption: "Interruption", lock: IO[str]
     note(lock, f"{address} (process {os.getpid()})")
 
     started = time.monotonic()
+    os.environ.setdefault("BASE_URL", address)  # what links in messages begin with
     with database(VAR):
         say_phase("database", where_the_data_are(), started)
         interruption.check()

@@ -8,14 +8,18 @@ from routing.models import (
     AutomationChange,
     BatchWait,
     CapacitySettings,
+    ChatChannel,
     ConfigurationVersion,
     Decision,
+    Delivery,
     Departure,
+    Digest,
     HistoryCheck,
     ModelEvent,
     ModelSettings,
     ModelVersion,
     Notification,
+    NotificationSettings,
     OutboxMessage,
     Override,
     OverrideReason,
@@ -136,4 +140,27 @@ class OutboxMessageAdmin(ReadOnlyAdmin):
 @admin.register(Notification)
 class NotificationAdmin(ReadOnlyAdmin):
     list_display = ("user", "text", "created_at", "read_at")
+    list_select_related = ("user",)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "channel", "kind", "state", "attempts", "next_attempt_at", "last_error")
+    list_filter = ("channel", "state")
+
+
+@admin.register(Digest)
+class DigestAdmin(ReadOnlyAdmin):
+    list_display = ("day", "user", "created_at")
+    list_select_related = ("user",)
+
+
+@admin.register(ChatChannel)
+class ChatChannelAdmin(ReadOnlyAdmin):
+    list_display = ("name", "hint", "is_active")
+
+
+@admin.register(NotificationSettings)
+class NotificationSettingsAdmin(ReadOnlyAdmin):
+    list_display = ("user", "chat_hint", "updated_at")
     list_select_related = ("user",)

@@ -17,17 +17,24 @@ from routing.services import (
     evaluations,
     outbox,
     profile_notices,
+    queue_notices,
     sweep,
     tag_reviews,
     training,
     turns,
     valuation,
 )
+from routing.services.delivery import digests, keeping, sending
 
 
 def deliver_outbox() -> int:
     """Delivers what is due in the outbox."""
     return outbox.deliver_due(at=timezone.now())
+
+
+def send_deliveries() -> sending.Sent:
+    """Sends email and posts to chats. Apart from the outbox, so that a slow server keeps nothing from the page."""
+    return sending.run_sender()
 
 
 def drain() -> int:
@@ -53,12 +60,14 @@ def run_batches() -> int:
 
 def every_night() -> int:
     """Certifications that expired, the deals behind each tag, the review of tags when one is due, reminders of profiles
-    to look over, turns that went to junk (an import may have said so), and tiers that follow the win rate."""
+    to look over, turns that went to junk (an import may have said so), messages that were delivered long ago, and tiers
+    that follow the win rate."""
     expire_depths(today=timezone.localdate())
     tag_reviews.refresh_all_evidence(at=timezone.now())
     tag_reviews.request_due_review(at=timezone.now())
     profile_notices.remind_of_reviews(at=timezone.now())
     turns.give_back_wasted(at=timezone.now())
+    keeping.forget_old(at=timezone.now())
     return rank_tiers(at=timezone.now())
 
 
@@ -109,8 +118,9 @@ def every_few_minutes() -> None:
 
 def every_minute() -> None:
     """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions for people who
-    have left or are away, who carries too much, intake left behind, batches that are due, held ones, undelivered
-    messages, and a training or a review of tags whose worker died."""
+    have left or are away, who carries too much, intake left behind, batches that are due, held ones, what waits in the
+    queue and nobody was told of, undelivered messages, digests, and a training or a review of tags whose worker
+    died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     tag_reviews.give_up_stopped(at=timezone.now())
@@ -120,4 +130,7 @@ def every_minute() -> None:
     route_waiting()
     run_batches()
     drain()
+    queue_notices.tell_of_waiting(at=timezone.now())
     deliver_outbox()
+    digests.make_due(at=timezone.now())
+    sending.wake_if_due(at=timezone.now())

@@ -4,9 +4,10 @@ from routing.models.automation import AutomationChange
 from routing.models.batches import BatchWait
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
+from routing.models.deliveries import ByEmail, ChatChannel, Delivery, NotificationSettings, Weekday
 from routing.models.departures import Departure
 from routing.models.intake import IntakeReceipt
-from routing.models.messages import Notification, OutboxMessage
+from routing.models.messages import Digest, Notification, OutboxMessage
 from routing.models.queue import Override, OverrideReason, QueueItem
 from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, ModelVersion
 from routing.models.turns import TurnReturn
@@ -14,16 +15,21 @@ from routing.models.turns import TurnReturn
 __all__ = [
     "AutomationChange",
     "BatchWait",
+    "ByEmail",
     "CapacitySettings",
+    "ChatChannel",
     "ConfigurationVersion",
     "Decision",
+    "Delivery",
     "Departure",
+    "Digest",
     "HistoryCheck",
     "IntakeReceipt",
     "ModelEvent",
     "ModelSettings",
     "ModelVersion",
     "Notification",
+    "NotificationSettings",
     "OutboxMessage",
     "Override",
     "OverrideReason",
@@ -32,4 +38,5 @@ __all__ = [
     "RosterSnapshot",
     "Rule",
     "TurnReturn",
+    "Weekday",
 ]

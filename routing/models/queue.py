@@ -64,6 +64,9 @@ class QueueItem(models.Model):
         blank=True,
         help_text="A suggestion of a batch that nobody has confirmed by then waits for the next batch.",
     )
+    told_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody was told that it waits, if anybody was."
+    )
 
     class Meta:
         ordering = ("waiting_since", "id")
@@ -91,6 +94,12 @@ class QueueItem(models.Model):
                 condition=Q(state="pending", expires_at__isnull=False),
                 name="queue_item_expiring",
             ),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="pending", told_at__isnull=True),
+                name="queue_item_untold",
+            ),
+            models.Index(fields=["told_at"], condition=Q(told_at__isnull=False), name="queue_item_told"),
         )
 
     def __str__(self) -> str:

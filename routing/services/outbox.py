@@ -6,19 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from reps.models import User
 from reps.queries.prepared import ask
 from reps.services.inserts import insert
-from routing.models import Notification, OutboxMessage
+from routing.engine.notices import MOST_ATTEMPTS, retry_after
+from routing.models import OutboxMessage
+from routing.services.delivery.planning import plan_for_channels
+from routing.services.notifications import KINDS, notify
 
 log = logging.getLogger(__name__)
 CHANNEL = "outbox"
-FIRST_RETRY = datetime.timedelta(seconds=10)
-LONGEST_RETRY = datetime.timedelta(hours=1)
 
 
 def tell(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> OutboxMessage:
@@ -58,68 +59,61 @@ def deliver_due(*, at: datetime.datetime, most: int = 500) -> int:
 def _deliver_next(at: datetime.datetime) -> bool | None:
     """Whether the next one got through; None when nothing is due."""
     with transaction.atomic():
-        due = OutboxMessage.objects.filter(delivered_at__isnull=True, next_attempt_at__lte=at).order_by("id")
+        due = OutboxMessage.objects.filter(
+            delivered_at__isnull=True, dead_at__isnull=True, next_attempt_at__lte=at
+        ).order_by("id")
         message = due.select_for_update(skip_locked=True).first()
         if message is None:
             return None
+        message.attempts += 1
         try:
             with transaction.atomic():
                 CHANNELS[message.topic](message)
+                if message.topic in KINDS:
+                    plan_for_channels(message, KINDS[message.topic], at=message.created_at)
         except Exception as error:
-            message.attempts += 1
-            message.last_error = f"{type(error).__name__}: {error}"[:1000]
-            message.next_attempt_at = at + min(FIRST_RETRY * 2 ** min(message.attempts, 12), LONGEST_RETRY)
-            message.save(update_fields=["attempts", "last_error", "next_attempt_at"])
             log.exception("outbox message %s failed", message.key)
+            _note_failure(message, error, at)
             return False
-        message.attempts += 1
         message.delivered_at = timezone.now()
         message.save(update_fields=["attempts", "delivered_at"])
         return True
 
 
+def _note_failure(message: OutboxMessage, error: Exception, at: datetime.datetime) -> None:
+    """It waits longer each time, and is given up after about a day: people see it and can let it be tried again."""
+    message.last_error = f"{type(error).__name__}: {error}"[:1000]
+    message.next_attempt_at = at + retry_after(message.attempts, message.key)
+    message.dead_at = at if message.attempts >= MOST_ATTEMPTS else None
+    message.save(update_fields=["attempts", "last_error", "next_attempt_at", "dead_at"])
+
+
 def _notify_rep(message: OutboxMessage) -> None:
-    """A line in the page of the rep who got it. The message's key makes a repeat harmless."""
-    _notify(message, User.objects.filter(rep__pk=message.payload["rep_id"], is_active=True))
+    """A line for the rep who got it."""
+    notify(message, User.objects.filter(rep__pk=message.payload["rep_id"]))
 
 
 def _notify_rep_and_managers(message: OutboxMessage) -> None:
     """A line for the rep and for each manager of the team."""
     told = Q(rep__pk=message.payload["rep_id"]) | Q(managed_teams=message.payload["team_id"])
-    _notify(message, User.objects.filter(told, is_active=True).distinct())
+    notify(message, User.objects.filter(told).distinct())
 
 
 def _notify_of_failed_transfer(message: OutboxMessage) -> None:
     """A line for whoever planned it, and for everybody who looks after all accounts."""
     looks_after = Q(role__in=(User.Role.OPS, User.Role.ADMIN)) | Q(pk=message.payload["user_id"])
-    _notify(message, User.objects.filter(looks_after, is_active=True))
+    notify(message, User.objects.filter(looks_after))
 
 
 def _notify_user(message: OutboxMessage) -> None:
     """A line for the one user whom it names."""
-    _notify(message, User.objects.filter(pk=message.payload["user_id"], is_active=True))
-
-
-def _notify(message: OutboxMessage, users: QuerySet[User]) -> None:
-    for user in users:
-        Notification.objects.get_or_create(
-            key=message.key,
-            user=user,
-            defaults={
-                "opportunity_id": message.payload.get("opportunity_id"),
-                "account_transfer_id": message.payload.get("transfer_id"),
-                "path": message.payload.get("path", ""),
-                "text": message.payload["text"][:500],
-                "created_at": message.created_at,
-            },
-        )
+    notify(message, User.objects.filter(pk=message.payload["user_id"]))
 
 
 def _notify_managers_or_ops(message: OutboxMessage) -> None:
     """A line for each manager of the team; a team without one must not go unseen."""
     managers = User.objects.filter(managed_teams=message.payload["team_id"], is_active=True)
-    ops = User.objects.filter(role=User.Role.OPS, is_active=True)
-    _notify(message, managers if managers.exists() else ops)
+    notify(message, managers if managers.exists() else User.objects.filter(role=User.Role.OPS))
 
 
 def _decide_anew(message: OutboxMessage) -> None:
@@ -133,6 +127,7 @@ def _drain(message: OutboxMessage) -> None:
 CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunity.assigned": _notify_rep,
     "opportunity.repeated": _notify_rep,
+    "queue.waiting": _notify_managers_or_ops,
     "rep.over_capacity": _notify_managers_or_ops,
     "rep.away": _decide_anew,
     "capacity.freed": _drain,

@@ -38,6 +38,7 @@ def _tell_of(proposal: ProfileProposal, at: datetime.datetime) -> None:
     if proposal.is_open:
         payload = {
             "team_id": proposal.rep.team_id,
+            "rep_id": proposal.rep_id,
             "path": f"{REVIEWS}{proposal.rep_id}/",
             "text": f"{proposal.rep} proposes changes to the own profile ({what}).",
         }

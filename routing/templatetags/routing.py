@@ -12,6 +12,7 @@ from reps.engine.capacity import band as band_of
 from reps.engine.money import NBSP
 from reps.models import Rep
 from reps.queries import organisation
+from routing.queries.messages import TOPICS
 
 register = template.Library()
 
@@ -82,3 +83,9 @@ def sureness(link: DuplicateLink) -> str:
 def uncapitalised(text: str) -> str:
     """For a sentence that goes on after a colon."""
     return text[:1].lower() + text[1:]
+
+
+@register.filter
+def topic_words(topic: str) -> str:
+    """An event of the outbox in words."""
+    return TOPICS.get(topic, topic)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import F
 
 from crm.models import Account, Opportunity
 from crm.queries.dictionary import load_dictionary
@@ -31,7 +32,7 @@ from routing.engine.worlds import (
     play_history,
     true_win_probability,
 )
-from routing.models import ModelVersion
+from routing.models import Delivery, ModelVersion, Notification, QueueItem
 from routing.services import outbox
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
@@ -104,6 +105,7 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
     route_live(world, live, cast, made, now)
     outbox.deliver_due(at=now, most=10_000)
+    keep_inside()
     keep_logins(made, folder)
     keep_truth(world, past, live, made, folder)
     return {
@@ -114,6 +116,13 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
         "open": Opportunity.objects.filter(stage="open").count(),
         "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager", "batch"]).count(),
     }
+
+
+def keep_inside() -> None:
+    """The simulated people have no mailboxes: what was told so far is in the page, and nothing of it is sent."""
+    QueueItem.objects.filter(told_at__isnull=True).update(told_at=F("created_at"))
+    Delivery.objects.all().delete()
+    Notification.objects.filter(awaits_digest=True).update(awaits_digest=False)
 
 
 def route_live(

@@ -1,0 +1,36 @@
+"""How users want to be told, and the channels of teams."""
+
+from django.db.models import QuerySet
+
+from reps.models import Rep, User
+from reps.permissions import may
+from routing.models import ChatChannel, Notification, NotificationSettings
+
+Kind = Notification.Kind
+NEEDS = {Kind.WAITING: "see_queue", Kind.CAPACITY: "decide_queue"}
+FOR_REPS = {Kind.ASSIGNED, Kind.ASKED_AGAIN}
+
+
+def settings_of(user: User) -> NotificationSettings:
+    """The user's own, or the defaults, unsaved."""
+    found = NotificationSettings.objects.filter(user=user).first() or NotificationSettings()
+    found.user = user
+    return found
+
+
+def kinds_for(user: User) -> list[Kind]:
+    """Those that may ever reach this user: by the role, and by being a rep."""
+    is_rep = Rep.objects.filter(user=user).exists()
+    return [
+        kind
+        for kind in Kind
+        if may(user, NEEDS.get(kind, "see_records")) and (is_rep or kind not in FOR_REPS)
+    ]
+
+
+# What a team may read together: the others are between the product and one person.
+CHANNEL_KINDS = (Kind.ASSIGNED, Kind.ASKED_AGAIN, Kind.WAITING, Kind.CAPACITY, Kind.ACCOUNTS, Kind.CALENDARS)
+
+
+def chat_channels() -> QuerySet[ChatChannel]:
+    return ChatChannel.objects.prefetch_related("teams")
