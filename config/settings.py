@@ -88,8 +88,8 @@ TEMPLATES = [
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or postgres.url(VAR_DIR / "postgres"))
 }
-# The statements that every lead takes are prepared once for each connection (reps.queries.prepared); Django switches that
-# off by default. 0 switches it off, for a pooler between that cannot keep prepared statements apart.
+# The statements that every lead takes are prepared once for each connection (reps.queries.prepared); Django leaves that
+# off. 0 switches it off, for a pooler between that cannot keep prepared statements apart.
 DATABASES["default"].setdefault("OPTIONS", {})
 if flag("DATABASE_PREPARES", True):
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5

@@ -72,7 +72,8 @@ def take_in(
     Raises KeyReused. A repeated external id or key gives the first answer again.
     """
     print_ = fingerprint(body)
-    seen = _seen(values.get("external_id"), by, idempotency_key, print_)
+    # An external id that is known stops the storing at its first row; a key would only stop it at its last.
+    seen = _seen(values.get("external_id"), by, idempotency_key, print_) if idempotency_key else None
     if seen is not None:
         return seen
     request = Request(values, by, at, idempotency_key, print_, dictionary)
