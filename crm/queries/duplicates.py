@@ -45,6 +45,25 @@ FROM (SELECT id, other FROM told WHERE place <= %(most)s UNION ALL SELECT id, id
 JOIN crm_opportunity o ON o.id = t.other LEFT JOIN crm_contact c ON c.id = o.contact_id
 ORDER BY t.id, o.id
 """
+# The same for one, whose person and company are at hand: simple enough to be planned once.
+CANDIDATES_OF_ONE = f"""
+WITH people AS (
+    SELECT %(contact)s::bigint AS id
+    UNION SELECT c.id FROM crm_contact c WHERE lower(c.email) = lower(%(email)s) AND c.email <> ''
+    UNION SELECT c.id FROM crm_contact c WHERE {TAIL} = {TAIL.replace("c.phone", "%(phone)s::text")} AND c.phone <> ''
+        AND length({TAIL.replace("c.phone", "%(phone)s::text")}) = 7
+), found AS (
+    SELECT o.id FROM people p JOIN crm_opportunity o ON o.contact_id = p.id AND o.stage = 'open'
+    UNION SELECT o.id FROM crm_opportunity o
+    WHERE o.account_id = %(account)s AND o.product_id = %(product)s AND o.stage = 'open'
+        AND o.opened_at BETWEEN %(opened)s::timestamptz - make_interval(days => %(days)s)
+            AND %(opened)s::timestamptz + make_interval(days => %(days)s)
+)
+SELECT o.id, o.opened_at, coalesce(c.email, ''), coalesce(c.phone, ''), o.country, o.account_id, o.product_id
+FROM (SELECT id FROM found WHERE id <> %(new)s ORDER BY id LIMIT %(most)s) f
+JOIN crm_opportunity o ON o.id = f.id LEFT JOIN crm_contact c ON c.id = o.contact_id
+ORDER BY o.id
+"""
 # From each opportunity up what it repeats, through links that hold; the farthest one that is open counts.
 STANDING = """
 WITH RECURSIVE up(start, id, depth) AS (
@@ -75,6 +94,25 @@ def load_candidates(
         else:
             found.setdefault(new_id, []).append(other)
     return [(fresh[new_id], others) for new_id, others in found.items()]
+
+
+def candidates_of_one(
+    opportunity: Opportunity, *, within_days: int
+) -> list[tuple[OpenOpportunity, list[OpenOpportunity]]]:
+    """What `load_candidates` gives for one, with its contact at hand."""
+    contact = opportunity.contact
+    email, phone = (contact.email, contact.phone) if contact else ("", "")
+    asked = {
+        "new": opportunity.pk, "contact": opportunity.contact_id, "email": email, "phone": phone.lower(),
+        "account": opportunity.account_id, "product": opportunity.product_id, "opened": opportunity.opened_at,
+        "days": within_days, "most": MOST_CANDIDATES,
+    }  # fmt: skip
+    others = [OpenOpportunity(*row) for row in ask(CANDIDATES_OF_ONE, asked)]
+    new = OpenOpportunity(
+        opportunity.pk, opportunity.opened_at, email, phone, opportunity.country, opportunity.account_id,
+        opportunity.product_id,
+    )  # fmt: skip
+    return [(new, others)] if others else []
 
 
 def first_open(opportunity_ids: Collection[int]) -> dict[int, int]:

@@ -12,7 +12,7 @@ from django.db import transaction
 from crm.engine.matching.contacts import normalise_email, normalise_phone
 from crm.engine.matching.duplicates import SURE, Duplicate, OpenOpportunity, find_duplicates
 from crm.models import DuplicateLink, Opportunity
-from crm.queries.duplicates import first_open, holding, load_candidates, originals_above
+from crm.queries.duplicates import candidates_of_one, first_open, holding, load_candidates, originals_above
 from crm.services import ownership
 from crm.services.waiting import one_at_a_time
 from reps.models import User
@@ -44,7 +44,7 @@ def link_repeats(*, opportunity: Opportunity, at: datetime.datetime) -> bool:
     if opportunity.account_id and opportunity.product_id:
         wanted.append(("account and product", f"{opportunity.account_id} {opportunity.product_id}"))
     one_at_a_time(*((kind, name) for kind, name in wanted if name))
-    return link_all_repeats(opportunity_ids=[opportunity.pk], at=at) > 0
+    return _link(candidates_of_one(opportunity, within_days=WITHIN_DAYS), at) > 0
 
 
 def link_all_repeats(*, opportunity_ids: Sequence[int], at: datetime.datetime) -> int:
