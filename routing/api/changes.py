@@ -134,7 +134,9 @@ def _since(text: str | None, numbers: Numbers) -> int:
     if text == LATEST:
         return numbers.last
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) <= BIGGEST_ID):
-        raise serializers.ValidationError({"since": ["A number that an earlier answer gave as next, or latest."]})
+        raise serializers.ValidationError(
+            {"since": ["A number that an earlier answer gave as next, or latest."]}
+        )
     if int(text) > numbers.last:
         text_ = (
             f"{text} has not been given yet; the last one is {numbers.last}. Where this installation was restored from "
@@ -146,7 +148,7 @@ def _since(text: str | None, numbers: Numbers) -> int:
 
 def _forgotten(since: int, numbers: Numbers) -> Response:
     text = (
-        f"Changes after {since} are no longer all kept ({KEPT.days} days). Read the opportunities themselves once, then "
-        f"go on with since={numbers.forgotten}."
+        f"Changes after {since} are no longer all kept ({KEPT.days} days). Read the opportunities themselves once, "
+        f"then go on with since={numbers.forgotten}."
     )
     return Response({"error": text, "fields": {}, "oldest": numbers.forgotten}, status=410)

@@ -31,7 +31,8 @@ class Change(models.Model):
         Rep, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
     assignment_id = models.BigIntegerField(
-        null=True, help_text="The assignment with which it was written; none where neither service nor import did it."
+        null=True,
+        help_text="The assignment with which it was written; none where neither service nor import did it.",
     )
     at = models.DateTimeField()
 
@@ -42,9 +43,7 @@ class Change(models.Model):
                 fields=["number"], condition=Q(number__isnull=False), name="change_number_once"
             ),
         )
-        indexes = (
-            models.Index(fields=["id"], condition=Q(number__isnull=True), name="change_not_numbered"),
-        )
+        indexes = (models.Index(fields=["id"], condition=Q(number__isnull=True), name="change_not_numbered"),)
 
     def __str__(self) -> str:
         return f"{self.event} {self.number or '(not numbered yet)'}"

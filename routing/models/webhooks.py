@@ -26,7 +26,9 @@ class Webhook(models.Model):
     paused_until = models.DateTimeField(null=True, blank=True, editable=False)
     failing_since = models.DateTimeField(null=True, blank=True, editable=False)
     told_at = models.DateTimeField(null=True, blank=True, editable=False)
-    switched_off = models.CharField(max_length=200, blank=True, editable=False, help_text="Why, if not by a person.")
+    switched_off = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="Why, if not by a person."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

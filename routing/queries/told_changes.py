@@ -60,7 +60,10 @@ def told(changes: Sequence[Change]) -> list[dict[str, Any]]:
     assignments = _assignments(changes)
     decisions = _decisions(changes, assignments)
     context = _Context(
-        assignments, decisions, load_names({d.pk: d for d in decisions.values()}.values()), _decided(decisions)
+        assignments,
+        decisions,
+        load_names({d.pk: d for d in decisions.values()}.values()),
+        _decided(decisions),
     )
     rows = [_told(change, context) for change in changes]
     plain: list[dict[str, Any]] = json.loads(json.dumps(rows, cls=DjangoJSONEncoder))
@@ -87,7 +90,7 @@ def _decisions(changes: Sequence[Change], assignments: dict[int, Assignment]) ->
         Decision.objects.filter(assignment__in=list(assignments)).values_list("assignment_id", "pk")
     )
     wanted = {
-        change.pk: by_assignment.get(change.assignment_id) or newest.get(change.pk) for change in changes
+        change.pk: by_assignment.get(change.assignment_id or 0) or newest.get(change.pk) for change in changes
     }
     # Without what a replay needs and nobody is told.
     found = Decision.objects.defer("state", "columns").in_bulk({pk for pk in wanted.values() if pk})

@@ -49,6 +49,13 @@ def number_changes(*, most: int = AT_ONCE) -> Numbers:
     return Numbers(found.last, found.forgotten)
 
 
+def number_all() -> Numbers:
+    """Gives numbers until none is left without."""
+    while Change.objects.filter(number__isnull=True).exists():
+        _number(AT_ONCE)
+    return number_changes()
+
+
 @transaction.atomic
 def _number(most: int) -> None:
     """The lock is a statement of its own: the next one sees what whoever held it before has numbered."""
