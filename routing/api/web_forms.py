@@ -40,8 +40,9 @@ class Refusal(Exception):
 @login_not_required
 def web_form_submit(request: HttpRequest, key: str) -> HttpResponse:
     """POST only, JSON or as a browser sends a form; preflights of the form's own origins."""
-    form = WebForm.objects.select_related("acts_as").filter(key=key, is_active=True).first()
-    if form is None or "\x00" in key:
+    active = WebForm.objects.select_related("acts_as").filter(is_active=True)
+    form = None if "\x00" in key else active.filter(key=key).first()
+    if form is None:
         return _refuse(Refusal(404, "There is no such form."))
     origin = request.headers.get("Origin", "")
     if origin and origin not in form.origins:

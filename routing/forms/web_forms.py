@@ -99,9 +99,6 @@ class WebFormForm(RecordForm):
             self.add_error("thanks", "This page is on none of the websites above.")
         return cleaned
 
-    def _post_clean(self) -> None:
-        """The service writes the record; nothing here may change the stored one beforehand."""
-
     @property
     def given(self) -> WebFormInput:
         values = self.cleaned_data

@@ -37,7 +37,7 @@ def web_form_edit(request: SignedIn, pk: int | None = None) -> HttpResponse:
 def _snippet(form: WebForm) -> str:
     address = project.BASE_URL + reverse("web_form_submit", args=[form.key])
     return render_to_string(
-        "routing/web_form_snippet.html", {"form": form, "inputs": inputs(form), "address": address}
+        "routing/web_form_snippet.html", {"web_form": form, "inputs": inputs(form), "address": address}
     )
 
 
