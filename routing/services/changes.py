@@ -11,15 +11,13 @@ Whoever reads or sends numbers first (docs/decisions/0015), so that nothing wait
 """
 
 import datetime
-import logging
+import itertools
 from dataclasses import dataclass
 
-from django.db import connection, models, transaction
-from django.db.models import Max
+from django.db import connection, transaction
 
 from routing.models import Change, ChangeCounter
 
-log = logging.getLogger(__name__)
 COUNTER = 1  # the counter's only row
 AT_ONCE = 5_000  # an import may write hundreds of thousands in one transaction
 KEPT = datetime.timedelta(days=90)
@@ -71,17 +69,22 @@ def _lock_counter() -> ChangeCounter:
     return ChangeCounter.objects.select_for_update(no_key=True).get(pk=COUNTER)
 
 
-@transaction.atomic
 def forget_changes(*, at: datetime.datetime) -> int:
     """Deletes the oldest numbers up to the first that is not older than 90 days; returns how many went."""
-    counter = _lock_counter()
-    numbered = Change.objects.filter(number__isnull=False)
-    kept = numbered.filter(at__gte=at - KEPT).aggregate(models.Min("number"))["number__min"]
-    old = numbered if kept is None else numbered.filter(number__lt=kept)
-    newest = old.aggregate(Max("number"))["number__max"]
-    if newest is None:
-        return 0
-    gone = old.delete()[1].get(Change._meta.label, 0)
-    counter.forgotten = newest
-    counter.save(update_fields=["forgotten"])
+    gone = 0
+    while part := _forget_some(at - KEPT):
+        gone += part
     return gone
+
+
+@transaction.atomic
+def _forget_some(until: datetime.datetime) -> int:
+    """In parts, so that nobody waits long for the counter."""
+    counter = _lock_counter()
+    oldest = Change.objects.filter(number__isnull=False).order_by("number").values_list("number", "at")
+    old = [number for number, _ in itertools.takewhile(lambda row: row[1] < until, oldest[:AT_ONCE])]
+    if not old:
+        return 0
+    counter.forgotten = old[-1] or 0
+    counter.save(update_fields=["forgotten"])
+    return Change.objects.filter(number__lte=counter.forgotten).delete()[1].get(Change._meta.label, 0)

@@ -35,7 +35,7 @@ MAPPING = {
 
 
 def made(by: User, **changes: Any) -> WebForm:
-    values = {
+    values: dict[str, Any] = {
         "name": "Contact", "is_active": True, "origins": [SITE], "mapping": MAPPING,
         "fixed": {"source": "Website"}, "refuses_unknown": False, "trap": "homepage", "thanks": "",
         "most_by_address": 20, "most": 600,
@@ -72,7 +72,14 @@ class TestTakenIn:
         assert (answer.status_code, answer.json()) == (200, {"message": THANKS})
         assert answer["Access-Control-Allow-Origin"] == SITE
         lead = Opportunity.objects.get()
-        stored = (lead.owner, lead.source, lead.country, lead.employees, lead.contact.email, lead.account.name)
+        stored = (
+            lead.owner,
+            lead.source,
+            lead.country,
+            lead.employees,
+            lead.contact.email,
+            lead.account.name,
+        )
         assert stored == (ana, "Website", "DE", 120, "jo@northwind.example", "Northwind")
 
     def test_from_a_plain_page_goes_on_to_the_thanks(self, omar: User) -> None:
@@ -238,7 +245,10 @@ def test_no_json_makes_an_error_of_ours(form: WebForm, body: Any) -> None:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.binary(min_size=1, max_size=200), st.sampled_from(["application/json", "application/x-www-form-urlencoded"]))
+@given(
+    st.binary(min_size=1, max_size=200),
+    st.sampled_from(["application/json", "application/x-www-form-urlencoded"]),
+)
 def test_no_bytes_make_an_error_of_ours(form: WebForm, body: bytes, content_type: str) -> None:
     WebFormHour.objects.all().delete()
     assert Client().post(url(form), body, content_type=content_type).status_code in (200, 400, 409)

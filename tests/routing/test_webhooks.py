@@ -1,4 +1,4 @@
-"""Webhooks against real HTTP servers: signed, in order, retried, given up, and complete after either side was killed."""
+"""Webhooks against real HTTP servers: signed, in order, retried, given up, and complete after a kill."""
 
 import contextlib
 import datetime
@@ -179,7 +179,9 @@ class TestSigning:
             assert send(at) == 2
             for headers, body in server.got:
                 genuine = {
-                    secret for secret in (old, new) if documented()(secret, headers, body, set(), at.timestamp)
+                    secret
+                    for secret in (old, new)
+                    if documented()(secret, headers, body, set(), at.timestamp)
                 }
                 assert genuine == valid
 
@@ -355,7 +357,13 @@ class TestFailures:
 class TestAddresses:
     @pytest.mark.parametrize(
         "address",
-        ["http://example.com/x", "ftp://example.com", "webcal://example.com/x", "https://u:p@example.com/", "x"],
+        [
+            "http://example.com/x",
+            "ftp://example.com",
+            "webcal://example.com/x",
+            "https://u:p@example.com/",
+            "x",
+        ],
     )
     def test_what_is_not_taken(self, address: str, omar: User, settings: Any) -> None:
         settings.WEBHOOK_ALLOW_PRIVATE = False
@@ -448,9 +456,7 @@ class TestKilled:
         )
         environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": own_url()}
         with receiver(port, log, secret):
-            worker = subprocess.Popen(
-                [sys.executable, "-c", code], cwd=ROOT, env=environment
-            )
+            worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment)
             deadline = time.monotonic() + 60
             while len(received(log)) < 15 and time.monotonic() < deadline:
                 time.sleep(0.02)
@@ -507,3 +513,97 @@ def own_url() -> str:
     wanted: dict[str, Any] = connection.settings_dict
     host = quote(wanted["HOST"], safe="")
     return f"postgres://{wanted['USER']}@{host}:{wanted['PORT'] or ''}/{wanted['NAME']}"
+
+
+# --- pages ---------------------------------------------------------------------------------------------------------
+
+PAGE = "/settings/webhooks/"
+LIST_QUERIES, PAGE_QUERIES = 4, 6
+
+
+def typed(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "CRM",
+        "address": "https://crm.example.com/in",
+        "events": ALL,
+        "is_active": "on",
+    } | changes
+
+
+class TestPages:
+    def test_made_with_a_secret_that_is_shown_once(self, omar: User, as_user: Any) -> None:
+        client = as_user(omar)
+        made = client.post(f"{PAGE}new/", typed())
+        webhook = Webhook.objects.get()
+        (secret,) = secrets_of(webhook, at=timezone.now())
+        assert (made.status_code, made["Cache-Control"]) == (200, "no-store")
+        assert secret in made.content.decode()
+        assert secret not in client.get(f"{PAGE}{webhook.pk}/").content.decode()
+        rotated = client.post(f"{PAGE}{webhook.pk}/secret/").content.decode()
+        webhook.refresh_from_db()
+        new, old = secrets_of(webhook, at=timezone.now())
+        assert (new in rotated, old) == (True, secret)
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"address": "http://crm.example.com"}, "address"),
+            ({"address": "nowhere"}, "address"),
+            ({"events": []}, "events"),
+            ({"events": ["lead.eaten"]}, "events"),
+            ({"name": ""}, "name"),
+        ],
+    )
+    def test_what_cannot_be_is_said_beside_the_field(
+        self, changes: dict[str, Any], field: str, omar: User, as_user: Any, settings: Any
+    ) -> None:
+        settings.WEBHOOK_ALLOW_PRIVATE = False
+        answer = as_user(omar).post(f"{PAGE}new/", typed(**changes))
+        assert (answer.status_code, list(answer.context["form"].errors)) == (422, [field])
+        assert not Webhook.objects.exists()
+
+    def test_changed_with_two_people_at_it(self, omar: User, as_user: Any) -> None:
+        client = as_user(omar)
+        webhook, _ = hook(omar, "https://crm.example.com")
+        page = f"{PAGE}{webhook.pk}/edit/"
+        seen = client.get(page).context["form"]["seen_at"].value()
+        assert client.post(page, typed(name="Other", seen_at=seen)).status_code == 302
+        late = client.post(page, typed(name="Late", seen_at=seen))
+        assert (late.status_code, b"Somebody else saved" in late.content) == (422, True)
+        assert Webhook.objects.get().name == "Other"
+
+    def test_tests_resends_and_deletes(
+        self, omar: User, as_user: Any, server: Server, make_opportunity: Make
+    ) -> None:
+        client = as_user(omar)
+        webhook, _ = hook(omar, server.address)
+        address = f"{PAGE}{webhook.pk}/"
+        happen(make_opportunity, 3)
+        send()
+        WebhookDelivery.objects.filter(change__number__lt=3).update(state="dead", last_error="No.")
+        page = client.get(f"{address}?state=dead").content.decode()
+        assert (page.count("Send again"), "Send all that were given up again" in page) == (2 + 1, True)
+        assert client.get("/queue/").content.decode().count("Webhooks") == 1
+        one = WebhookDelivery.objects.get(change__number=1)
+        for data, waiting in (({"one": one.pk}, 1), ({"all": "1"}, 2), ({"one": "x"}, 2)):
+            client.post(f"{address}again/", data)
+            assert WebhookDelivery.objects.filter(state="waiting").count() == waiting
+        client.post(f"{address}test/")
+        assert WebhookDelivery.objects.filter(change=None, state="waiting").count() == 1
+        client.post(f"{address}delete/")
+        assert (Webhook.objects.count(), WebhookDelivery.objects.count()) == (0, 0)
+
+    def test_one_and_thirty_take_the_same_queries(
+        self, omar: User, as_user: Any, make_opportunity: Make, django_assert_num_queries: Any
+    ) -> None:
+        client = as_user(omar)
+        webhook, _ = hook(omar, "https://crm.example.com", name="Hook")
+        for number in (1, 29):
+            happen(make_opportunity, number)
+            plan_deliveries(at=NOW)
+            for n in range(Webhook.objects.count(), min(number, MOST_WEBHOOKS)):
+                hook(omar, "https://crm.example.com", name=f"Hook {n}")
+            with django_assert_num_queries(LIST_QUERIES):
+                assert client.get(PAGE).status_code == 200
+            with django_assert_num_queries(PAGE_QUERIES):
+                assert client.get(f"{PAGE}{webhook.pk}/").status_code == 200

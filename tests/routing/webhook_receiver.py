@@ -23,13 +23,23 @@ def documented() -> Callable[..., bool]:
     code = text.split("```python\n")[1].split("```")[0]
     found: dict[str, Any] = {}
     exec(code, found)
-    return found["is_genuine"]  # type: ignore[no-any-return]
+    return found["is_genuine"]
 
 
 @contextlib.contextmanager
-def receiver(port: int, log: Path, secret: str, *, dies_after: int = 0) -> Iterator["subprocess.Popen[bytes]"]:
+def receiver(
+    port: int, log: Path, secret: str, *, dies_after: int = 0
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Runs until the block ends. `dies_after`: kills itself once it has written that many, before it answers."""
-    command = [sys.executable, "-m", "tests.routing.webhook_receiver", str(port), str(log), secret, str(dies_after)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.routing.webhook_receiver",
+        str(port),
+        str(log),
+        secret,
+        str(dies_after),
+    ]
     process = subprocess.Popen(command, cwd=ROOT)
     try:
         deadline = time.monotonic() + 120
