@@ -22,6 +22,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from crm.models import Opportunity
 from reps.models import Rep, User
@@ -491,6 +492,20 @@ class TestKilled:
         with ThreadPoolExecutor(4) as pool:
             arrived = sum(pool.map(work, range(4)))
         assert (arrived, sorted(server.numbers())) == (100, list(range(1, 101)))
+
+    def test_a_sender_is_woken_once_for_all_that_waits(
+        self, omar: User, server: Server, make_opportunity: Make
+    ) -> None:
+        hook(omar, server.address)
+        OrmQ.objects.all().delete()
+        for _ in range(5):
+            happen(make_opportunity, 3)
+            plan_deliveries(at=NOW)
+        assert OrmQ.objects.count() == 1
+        assert send() == 15
+        happen(make_opportunity)
+        plan_deliveries(at=NOW)
+        assert OrmQ.objects.count() == 2
 
     def test_one_run_at_a_time(self, omar: User, server: Server, make_opportunity: Make) -> None:
         hook(omar, server.address)

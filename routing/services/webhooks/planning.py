@@ -25,7 +25,10 @@ def plan_deliveries(*, at: datetime.datetime) -> int:
 
 @transaction.atomic
 def _plan(webhook_id: int, last: int, at: datetime.datetime) -> int:
-    """Under the webhook's lock, so that two workers plan nothing twice and none passes over anything."""
+    """Under the webhook's lock, so that two workers plan nothing twice and none passes over anything.
+
+    Where something untried waits already, a sender was woken for it and is not woken again: it records what it has sent
+    under the same lock, so it looks for more after our commit. Else each lead would queue a job."""
     webhook = Webhook.objects.select_for_update(no_key=True).filter(pk=webhook_id, is_active=True).first()
     if webhook is None or webhook.planned_until >= last:
         return 0
@@ -33,13 +36,15 @@ def _plan(webhook_id: int, last: int, at: datetime.datetime) -> int:
     wanted = Change.objects.filter(
         number__gt=webhook.planned_until, number__lte=until, event__in=webhook.events
     ).order_by("number")
+    untried = webhook.deliveries.filter(state=WebhookDelivery.State.WAITING, attempts=0)
+    is_awake = untried.exists()
     made = WebhookDelivery.objects.bulk_create(
         WebhookDelivery(webhook=webhook, change_id=pk, planned_at=at, next_attempt_at=at)
         for pk in wanted.values_list("pk", flat=True)
     )
     webhook.planned_until = until
     webhook.save(update_fields=["planned_until"])
-    if made or until < last:
+    if (made and not is_awake) or until < last:
         wake_after_commit()
     return len(made)
 
