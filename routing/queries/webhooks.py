@@ -17,7 +17,7 @@ def webhooks() -> QuerySet[Webhook]:
         waiting=Count("deliveries", filter=Q(deliveries__state=State.WAITING)),
         dead=Count("deliveries", filter=Q(deliveries__state=State.DEAD)),
         arrived_at=Max("deliveries__settled_at", filter=Q(deliveries__state=State.DELIVERED)),
-    )
+    ).order_by("name")
 
 
 def deliveries_of(webhook: Webhook, state: str = "") -> QuerySet[WebhookDelivery]:
