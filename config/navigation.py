@@ -18,6 +18,7 @@ from reps.permissions import may
 from reps.queries.tags import suggestions_waiting_for
 from routing.queries.messages import dead_for
 from routing.queries.queue import queue_visible_to
+from routing.queries.webhooks import dead_webhook_deliveries
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ SECTIONS = (
             Item("Messages", "messages", "edit_organisation"),
             Item("Organisation", "organisation", "edit_organisation"),
             Item("API Tokens", "tokens", "make_tokens"),
+            Item("Webhooks", "webhooks", "edit_integrations"),
+            Item("Web Forms", "web_forms", "edit_integrations"),
             Item("Users", "users", "edit_users"),
         ),
     ),
@@ -101,8 +104,9 @@ COUNTED: dict[str, Callable[[User], QuerySet[Any] | None]] = {
     "queue": queue_visible_to,
     "reps": suggestions_waiting_for,
     "messages": dead_for,
+    "webhooks": dead_webhook_deliveries,
 }
-ONLY_IF_ANY = {"reps", "messages"}  # no number rather than a nought
+ONLY_IF_ANY = {"reps", "messages", "webhooks"}  # no number rather than a nought
 
 
 class _Count(Subquery):

@@ -169,6 +169,12 @@ MAIL_URL = os.environ.get("MAIL_URL", "")
 BASE_URL = os.environ.get("BASE_URL", "http://localhost:8000").rstrip("/")
 # Whether chat addresses may lie in private networks, also over http. See CALENDAR_ALLOW_PRIVATE.
 CHAT_ALLOW_PRIVATE = flag("CHAT_ALLOW_PRIVATE", False)
+# Whether webhooks may lie in private networks, also over http: a CRM next door. See CALENDAR_ALLOW_PRIVATE.
+WEBHOOK_ALLOW_PRIVATE = flag("WEBHOOK_ALLOW_PRIVATE", False)
+
+# Networks of the proxies in front of this installation ("10.0.0.0/8,192.0.2.7"). What they say in X-Forwarded-For is
+# whom a web form counts; from anybody else the header is ignored.
+TRUSTED_PROXIES = [part for part in os.environ.get("TRUSTED_PROXIES", "").split(",") if part]
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
 Q_CLUSTER = {

@@ -56,6 +56,8 @@ MATRIX: dict[str, frozenset[str]] = {
     "edit_users": frozenset({ADMIN}),
     "edit_organisation": frozenset({OPS, ADMIN}),
     "make_tokens": frozenset({OPS, ADMIN}),
+    "follow_changes": frozenset({OPS, ADMIN}),  # of everybody's opportunities, over the API
+    "edit_integrations": frozenset({OPS, ADMIN}),  # webhooks and web forms
 }
 
 

@@ -8,6 +8,7 @@ from routing.models import (
     AutomationChange,
     BatchWait,
     CapacitySettings,
+    Change,
     ChatChannel,
     ConfigurationVersion,
     Decision,
@@ -27,6 +28,9 @@ from routing.models import (
     QueueItem,
     Rule,
     TurnReturn,
+    WebForm,
+    Webhook,
+    WebhookDelivery,
 )
 
 
@@ -164,3 +168,28 @@ class ChatChannelAdmin(ReadOnlyAdmin):
 class NotificationSettingsAdmin(ReadOnlyAdmin):
     list_display = ("user", "chat_hint", "updated_at")
     list_select_related = ("user",)
+
+
+@admin.register(Change)
+class ChangeAdmin(ReadOnlyAdmin):
+    list_display = ("number", "event", "opportunity", "from_rep", "to_rep", "at")
+    list_select_related = ("opportunity", "from_rep", "to_rep")
+    list_filter = ("event",)
+
+
+@admin.register(Webhook)
+class WebhookAdmin(ReadOnlyAdmin):
+    list_display = ("name", "address", "is_active", "failures")
+    exclude = ("sealed",)
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("key", "webhook", "state", "attempts", "status", "planned_at")
+    list_select_related = ("webhook",)
+    list_filter = ("state",)
+
+
+@admin.register(WebForm)
+class WebFormAdmin(ReadOnlyAdmin):
+    list_display = ("name", "is_active", "accepted", "trapped", "limited")

@@ -1,4 +1,5 @@
-"""The courier: waits until a transaction that wrote something to be told is committed, and delivers it at once.
+"""The courier: waits until a transaction that wrote something to be told is committed, and delivers it at once; what
+webhooks are to be told it plans.
 
 It listens to PostgreSQL's own notifications, so that a message is on its way within milliseconds and nothing is asked
 for in between. Several couriers may run: a message is claimed by its row's lock. One that stands still costs a minute,
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from reps.queries.listening import address
 from routing.services import outbox
+from routing.services.webhooks.planning import plan_deliveries
 
 log = logging.getLogger(__name__)
 GATHERS_SECONDS = 0.02  # what is committed meanwhile goes out in the same round
@@ -40,6 +42,7 @@ def _listen(stop: threading.Event) -> None:
         listening.execute(f"LISTEN {outbox.CHANNEL}")
         while not stop.is_set():
             outbox.deliver_due(at=timezone.now())
+            plan_deliveries(at=timezone.now())
             connection.close()  # a pooled one is given back, another one does not idle in this thread
             for _ in listening.notifies(timeout=LOOKS_SECONDS, stop_after=1):
                 stop.wait(GATHERS_SECONDS)

@@ -13,6 +13,7 @@ from routing.services import (
     account_transfers,
     availability,
     calendar_alarms,
+    changes,
     dry_runs,
     evaluations,
     outbox,
@@ -23,8 +24,12 @@ from routing.services import (
     training,
     turns,
     valuation,
+    web_forms,
 )
 from routing.services.delivery import digests, keeping, sending
+from routing.services.webhooks import keeping as webhook_keeping
+from routing.services.webhooks import planning as webhook_planning
+from routing.services.webhooks import sending as webhook_sending
 
 
 def deliver_outbox() -> int:
@@ -35,6 +40,11 @@ def deliver_outbox() -> int:
 def send_deliveries() -> sending.Sent:
     """Sends email and posts to chats. Apart from the outbox, so that a slow server keeps nothing from the page."""
     return sending.run_sender()
+
+
+def send_webhooks() -> int:
+    """Tells webhooks of changes. Apart from email and chat, so that neither waits for the other's servers."""
+    return webhook_sending.run_sender()
 
 
 def drain() -> int:
@@ -60,14 +70,17 @@ def run_batches() -> int:
 
 def every_night() -> int:
     """Certifications that expired, the deals behind each tag, the review of tags when one is due, reminders of profiles
-    to look over, turns that went to junk (an import may have said so), messages that were delivered long ago, and tiers
-    that follow the win rate."""
+    to look over, turns that went to junk (an import may have said so), messages that were delivered long ago, changes
+    that were told long ago, and tiers that follow the win rate."""
     expire_depths(today=timezone.localdate())
     tag_reviews.refresh_all_evidence(at=timezone.now())
     tag_reviews.request_due_review(at=timezone.now())
     profile_notices.remind_of_reviews(at=timezone.now())
     turns.give_back_wasted(at=timezone.now())
     keeping.forget_old(at=timezone.now())
+    webhook_keeping.forget_old(at=timezone.now())
+    web_forms.forget_hours(at=timezone.now())
+    changes.forget_changes(at=timezone.now())
     return rank_tiers(at=timezone.now())
 
 
@@ -119,8 +132,8 @@ def every_few_minutes() -> None:
 def every_minute() -> None:
     """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions for people who
     have left or are away, who carries too much, intake left behind, batches that are due, held ones, what waits in the
-    queue and nobody was told of, undelivered messages, digests, and a training or a review of tags whose worker
-    died."""
+    queue and nobody was told of, undelivered messages, digests, webhooks, and a training or a review of tags whose
+    worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     tag_reviews.give_up_stopped(at=timezone.now())
@@ -134,3 +147,6 @@ def every_minute() -> None:
     deliver_outbox()
     digests.make_due(at=timezone.now())
     sending.wake_if_due(at=timezone.now())
+    changes.number_all()
+    webhook_planning.plan_deliveries(at=timezone.now())
+    webhook_sending.wake_if_due(at=timezone.now())

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, path
 
+from routing.api.web_forms import web_form_submit
 from routing.views import (
     account_matches,
     automation,
@@ -30,6 +31,8 @@ from routing.views import (
     territories,
     turns,
     versions,
+    web_forms,
+    webhooks,
     work,
 )
 
@@ -106,6 +109,20 @@ urlpatterns: list[URLPattern] = [
     path("messages/channels/<int:pk>/", messages.channel_form, name="chat_channel"),
     path("messages/channels/<int:pk>/test/", messages.channel_test, name="chat_channel_test"),
     path("messages/channels/<int:pk>/delete/", messages.channel_delete, name="chat_channel_delete"),
+    path("settings/webhooks/", webhooks.webhook_list, name="webhooks"),
+    path("settings/webhooks/new/", webhooks.webhook_form, name="webhook_new"),
+    path("settings/webhooks/<int:pk>/", webhooks.webhook_page, name="webhook"),
+    path("settings/webhooks/<int:pk>/edit/", webhooks.webhook_form, name="webhook_edit"),
+    path("settings/webhooks/<int:pk>/secret/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path("settings/webhooks/<int:pk>/test/", webhooks.webhook_test, name="webhook_test"),
+    path("settings/webhooks/<int:pk>/again/", webhooks.webhook_again, name="webhook_again"),
+    path("settings/webhooks/<int:pk>/delete/", webhooks.webhook_delete, name="webhook_delete"),
+    path("settings/web-forms/", web_forms.web_form_list, name="web_forms"),
+    path("settings/web-forms/new/", web_forms.web_form_edit, name="web_form_new"),
+    path("settings/web-forms/<int:pk>/", web_forms.web_form_edit, name="web_form"),
+    path("settings/web-forms/<int:pk>/key/", web_forms.web_form_key, name="web_form_key"),
+    path("settings/web-forms/<int:pk>/delete/", web_forms.web_form_delete, name="web_form_delete"),
+    path("forms/<str:key>/", web_form_submit, name="web_form_submit"),
     path("reps/<int:pk>/away/", availability.away, name="rep_away"),
     path("reps/<int:pk>/away/now/", availability.away_now, name="rep_away_now"),
     path("reps/<int:pk>/back/", availability.back, name="rep_back"),

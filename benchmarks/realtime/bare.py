@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from crm.models import Opportunity
 from reps.api.records import HasPermission
-from routing.api import OpportunityInput
+from routing.api.opportunities import OpportunityInput
 
 
 class BareInsert(APIView):

@@ -2,6 +2,7 @@
 
 from routing.models.automation import AutomationChange
 from routing.models.batches import BatchWait
+from routing.models.changes import Change, ChangeCounter
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.deliveries import ByEmail, ChatChannel, Delivery, NotificationSettings, Weekday
@@ -11,12 +12,16 @@ from routing.models.messages import Digest, Notification, OutboxMessage
 from routing.models.queue import Override, OverrideReason, QueueItem
 from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, ModelVersion
 from routing.models.turns import TurnReturn
+from routing.models.web_forms import WebForm, WebFormHour
+from routing.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "AutomationChange",
     "BatchWait",
     "ByEmail",
     "CapacitySettings",
+    "Change",
+    "ChangeCounter",
     "ChatChannel",
     "ConfigurationVersion",
     "Decision",
@@ -38,5 +43,9 @@ __all__ = [
     "RosterSnapshot",
     "Rule",
     "TurnReturn",
+    "WebForm",
+    "WebFormHour",
+    "Webhook",
+    "WebhookDelivery",
     "Weekday",
 ]

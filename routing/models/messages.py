@@ -76,6 +76,7 @@ class Notification(models.Model):
         ACCOUNTS = "accounts", "Named accounts and their transfers"
         PROFILES = "profiles", "Profiles, reviews and suggested tags"
         CALENDARS = "calendars", "Calendars that cannot be read"
+        WEBHOOKS = "webhooks", "Webhooks that fail"
 
     key = models.UUIDField()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")

@@ -58,7 +58,6 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
     """A decision in the API's words; of one in shadow only what does not give it away, until a person has chosen."""
     if is_blind(decision):
         return _told(decision, _blind(decision), names, without=TELLING)
-    facts = OpportunityFacts.from_json(decision.facts)
     told = {
         "rep": None
         if decision.rep_id is None
@@ -66,11 +65,20 @@ def decision_answer(decision: Decision, names: Names) -> dict[str, Any]:
         "score": None if decision.score is None else round(decision.score, 1),
         "win_probability": decision.win_probability,
         "win_probability_low": decision.win_probability_low,
-        "reason": headline(facts, decision.via, decision.trace, names)
-        if decision.rep_id
-        else _why_nobody(decision.trace["steps"], names),
+        "reason": _reason(decision, names),
     }
     return _told(decision, told, names)
+
+
+def decision_reason(decision: Decision, names: Names) -> str:
+    """Why it went where it went, in one sentence; of one in shadow nothing that gives it away."""
+    return HEADLINE if is_blind(decision) else _reason(decision, names)
+
+
+def _reason(decision: Decision, names: Names) -> str:
+    if decision.rep_id is None:
+        return _why_nobody(decision.trace["steps"], names)
+    return headline(OpportunityFacts.from_json(decision.facts), decision.via, decision.trace, names)
 
 
 def _blind(decision: Decision) -> dict[str, Any]:

@@ -28,6 +28,7 @@ TOPICS = {
     "profile.proposed": "A change to a profile is proposed",
     "profile.decided": "A proposed change is decided",
     "profile.review_due": "A profile is due for review",
+    "webhook.failing": "A webhook fails, or was switched off",
 }
 
 

@@ -7,7 +7,7 @@ from reps.permissions import may
 from routing.models import ChatChannel, Notification, NotificationSettings
 
 Kind = Notification.Kind
-NEEDS = {Kind.WAITING: "see_queue", Kind.CAPACITY: "decide_queue"}
+NEEDS = {Kind.WAITING: "see_queue", Kind.CAPACITY: "decide_queue", Kind.WEBHOOKS: "edit_integrations"}
 FOR_REPS = {Kind.ASSIGNED, Kind.ASKED_AGAIN}
 
 

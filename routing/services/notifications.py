@@ -26,6 +26,7 @@ KINDS: dict[str, Kind] = {
     "profile.decided": Kind.PROFILES,
     "profile.review_due": Kind.PROFILES,
     "calendar.state_changed": Kind.CALENDARS,
+    "webhook.failing": Kind.WEBHOOKS,
 }
 ABOUT_THE_REP = {"rep.over_capacity", "profile.proposed", "calendar.state_changed"}
 

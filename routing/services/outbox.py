@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from reps.models import User
+from reps.permissions import MATRIX
 from reps.queries.prepared import ask
 from reps.services.inserts import insert
 from routing.engine.notices import MOST_ATTEMPTS, retry_after
@@ -103,6 +104,11 @@ def _notify_of_failed_transfer(message: OutboxMessage) -> None:
     notify(message, User.objects.filter(looks_after))
 
 
+def _notify_integrators(message: OutboxMessage) -> None:
+    """A line for everybody who looks after webhooks."""
+    notify(message, User.objects.filter(role__in=MATRIX["edit_integrations"]))
+
+
 def _notify_user(message: OutboxMessage) -> None:
     """A line for the one user whom it names."""
     notify(message, User.objects.filter(pk=message.payload["user_id"]))
@@ -137,4 +143,5 @@ CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "profile.proposed": _notify_managers_or_ops,
     "profile.decided": _notify_user,
     "profile.review_due": _notify_user,
+    "webhook.failing": _notify_integrators,
 }

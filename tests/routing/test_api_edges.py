@@ -196,7 +196,7 @@ def test_a_database_that_is_away_is_said_as_such(
         raise OperationalError("server closed the connection unexpectedly")
 
     client = api(omar)
-    monkeypatch.setattr("routing.api.OpportunityViewSet.get_queryset", away)
+    monkeypatch.setattr("routing.api.opportunities.OpportunityViewSet.get_queryset", away)
     response = client.get(f"{URL}1/")
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert response.json() == {"error": "The service is restarting. Send it again in a moment.", "fields": {}}

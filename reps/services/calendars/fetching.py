@@ -86,6 +86,9 @@ class Fetcher:
     most_bytes: int = 5 * 2**20
     resolve: Resolve = resolve
     tls: ssl.SSLContext | None = None  # the system's authorities unless given
+    most_redirects: int = REDIRECTS  # none: the answer that would send us on is the answer
+    identifies_as: str = IDENTIFIES_AS
+    opened_by: str = "CALENDAR_ALLOW_PRIVATE"  # the setting that would allow private networks
 
     @classmethod
     def within(cls, seconds: float, **options: object) -> "Fetcher":
@@ -101,23 +104,23 @@ class Fetcher:
         credentials: Credentials | None = None,
     ) -> Answer:
         """The answer at the end of at most five redirects, whatever its status. Raises FetchError."""
-        for _ in range(REDIRECTS + 1):
+        for _ in range(self.most_redirects + 1):
             target = split(address)
             answer = self._once(target, method, body, dict(headers or {}), credentials)
             location = answer.headers.get("location", "")
-            if answer.status not in (301, 302, 303, 307, 308) or not location:
+            if answer.status not in (301, 302, 303, 307, 308) or not location or not self.most_redirects:
                 return answer
             following = split(urljoin(target.geturl(), location))
             if target.scheme == "https" and following.scheme == "http":
                 raise FetchError("The server sends us from https to an address without encryption.")
             address = following.geturl()
-        raise FetchError(f"The server sends us on more than {REDIRECTS} times.")
+        raise FetchError(f"The server sends us on more than {self.most_redirects} times.")
 
     def _once(
         self, target: SplitResult, method: str, body: bytes, headers: dict[str, str], credentials: Credentials | None
     ) -> Answer:  # fmt: skip
         host, port = target.hostname or "", target.port or (443 if target.scheme == "https" else 80)
-        headers |= {"Accept-Encoding": "gzip", "User-Agent": IDENTIFIES_AS, "Connection": "close"}
+        headers |= {"Accept-Encoding": "gzip", "User-Agent": self.identifies_as, "Connection": "close"}
         if credentials and credentials.fit(target):
             if target.scheme != "https" and not self.allows_private:
                 raise FetchError("A password is only sent over https.")
@@ -183,7 +186,7 @@ class Fetcher:
         if not self.allows_private and not all(is_public(address) for address in found):
             raise FetchError(
                 f"{host} is in a private network. Whoever runs this installation can allow that "
-                "(CALENDAR_ALLOW_PRIVATE=1)."
+                f"({self.opened_by}=1)."
             )
         return found
 

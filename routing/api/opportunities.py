@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
@@ -38,6 +38,7 @@ from reps.api.records import (
 )
 from reps.models import Rep, TagSuggestion, User
 from reps.permissions import may
+from reps.queries.people import SEES_EVERYBODY
 from reps.queries.tags import suggestions_visible_to
 from reps.services.tags import Decided, dismiss_suggestions
 from routing.forms.filters import OpportunityFilterSet
@@ -45,11 +46,12 @@ from routing.models import Decision
 from routing.queries.answers import decision_answer, opportunity_answer
 from routing.queries.names import load_names
 from routing.services import overrides
-from routing.services.intake import KeyReused, take_in
+from routing.services.intake import Accepted, KeyReused, take_in
 from routing.services.outcomes import record_outcome
 from routing.services.tag_reviews import approve_suggestions
 
 MOST_IN_BULK = 1000
+TAKEN = "Another record has this external id already."
 ANSWERED = ("owner", "account", "account_match")
 CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 IDEMPOTENCY_KEY = OpenApiParameter(
@@ -220,8 +222,19 @@ class OpportunityViewSet(RecordViewSet):
             )
         except KeyReused as error:
             raise Conflict({"Idempotency-Key": [str(error)]}) from error
+        if not self._may_be_told(accepted):
+            raise Conflict({"external_id": [TAKEN]})
         code = status.HTTP_201_CREATED if accepted.is_new else status.HTTP_200_OK
         return Response(accepted.answer, status=code)
+
+    def _may_be_told(self, accepted: Accepted) -> bool:
+        """A repeat of an external id is answered to who may see what it names, or sent it before; to others it would
+        tell another team's lead and owner."""
+        if accepted.is_new or self.user.role in SEES_EVERYBODY:
+            return True
+        found = Opportunity.objects.filter(pk=accepted.opportunity.pk)
+        mine = Q(receipt__user=self.user) | Q(pk__in=opportunities_visible_to(self.user).values("pk"))
+        return found.filter(mine).exists()
 
     def _incoming(self, data: Any) -> Mapping[str, Any]:
         incoming = OpportunityInput(data=data, context={"request": self.request})
@@ -257,6 +270,8 @@ class OpportunityViewSet(RecordViewSet):
             )
         except ValidationError as error:
             return {"row": row, "status": 400, "errors": error.message_dict}
+        if not self._may_be_told(accepted):
+            return {"row": row, "status": 409, "errors": {"external_id": [TAKEN]}}
         return {"row": row, "status": 201 if accepted.is_new else 200, "opportunity": accepted.answer}
 
     @extend_schema(request=OpportunityChange, responses={200: OpportunityAnswer}, parameters=[KEY_PARAMETER])

@@ -1,0 +1,208 @@
+"""Records that belong to teams, on every page: another team's do not exist, for whoever may not see them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from crm.models import Opportunity
+from reps.models import Rep, Team, User
+from reps.permissions import MATRIX
+from tests.config.sides import Side, side_of
+from tests.config.test_permissions import PAGES, permission_of
+from tests.conftest import user_of
+
+pytestmark = pytest.mark.django_db
+Role = User.Role
+Finder = Callable[[Side], dict[str, Any]]
+
+
+def of_opportunity(side: Side) -> dict[str, Any]:
+    return {"pk": side.opportunity.pk}
+
+
+def of_rep(side: Side) -> dict[str, Any]:
+    return {"pk": side.rep.pk}
+
+
+def of_team(side: Side) -> dict[str, Any]:
+    return {"pk": side.rep.team_id}
+
+
+def of_absence(side: Side) -> dict[str, Any]:
+    return {"pk": side.absence.pk}
+
+
+def of_item(side: Side) -> dict[str, Any]:
+    return {"pk": side.item.pk}
+
+
+def of_calendar(side: Side) -> dict[str, Any]:
+    return {"pk": side.calendar.pk}
+
+
+def of_proposal(side: Side) -> dict[str, Any]:
+    return {"pk": side.proposal.pk}
+
+
+def of_link(side: Side) -> dict[str, Any]:
+    return {"pk": side.opportunity.pk, "link": side.link.pk}
+
+
+def of_new_calendar(side: Side) -> dict[str, Any]:
+    return {"pk": side.rep.pk, "kind": "upload"}
+
+
+# Every page of a record that belongs to a rep or a team.
+OF_TEAMS: dict[str, Finder] = {
+    **dict.fromkeys(
+        [
+            "opportunity", "opportunity_activity", "opportunity_edit", "opportunity_lock", "opportunity_outcome",
+            "opportunity_reassign", "duplicate_mark",
+        ],
+        of_opportunity,
+    ),
+    **dict.fromkeys(
+        [
+            "rep", "rep_away", "rep_away_now", "rep_back", "rep_calendars", "rep_edit", "rep_evidence",
+            "rep_expertise", "rep_reviewed", "profile_review",
+        ],
+        of_rep,
+    ),
+    **dict.fromkeys(["absence", "absence_cancel"], of_absence),
+    **dict.fromkeys(["calendar", "calendar_delete", "calendar_read", "calendar_try"], of_calendar),
+    **dict.fromkeys(["proposal_approve", "proposal_decline", "proposal_withdraw"], of_proposal),
+    **dict.fromkeys(["queue_item", "queue_approve", "queue_give", "queue_reject", "queue_undo"], of_item),
+    **dict.fromkeys(["team", "team_turns"], of_team),
+    "calendar_new": of_new_calendar,
+    "duplicate_answer": of_link,
+}  # fmt: skip
+# Records that everybody with the permission may see, whoever they belong to.
+SHARED = {
+    "account", "account_delete", "account_edit", "account_match_choose", "account_match_new", "account_match_none",
+    "account_match_undo", "account_transfer", "account_transfer_cancel", "account_transfer_change",
+    "account_transfer_undo", "certification", "certification_delete", "contact", "contact_delete", "contact_edit",
+    "dry_run", "history_check", "model_segments", "model_segments_csv", "model_value_result", "model_version",
+    "notification_test", "role_template", "role_template_delete", "version",
+}  # fmt: skip
+# Of the rep alone: nobody else finds it, whatever the role.
+OF_ONESELF = {"proposal_withdraw"}
+SEES_ALL = {Role.OPS, Role.ANALYST, Role.ADMIN}
+
+
+def patterns() -> dict[str, URLPattern]:
+    return {name: pattern for name, _, pattern in PAGES if "<" in str(pattern.pattern)}
+
+
+@pytest.fixture
+def sides(east: Team, west: Team, ana: Rep, bo: Rep, cara: Rep, ben: User) -> dict[str, Side]:
+    Team.objects.update(is_default=False)
+    Team.objects.filter(pk=east.pk).update(is_default=True)
+    return {rep.name: side_of(rep) for rep in (ana, bo, cara)}
+
+
+def answer(user: User, name: str, side: Side) -> int:
+    """What the page answers; nothing of it stays."""
+    path, client = reverse(name, kwargs=OF_TEAMS[name](side)), Client()
+    client.force_login(user)
+    with transaction.atomic():
+        code = client.get(path).status_code
+        if code == 405:
+            code = client.post(path, {"repeats": "no", "stage": "won"}).status_code
+        transaction.set_rollback(True)
+    return code
+
+
+def test_every_page_of_a_record_that_a_manager_or_rep_may_open_is_listed() -> None:
+    concerns = {
+        name
+        for name, pattern in patterns().items()
+        if {Role.MANAGER, Role.REP} & MATRIX.get(permission_of(pattern) or "", frozenset())
+    }
+    assert concerns == set(OF_TEAMS) | SHARED
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_another_teams_records_do_not_exist(role: str, sides: dict[str, Side], ben: User) -> None:
+    """A manager of East, a rep of East, and everybody who sees all, at West's records."""
+    users = {Role.MANAGER: ben, Role.REP: sides["Ana"].rep.user}
+    user = users.get(Role(role)) or user_of("Somebody", role)
+    wrong = []
+    for name, pattern in patterns().items():
+        if name not in OF_TEAMS:
+            continue
+        code = answer(user, name, sides["Cara"])
+        permitted = role in MATRIX[permission_of(pattern) or ""]
+        finds = role in SEES_ALL and name not in OF_ONESELF
+        expected = "not 403, 404" if permitted and finds else "404" if permitted else "403"
+        good = code not in (403, 404) and code < 500 if expected.startswith("not") else str(code) == expected
+        if not good:
+            wrong.append(f"{name}: {code} where {expected} is expected")
+    assert wrong == []
+
+
+def test_a_reps_colleagues_records_do_not_exist(sides: dict[str, Side]) -> None:
+    ana = sides["Ana"].rep.user
+    assert ana is not None
+    seen = []
+    for name, pattern in patterns().items():
+        if name not in OF_TEAMS or OF_TEAMS[name] is of_team:
+            continue
+        if Role.REP in MATRIX[permission_of(pattern) or ""] and answer(ana, name, sides["Bo"]) != 404:
+            seen.append(name)
+    assert seen == []
+
+
+@pytest.mark.parametrize("who", ["manager", "rep"])
+def test_the_own_ones_do(who: str, sides: dict[str, Side], ben: User) -> None:
+    user = ben if who == "manager" else sides["Ana"].rep.user
+    assert user is not None
+    missing = []
+    for name, pattern in patterns().items():
+        if name in OF_ONESELF and who == "manager":
+            continue
+        if name not in OF_TEAMS or who not in MATRIX[permission_of(pattern) or ""]:
+            continue
+        code = answer(user, name, sides["Ana"])
+        if code in (403, 404) or code >= 500:
+            missing.append(f"{name}: {code}")
+    assert missing == []
+
+
+LISTS = [
+    "/queue/",
+    "/opportunities/",
+    "/reps/",
+    "/teams/",
+    "/teams/board/",
+    "/my-work/",
+    "/reps/suggested-tags/",
+]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_lists_do_not_name_another_teams(path: str, sides: dict[str, Side], ben: User) -> None:
+    client = Client()
+    client.force_login(ben)
+    page = client.get(path)
+    assert page.status_code == 200
+    shown = page.content.decode()
+    # The candidates of what the own team gets are told with everybody's names; whose leads they have is not.
+    hidden = ["Lead of Cara", "First of Cara"] if path == "/queue/" else ["Cara"]
+    assert [name for name in hidden if name in shown] == []
+
+
+def test_accounts_and_contacts_name_no_opportunity_of_another_team(sides: dict[str, Side], ben: User) -> None:
+    from crm.models import Account, Contact
+
+    account = Account.objects.create(name="Shared")
+    contact = Contact.objects.create(name="Jo", account=account)
+    hidden = sides["Cara"].opportunity
+    Opportunity.objects.filter(pk=hidden.pk).update(account=account, contact=contact)
+    client = Client()
+    client.force_login(ben)
+    for path in (f"/accounts/{account.pk}/", f"/contacts/{contact.pk}/"):
+        assert hidden.name not in client.get(path).content.decode()
