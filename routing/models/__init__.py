@@ -2,6 +2,7 @@
 
 from routing.models.automation import AutomationChange
 from routing.models.batches import BatchWait
+from routing.models.clocks import FirstTouchClock
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.deliveries import ByEmail, ChatChannel, Delivery, NotificationSettings, Weekday
@@ -23,6 +24,7 @@ __all__ = [
     "Delivery",
     "Departure",
     "Digest",
+    "FirstTouchClock",
     "HistoryCheck",
     "IntakeReceipt",
     "ModelEvent",

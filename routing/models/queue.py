@@ -64,6 +64,11 @@ class QueueItem(models.Model):
         blank=True,
         help_text="A suggestion of a batch that nobody has confirmed by then waits for the next batch.",
     )
+    touch_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the policy’s first-touch target is over, counted from when it began to wait.",
+    )
     told_at = models.DateTimeField(
         null=True, blank=True, help_text="When somebody was told that it waits, if anybody was."
     )

@@ -35,6 +35,7 @@ from routing.services import outbox
 from routing.services.automation import AutomationPaused, hold_off_pause, refuse_while_paused
 from routing.services.availability import flag_if_over
 from routing.services.batches import put_off, taken_out, waits_for_batch
+from routing.services.clocks import new_clocks
 from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
@@ -236,7 +237,8 @@ def _assign(
     )
     decision = new_decision(situation, assignment)
     names = names_of(decision, situation.live)
-    insert(assignment, decision, assigned_message(decision, opportunity, rep, names, at))
+    clock = new_clocks([(assignment, verdict.policy)])
+    insert(assignment, decision, assigned_message(decision, opportunity, rep, names, at), *clock)
     ownership.write_owner(opportunity)
     return Made(decision, names)
 
@@ -365,6 +367,7 @@ def _enqueue(
         order_points=order_points(situation.inputs.facts),
         created_at=at,
         expires_at=_expiry(situation.verdict.policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
+        touch_due_at=_touch_due(situation.verdict.policy, waiting_since),
     )
     insert(decision, item)
     ask(WAITS, {"rep": rep_id, "routing": routing, "at": at, "opportunity": opportunity.pk})
@@ -375,6 +378,13 @@ def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
     if policy.batch is None or policy.batch.expiry_hours is None:
         return None
     return at + datetime.timedelta(hours=policy.batch.expiry_hours)
+
+
+def _touch_due(policy: Policy, waiting_since: datetime.datetime) -> datetime.datetime | None:
+    """By when it should be with somebody and touched: whoever waits does not know whose working hours count."""
+    if policy.first_touch_target_minutes is None:
+        return None
+    return waiting_since + datetime.timedelta(minutes=policy.first_touch_target_minutes)
 
 
 def assigned_message(

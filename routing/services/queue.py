@@ -14,6 +14,7 @@ from crm.services import ownership
 from reps.models import Rep, User
 from routing.models import Decision, Override, OverrideReason, QueueItem
 from routing.services import outbox
+from routing.services.clocks import start_clocks
 from routing.services.turns import give_back_turn, take_turn_again
 
 
@@ -86,6 +87,7 @@ def reject(
         team_id=item.team_id,
         waiting_since=item.waiting_since,
         order_points=item.order_points,
+        touch_due_at=item.touch_due_at,
         created_at=at,
         note=f"Suggestion rejected by {by}"[:300],
     )
@@ -124,6 +126,7 @@ def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
         team_id=item.team_id,
         waiting_since=item.waiting_since,
         order_points=item.order_points,
+        touch_due_at=item.touch_due_at,
         created_at=at,
         note=f"Undone by {by}"[:300],
     )
@@ -162,6 +165,7 @@ def _assign(item: QueueItem, rep_id: int, by: User, at: datetime.datetime, reaso
         by=by,
         reason=reason,
     )
+    start_clocks([assignment])
     tell_given(opportunity, rep_id, by, at)
     let_repeats_follow(opportunity, at)
     return assignment
