@@ -21,7 +21,7 @@ UTC = datetime.UTC
 DAY = datetime.timedelta(days=1)
 MINUTE = datetime.timedelta(minutes=1)
 AROUND = datetime.timedelta(hours=3)  # no zone moves its clock by more at once
-HORIZON_DAYS = 400  # 90 days of working hours, the longest target, fit into it
+HORIZON_DAYS = 800  # twice 90 days of working hours, the longest target and the longest delay after it
 ESCALATE, REROUTE = "escalate", "reroute"
 Span = tuple[datetime.datetime, datetime.datetime]
 Away = tuple[datetime.datetime, datetime.datetime | None]
@@ -30,8 +30,8 @@ Away = tuple[datetime.datetime, datetime.datetime | None]
 @dataclass(frozen=True)
 class Terms:
     """What a policy asks of a first touch. `remind_pct` of the target's time; `reroute_after_minutes` after the target
-    was missed; `accept_minutes`: within which the rep says yes or no, and `unanswered` what follows if neither (escalate or
-    reroute); `named_accounts`: whether an owner's lead is taken away as well."""
+    was missed; `accept_minutes`: within which the rep says yes or no, and `unanswered` what follows if neither
+    (escalate or reroute); `named_accounts`: whether an owner's lead is taken away as well."""
 
     target_minutes: int | None = None
     in_working_hours: bool = False
@@ -72,7 +72,7 @@ class WorkingCalendar:
 
     def spans(self, start: datetime.datetime) -> Iterator[Span]:
         """What is worked from `start` on, in order, without gaps counted and nothing twice."""
-        until = start
+        until = start.astimezone(UTC)
         for begin, end in self._raw_spans(start):
             yield from _without(max(begin, until), end, self.away)
             until = max(until, end)
@@ -133,10 +133,10 @@ def _without(begin: datetime.datetime, end: datetime.datetime, away: Sequence[Aw
         if starts >= end or (ends is not None and ends <= begin):
             continue
         if begin < starts:
-            yield begin, starts
+            yield begin, starts.astimezone(UTC)
         if ends is None:
             return
-        begin = max(begin, ends)
+        begin = max(begin, ends.astimezone(UTC))
     if begin < end:
         yield begin, end
 
@@ -146,7 +146,7 @@ def due_after(
 ) -> datetime.datetime | None:
     """The moment at which so many minutes have passed since `start`: all of them, or (with a calendar) those worked.
     None where the rep works too little ahead, as when away without an end: the clock stands still."""
-    left = datetime.timedelta(minutes=minutes)
+    left, start = datetime.timedelta(minutes=minutes), start.astimezone(UTC)  # in UTC an hour is an hour
     if calendar is None or not calendar.works_at_all:
         return start + left
     for begin, end in calendar.spans(start):

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 from django.db.models import Q, QuerySet
 
-from crm.models import Opportunity
-from reps.models import Absence, Rep
+from crm.models import Assignment, Opportunity
+from reps.models import Absence, Rep, User
 from reps.queries.holidays import DaysOff
 from reps.queries.people import not_over
 from routing.engine.clock import HORIZON_DAYS, Away, Terms, WorkingCalendar
@@ -99,3 +99,8 @@ def to_reroute(at: datetime.datetime) -> QuerySet[FirstTouchClock]:
     missed = Q(reroute_at__lte=at)
     free = running_clocks().filter(may_reroute=True, opportunity__is_locked=False)
     return free.filter(silent | missed).order_by("due_at", "pk")
+
+
+def had_by(user: User, opportunity_id: int) -> bool:
+    """Whether the user is a rep who had the opportunity once."""
+    return Assignment.objects.filter(opportunity=opportunity_id, rep__user=user).exists()
