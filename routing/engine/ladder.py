@@ -208,6 +208,12 @@ class _Ladder:
     def _had_it(self) -> tuple[int, ...]:
         return tuple(rep_id for rep_id, _ in self.inputs.facts.not_again)
 
+    def _team_that_had_it(self) -> int | None:
+        """Whose manager is asked where no step named a team: of whoever had it before, else the default one."""
+        roster = self.inputs.roster
+        had = next((roster.index[rep_id] for rep_id in self._had_it if rep_id in roster.index), None)
+        return self.inputs.configuration.default_team_id if had is None else int(roster.team_ids[had])
+
     # --- 2. what it repeats, and the named account ------------------------------------------------------------
 
     def _duplicate(self) -> Verdict | None:
@@ -505,7 +511,7 @@ class _Ladder:
 
     def _fallback(self, candidates: Mask, eligible: Mask) -> Verdict:
         """The policy's chain; it always ends in hold."""
-        team = self.team_id if self.team_id is not None else self.inputs.configuration.default_team_id
+        team = self.team_id if self.team_id is not None else self._team_that_had_it()
         self.team_id = team
         for kind in self.policy.fallback:
             if kind == "round_robin":

@@ -10,7 +10,7 @@ from crm.models import Assignment, Opportunity
 from reps.models import Absence, Rep, User
 from reps.queries.holidays import DaysOff
 from reps.queries.people import not_over
-from routing.engine.clock import HORIZON_DAYS, Away, Terms, WorkingCalendar
+from routing.engine.clock import HORIZON_DAYS, REROUTE, Away, Terms, WorkingCalendar
 from routing.engine.configuration import Policy
 from routing.models import FirstTouchClock
 from routing.queries.configuration import compiled
@@ -89,13 +89,15 @@ def to_escalate(at: datetime.datetime) -> QuerySet[FirstTouchClock]:
 def unanswered(at: datetime.datetime) -> QuerySet[FirstTouchClock]:
     """Those of which the managers are to be told that nobody has answered; those to be re-routed are `to_reroute`."""
     silent = running_clocks().filter(accepted_at__isnull=True, unanswered_at__isnull=True, accept_by__lte=at)
-    goes_on = Q(terms__unanswered="reroute", may_reroute=True, opportunity__is_locked=False)
-    return silent.exclude(goes_on).order_by("accept_by", "pk")
+    stays = (
+        ~Q(terms__contains={"unanswered": REROUTE}) | Q(may_reroute=False) | Q(opportunity__is_locked=True)
+    )
+    return silent.filter(stays).order_by("accept_by", "pk")
 
 
 def to_reroute(at: datetime.datetime) -> QuerySet[FirstTouchClock]:
     """What automation gave and may take away, and nobody touched or answered in time; the longest overdue first."""
-    silent = Q(accept_by__lte=at, accepted_at__isnull=True, terms__unanswered="reroute")
+    silent = Q(accept_by__lte=at, accepted_at__isnull=True, terms__contains={"unanswered": REROUTE})
     missed = Q(reroute_at__lte=at)
     free = running_clocks().filter(may_reroute=True, opportunity__is_locked=False)
     return free.filter(silent | missed).order_by("due_at", "pk")

@@ -91,7 +91,10 @@ class TestDue:
         self, start: str, minutes: int, due: str, fold: int
     ) -> None:
         sundays = office(hours={"sun": [["00:00", "24:00"]]})
-        assert due_after(berlin(start), minutes, sundays) == berlin(due, fold=fold)
+        expected = berlin(due, fold=fold).astimezone(
+            UTC
+        )  # across zones, a time that comes twice equals nothing
+        assert due_after(berlin(start), minutes, sundays) == expected
 
 
 def counted(start: datetime.datetime, minutes: int, calendar: WorkingCalendar) -> datetime.datetime | None:
