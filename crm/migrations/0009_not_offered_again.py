@@ -14,6 +14,7 @@ class Migration(migrations.Migration):
             name="not_again",
             field=models.JSONField(
                 default=dict,
+                db_default={},
                 editable=False,
                 help_text="Reps whom automation does not offer it again: id → why (missed, unanswered, declined, passed).",
             ),

@@ -149,6 +149,7 @@ class Opportunity(KeptFieldsModel):
     lock_reason = models.CharField(max_length=200, blank=True, editable=False)
     not_again: Any = models.JSONField(
         default=dict,
+        db_default={},
         editable=False,
         help_text="Reps whom automation does not offer it again: id → why (missed, unanswered, declined, passed).",
     )
