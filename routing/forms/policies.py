@@ -104,7 +104,7 @@ class PolicyForm(ConditionRecordForm):
             "clock_in_working_hours": "It stands still at night, on days off and while the rep is away. Not ticked: it "
             "runs all the time. Who has no working hours is measured by the clock on the wall.",
             "clock_remind_pct": "Of the time for the first touch; empty: no reminder.",
-            "clock_escalates": "Whoever gave it.",
+            "clock_escalates": "Of what a person gave as well.",
             "clock_reroute_after_minutes": "Only what automation gave, and never back to whoever missed it. 0: as soon "
             "as it is late; empty: it stays.",
             "clock_takes_named_accounts": "Otherwise they stay with their owner, whatever the clock says.",

@@ -81,13 +81,13 @@ def _clocks(opportunity: Opportunity) -> list[Event]:
     found = []
     for clock in opportunity.clocks.select_related("assignment__rep", "reason"):
         rep = clock.assignment.rep.name
-        said = {
-            clock.reminded_at: f"{rep} was reminded of the first touch",
-            clock.escalated_at: f"The first touch was missed by {rep}: the managers were told",
-            clock.unanswered_at: f"{rep} had not answered in time: the managers were told",
-            clock.accepted_at: f"{rep} accepted it",
-        }
-        found += [Event(at, text) for at, text in said.items() if at is not None]
+        said = (
+            (clock.reminded_at, f"{rep} was reminded of the first touch"),
+            (clock.escalated_at, f"The first touch was missed by {rep}: the managers were told"),
+            (clock.unanswered_at, f"{rep} had not answered in time: the managers were told"),
+            (clock.accepted_at, f"{rep} accepted it"),
+        )
+        found += [Event(at, text) for at, text in said if at is not None]
         if clock.state in TURNED and clock.ended_at is not None:
             why = " · ".join(filter(None, (clock.reason.label if clock.reason else "", clock.note)))
             found.append(Event(clock.ended_at, f"{rep} {TURNED[clock.state]}; it is not offered again", why))
