@@ -63,8 +63,7 @@ def run_batches() -> int:
 def keep_clocks() -> int:
     """First touches: reminds, tells managers, and gives to somebody else what was not touched or answered in time."""
     now = timezone.now()
-    clocks.end_clocks(at=now)
-    clocks.work_out_anew()
+    clocks.keep_up(at=now)
     first_touch.remind_and_escalate(at=now)
     return sweep.reroute_missed(at=now)
 

@@ -4,7 +4,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Iterable
 
-from django.db import connection
+from django.db import connection, transaction
 
 from crm.models import Assignment
 from routing.engine.clock import Moments, Terms, WorkingCalendar, moments
@@ -12,6 +12,7 @@ from routing.engine.configuration import Policy
 from routing.models import Decision, FirstTouchClock
 from routing.queries.clocks import load_calendars, policy_of, running_clocks
 
+LOCK = 0x636C6B73
 MOST = 10_000
 MOMENTS = tuple(Moments.__dataclass_fields__)
 
@@ -70,6 +71,17 @@ FROM crm_assignment a, crm_opportunity o
 WHERE c.state = 'running' AND a.id = c.assignment_id AND o.id = c.opportunity_id
   AND (a.ended_at IS NOT NULL OR o.first_touch_at IS NOT NULL OR o.stage <> 'open')
 """
+
+
+@transaction.atomic
+def keep_up(*, at: datetime.datetime) -> None:
+    """Ends what is over and works out anew what runs in working time; one worker at a time, since both write many rows
+    in no particular order."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        if cursor.fetchone()[0]:
+            end_clocks(at=at)
+            work_out_anew()
 
 
 def end_clocks(*, at: datetime.datetime) -> int:

@@ -64,8 +64,7 @@ def routed(make_opportunity: Make) -> Callable[..., Opportunity]:
 
 def minute(at: datetime.datetime) -> int:
     """What the sweep does with clocks, at a simulated moment."""
-    clocks.end_clocks(at=at)
-    clocks.work_out_anew()
+    clocks.keep_up(at=at)
     first_touch.remind_and_escalate(at=at)
     return sweep.reroute_missed(at=at, now=at)
 
