@@ -123,6 +123,8 @@ def _overrides(opportunity: Opportunity) -> list[Event]:
             part for part in (override.reason.label if override.reason else "", override.note) if part
         )
         found.append(Event(override.made_at, text, why))
+        if override.undone_at is not None:
+            found.append(Event(override.undone_at, f"{override.made_by.name} took that back"))
     return found
 
 

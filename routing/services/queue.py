@@ -108,6 +108,7 @@ def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
     is_late = not opportunity.is_open or opportunity.first_touch_at is not None
     if item.resolved_by_id != by.pk or current is None or current.ended_at or is_late:
         raise AlreadyDecided("This can no longer be undone: reassign it from its page instead.")
+    _take_back_override(item, at)
     ownership.lock_reps([opportunity.owner_id, item.rep_id])
     ownership.unassign(opportunity=opportunity, at=at)
     kind, routing = {
@@ -143,6 +144,7 @@ def _undo_rejection(item: QueueItem, opportunity: Opportunity, by: User, at: dat
     rep = ownership.lock_reps([item.rep_id]).get(item.rep_id or 0)
     if item.resolved_by_id != by.pk or left is None or rep is None or not rep.is_active:
         raise AlreadyDecided("This can no longer be undone: give it to somebody from the queue instead.")
+    _take_back_override(item, at)
     _resolve(left, QueueItem.State.WITHDRAWN, by, at, note=f"Undone by {by}")
     opportunity.routing, opportunity.routing_since = Opportunity.Routing.SUGGESTED, at
     opportunity.save(update_fields=["routing", "routing_since"])
@@ -161,6 +163,14 @@ def _undo_rejection(item: QueueItem, opportunity: Opportunity, by: User, at: dat
         created_at=at,
         note=f"Undone by {by}"[:300],
     )
+
+
+def _take_back_override(item: QueueItem, at: datetime.datetime) -> None:
+    """What was taken back teaches nothing."""
+    if item.resolved_at is None:
+        return
+    made = Override.objects.filter(opportunity=item.opportunity_id, decision=item.decision_id)
+    made.filter(made_by=item.resolved_by_id, made_at=item.resolved_at).update(undone_at=at)
 
 
 @transaction.atomic

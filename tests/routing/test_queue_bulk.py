@@ -13,7 +13,9 @@ from crm.models import Opportunity
 from reps.models import Rep, User
 from routing.engine.bulk import Shift, shifts
 from routing.models import Override, OverrideReason, Policy, QueueItem
+from routing.queries.deals import _feedback
 from routing.queries.invariants import check_invariants
+from routing.queries.reasons import reasons_with_counts
 from routing.services import queue
 from routing.services.automation import pause
 from routing.services.decisions import route
@@ -126,6 +128,7 @@ class TestDeciding:
     ) -> None:
         items = suggested(2)
         client, reason = as_user(ben), OverrideReason.objects.filter(is_active=True)[0]
+        OverrideReason.objects.filter(pk=reason.pk).update(is_about_fit=True)
         asked = {"item": ids(items), "action": "reject", "reason": reason.pk, "note": "Not now"}
         page = text(client.post(reverse("queue_many"), asked, follow=True))
         assert "2 rejected: they wait for a person." in page
@@ -137,6 +140,9 @@ class TestDeciding:
         assert undo.replace("&", "&amp;") in page
         assert "2 wait again." in text(client.post(undo, follow=True))
         assert states() == ["Lead 0: suggestion", "Lead 1: suggestion"]
+        assert not Override.objects.filter(undone_at__isnull=True).exists()
+        assert {count for _, count in reasons_with_counts()} == {0}
+        assert list(_feedback(NOW.date() + datetime.timedelta(days=999), 1.0)) == []
         ana.refresh_from_db()
         assert ana.pending == 2
         assert check_invariants().violations == []
