@@ -180,6 +180,8 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     repeats = None if facts.duplicate_of_id is None else (facts.duplicate_of_id, facts.duplicate_owner_id)
     if standing_original(opportunity_id) != repeats:
         raise LimitGone("what it repeats has changed")
+    if len(opportunity.not_again) != len(facts.not_again):
+        raise LimitGone("somebody had it meanwhile")
     decision = _carry_out(opportunity, situation, at, None).decision
     if opportunity.assigned_at is not None:
         let_repeats_follow(opportunity, opportunity.assigned_at)

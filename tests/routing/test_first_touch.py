@@ -455,6 +455,21 @@ class TestAnswers:
             acceptance.pass_on(opportunity_id=opportunity.pk, by=ana.user, at=NOW)
 
 
+def test_the_guarantee_sees_what_is_given_again(
+    ana: Rep, bo: Rep, terms: Callable[..., int], routed: Callable[..., Opportunity]
+) -> None:
+    """So that its silence elsewhere means something."""
+    terms()
+    opportunity = routed()
+    minute(NOW + 90 * MINUTE)
+    second = Assignment.objects.get(opportunity=opportunity, ended_at__isnull=True)
+    assert check_invariants().checked["automation_offers_nothing_again"] == 1
+    first = FirstTouchClock.objects.get(state="missed").assignment.rep_id
+    Assignment.objects.filter(pk=second.pk).update(rep=first)
+    broken = {one.guarantee for one in check_invariants().violations}
+    assert "automation_offers_nothing_again" in broken
+
+
 def test_an_approval_undone_ends_its_clock(
     ana: Rep, ben: User, terms: Callable[..., int], routed: Make
 ) -> None:
