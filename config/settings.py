@@ -88,9 +88,14 @@ TEMPLATES = [
 DATABASES: dict[str, Any] = {
     "default": dj_database_url.parse(os.environ.get("DATABASE_URL") or postgres.url(VAR_DIR / "postgres"))
 }
+# The statements that every lead takes are prepared once for each connection (reps.queries.prepared); Django leaves that
+# off. 0 switches it off, for a pooler between that cannot keep prepared statements apart.
+DATABASES["default"].setdefault("OPTIONS", {})
+if flag("DATABASE_PREPARES", True):
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
 # The pool only in the web process: django-q2 forks, and forked workers must not share pooled sockets.
 if flag("DATABASE_POOL", False):
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 2, "max_size": 8, "timeout": 10}}
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 8, "timeout": 10}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

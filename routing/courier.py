@@ -12,6 +12,7 @@ import psycopg
 from django.db import connection, connections
 from django.utils import timezone
 
+from reps.queries.listening import address
 from routing.services import outbox
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def carry(stop: threading.Event) -> None:
 
 
 def _listen(stop: threading.Event) -> None:
-    with _own_connection() as listening:
+    with psycopg.connect(**address()) as listening:
         listening.execute(f"LISTEN {outbox.CHANNEL}")
         while not stop.is_set():
             outbox.deliver_due(at=timezone.now())
@@ -44,10 +45,3 @@ def _listen(stop: threading.Event) -> None:
                 stop.wait(GATHERS_SECONDS)
             for _ in listening.notifies(timeout=0):
                 pass  # told while gathering
-
-
-def _own_connection() -> "psycopg.Connection[tuple[object, ...]]":
-    """One that only listens, outside Django's pool."""
-    wanted = connection.get_connection_params()
-    known = ("dbname", "user", "password", "host", "port", "sslmode")
-    return psycopg.connect(**{name: wanted[name] for name in known if name in wanted}, autocommit=True)

@@ -15,6 +15,7 @@ from routing.views import (
     history_check,
     how_it_works,
     ladder,
+    live,
     load_effects,
     messages,
     models,
@@ -50,6 +51,9 @@ def on_ladder(word: str, folder: str) -> list[URLPattern]:
 urlpatterns: list[URLPattern] = [
     path("queue/", queue.queue_page, name="queue"),
     path("queue/news/", queue.news, name="queue_news"),
+    path("queue/gone/", live.gone, name="queue_gone"),
+    path("events/", live.events, name="events"),
+    path("notices/<int:pk>/", live.notice, name="notice"),
     path("queue/approve/", queue.approve_many, name="queue_approve_many"),
     path("queue/many/", queue_bulk.queue_many, name="queue_many"),
     path("queue/many/undo/", queue_bulk.queue_undo_many, name="queue_undo_many"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from hypothesis import settings
 from rest_framework.test import APIClient
 
 from crm.models import Opportunity
@@ -20,6 +21,9 @@ from routing.services.configuration import publish_configuration
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
 PASSWORD = "correct horse battery"
+# A machine that does something else as well must not fail an example that was merely slow.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from benchmarks import decision
 from benchmarks.realtime import client, queries, stack, world
+from benchmarks.realtime.world import LARGE
 
 DATABASE = "benchmark_realtime"
 LINES = 8
@@ -20,8 +21,8 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
     say("the pure decision")
     pure = decision.run(short=short, say=say)
     with stack.scratch_database(DATABASE) as database:
-        say(f"{world.REPS:,} reps, {world.RULES} rules, {world.TERRITORIES} territories, a trained model")
-        token = stack.fill(database, short=short)
+        say(f"{LARGE.reps:,} reps, {LARGE.rules} rules, {LARGE.territories} territories, a trained model")
+        token = stack.fill(database, "short" if short else "large")
         counted = queries.queries_per_route(database)
         with stack.running(database, token) as running:
             measured = _measured(running, short=short, say=say)
@@ -31,7 +32,7 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
         "decision_ms": pure["p50_ms"],
         "decision_p99_ms": pure["p99_ms"],
         "queries_per_route": counted,
-        "reps": world.REPS,
+        "reps": LARGE.reps,
         **settings,
     }
 

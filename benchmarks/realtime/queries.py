@@ -27,7 +27,7 @@ def queries_per_route(database: str) -> dict[str, int]:
 def main() -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    print(json.dumps({str(reps): count(reps) for reps in (world.REPS, FEW)}))
+    print(json.dumps({str(reps): count(reps) for reps in (world.LARGE.reps, FEW)}))
     return 0
 
 

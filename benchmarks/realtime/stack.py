@@ -72,24 +72,33 @@ def environment(database: str, **more: str) -> dict[str, str]:
     return {**os.environ, "DATABASE_URL": database, "LOG_LEVEL": "WARNING", **threads, **more}
 
 
-def fill(database: str, *, short: bool) -> str:
-    """Migrates and fills; returns the API token."""
-    command = [sys.executable, "-m", "benchmarks.realtime.world", *(["--short"] if short else [])]
+def fill(database: str, size: str) -> str:
+    """Migrates and fills with a world of this size; returns the API token."""
+    command = [sys.executable, "-m", "benchmarks.realtime.world", size]
     done = subprocess.run(
         command, cwd=ROOT, env=environment(database), capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"The benchmark's organisation could not be made:\n{done.stderr[-3000:]}")
+    with psycopg.connect(database, autocommit=True) as filled:
+        filled.execute("VACUUM ANALYZE")  # as the server does by itself within minutes
     return done.stdout.strip().splitlines()[-1]
+
+
+def commands(port: int) -> dict[str, list[str]]:
+    """Web process and worker as bin/start runs them."""
+    options = f"--host 127.0.0.1 --port {port} --timeout-graceful-shutdown 3 --no-access-log"
+    return {
+        "web": [sys.executable, "-m", "uvicorn", "config.asgi:application", *options.split()],
+        "worker": [sys.executable, "manage.py", "worker"],
+    }
 
 
 @contextlib.contextmanager
 def running(database: str, token: str) -> Iterator[Stack]:
     """Web process and worker as bin/start runs them, with the bare address beside the product's."""
-    port = _free_port()
-    options = f"--host 127.0.0.1 --port {port} --timeout-graceful-shutdown 3 --no-access-log"
-    web = [sys.executable, "-m", "uvicorn", "config.asgi:application", *options.split()]
-    worker = [sys.executable, "manage.py", "worker"]
+    port = free_port()
+    run = commands(port)
     bare = {"DJANGO_SETTINGS_MODULE": "benchmarks.realtime.settings", "DATABASE_POOL": "1"}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
@@ -100,8 +109,8 @@ def running(database: str, token: str) -> Iterator[Stack]:
                     start_new_session=True,
                 )
                 for command, env in (
-                    (web, environment(database, **bare)),
-                    (worker, environment(database, WORKERS="1")),
+                    (run["web"], environment(database, **bare)),
+                    (run["worker"], environment(database, WORKERS="1")),
                 )
             ]  # fmt: skip
         try:
@@ -112,7 +121,7 @@ def running(database: str, token: str) -> Iterator[Stack]:
             _stop(started)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])

@@ -1,12 +1,13 @@
 """The organisation that leads are routed in: 1,000 reps, 200 rules, 50 territories, a trained model, a week behind it.
 
-Runs in a process of its own on a database of its own: `python -m benchmarks.realtime.world`. Its last line is the API
-token that the client uses.
+Runs in a process of its own on a database of its own: `python -m benchmarks.realtime.world SIZE`. Its last line is the
+API token that the client uses.
 """
 
 import datetime
 import os
 import sys
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -14,10 +15,31 @@ from typing import Any
 import django
 import numpy as np
 
-REPS, TEAMS, RULES, TERRITORIES = 1000, 25, 200, 50
-ACCOUNTS, OPEN_PER_REP, WEEK_PER_REP = 20_000, 8, 4
+OPEN_PER_REP = 8
 BIG, WEEK = 10_000, datetime.timedelta(days=7)
 COUNTRIES = ("US", "CA", "GB", "DE", "FR", "ES", "BR", "IT", "NL", "SE")
+
+
+@dataclass(frozen=True)
+class Size:
+    """`deals` that the model learned from (0: the rules' model). The limit of each rep: from half of `max_open` up."""
+
+    reps: int
+    teams: int
+    rules: int
+    territories: int
+    accounts: int
+    deals: int
+    max_open: int = 100
+    max_new_per_week: int = BIG
+
+
+LARGE = Size(reps=1000, teams=25, rules=200, territories=50, accounts=20_000, deals=12_000)
+SHORT = replace(LARGE, deals=3000)
+SMALL = Size(
+    reps=60, teams=5, rules=10, territories=5, accounts=200, deals=0, max_open=20, max_new_per_week=10
+)
+SIZES = {"large": LARGE, "short": SHORT, "small": SMALL}
 
 
 def main() -> int:
@@ -26,21 +48,23 @@ def main() -> int:
     from django.core.management import call_command
 
     call_command("migrate", interactive=False, verbosity=0)
-    print(fill(short="--short" in sys.argv))
+    print(fill(SIZES[sys.argv[1]]))
     return 0
 
 
-def fill(*, short: bool) -> str:
+def fill(size: Size) -> str:
     from django.utils import timezone
 
     rng = np.random.default_rng(7)
     now = timezone.now()
     _words()
-    _people(rng)
-    _configuration(rng, now)
-    _model(3000 if short else 12_000)
-    _accounts(rng)
-    _work(rng, now)
+    _people(size, rng)
+    _configuration(size, rng, now)
+    if size.deals:
+        _model(size.deals)
+    _accounts(size, rng)
+    if size is not SMALL:
+        _work(size, rng, now)
     return _token()
 
 
@@ -56,28 +80,33 @@ def _words() -> None:
         Product.objects.get_or_create(name=name)
 
 
-def _people(rng: np.random.Generator) -> None:
-    from reps.models import Rep, RoleTemplate, Skill, Team
+def _people(size: Size, rng: np.random.Generator) -> None:
+    from reps.models import Rep, RoleTemplate, Skill, Team, User
     from routing.engine.worlds import COMPETITORS, INDUSTRIES, LANGUAGES, PRODUCTS
 
     template = RoleTemplate.objects.get(is_default=True)
-    teams = Team.objects.bulk_create([Team(name=f"Team {n + 1}") for n in range(TEAMS)])
+    teams = Team.objects.bulk_create([Team(name=f"Team {n + 1}") for n in range(size.teams)])
+    users = User.objects.bulk_create(
+        User(email=f"rep{n + 1}@benchmark.example", name=f"Rep {n + 1}", role=User.Role.REP)
+        for n in range(size.reps)
+    )
     reps = Rep.objects.bulk_create(
         Rep(
             id=n + 1,
+            user=users[n],
             name=f"Rep {n + 1}",
-            team=teams[n % TEAMS],
+            team=teams[n % size.teams],
             role_template=template,
             seniority=int(rng.integers(1, 5)),
             technical_depth=int(rng.integers(0, 6)),
-            own_max_open=int(rng.integers(60, 100)),
-            own_max_new_per_week=BIG,
+            own_max_open=int(rng.integers(size.max_open // 2, size.max_open)),
+            own_max_new_per_week=size.max_new_per_week,
             deal_size_min=Decimal(int(rng.integers(0, 50_000))),
             working_hours={
                 day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
             },
         )
-        for n in range(REPS)
+        for n in range(size.reps)
     )
     kinds = {"industry": INDUSTRIES, "product": PRODUCTS, "language": LANGUAGES, "competitor": COMPETITORS}
     Skill.objects.bulk_create(
@@ -88,7 +117,7 @@ def _people(rng: np.random.Generator) -> None:
     )
 
 
-def _configuration(rng: np.random.Generator, now: datetime.datetime) -> None:
+def _configuration(size: Size, rng: np.random.Generator, now: datetime.datetime) -> None:
     from reps.models import Team
     from routing.engine.worlds import INDUSTRIES, SOURCES
     from routing.models import Policy, Rule
@@ -96,7 +125,7 @@ def _configuration(rng: np.random.Generator, now: datetime.datetime) -> None:
     from territories.models import Coverage, Territory
 
     team_ids = list(Team.objects.exclude(is_default=True).order_by("pk").values_list("pk", flat=True))
-    for n in range(TERRITORIES):
+    for n in range(size.territories):
         countries = [COUNTRIES[n % len(COUNTRIES)], "XX"]
         territory = Territory.objects.create(
             name=f"Territory {n}",
@@ -104,8 +133,8 @@ def _configuration(rng: np.random.Generator, now: datetime.datetime) -> None:
                                {"field": "value", "op": "over", "value": 1000 * (n // len(COUNTRIES))}]},
         )  # fmt: skip
         for k in range(3):
-            Coverage.objects.create(territory=territory, team_id=team_ids[(n + 7 * k) % TEAMS])
-    for n in range(RULES):
+            Coverage.objects.create(territory=territory, team_id=team_ids[(n + 7 * k) % size.teams])
+    for n in range(size.rules):
         rule = Rule.objects.create(
             name=f"Rule {n}",
             position=n + 1,
@@ -116,7 +145,7 @@ def _configuration(rng: np.random.Generator, now: datetime.datetime) -> None:
                                         {"field": "source", "op": "is", "value": str(rng.choice(SOURCES))}]}]},
         )  # fmt: skip
         if n % 2:
-            rule.excluded.set([int(rng.integers(1, REPS + 1))])
+            rule.excluded.set([int(rng.integers(1, size.reps + 1))])
     Policy.objects.all().delete()
     Policy.objects.create(
         name="Assign", position=1, application=Policy.Application.ASSIGN, fallback=["round_robin", "hold"]
@@ -137,7 +166,7 @@ def _model(deals: int) -> None:
     )
 
 
-def _accounts(rng: np.random.Generator) -> None:
+def _accounts(size: Size, rng: np.random.Generator) -> None:
     from crm.models import Account, Contact
     from routing.engine.worlds import INDUSTRIES
 
@@ -149,7 +178,7 @@ def _accounts(rng: np.random.Generator) -> None:
             country=COUNTRIES[n % len(COUNTRIES)],
             employees=int(rng.integers(5, 9000)),
         )
-        for n in range(ACCOUNTS)
+        for n in range(size.accounts)
     )
     Contact.objects.bulk_create(
         Contact(account=account, name=f"Contact {n}", email=f"person{n}@company{n}.example")
@@ -175,26 +204,26 @@ def _surnames() -> tuple[str, ...]:
     return tuple(sorted({faker.last_name() for _ in range(3000)}))
 
 
-def _work(rng: np.random.Generator, now: datetime.datetime) -> None:
+def _work(size: Size, rng: np.random.Generator, now: datetime.datetime) -> None:
     """Open opportunities with their owners, half of them assigned within the week."""
     from crm.models import Account, Assignment, Opportunity
     from crm.services.ownership import recount_loads
     from reps.models import User
 
     by = User.objects.create_user("import@benchmark.example", name="Import", role=User.Role.OPS)
-    accounts = list(Account.objects.order_by("pk").values_list("pk", flat=True)[: REPS * OPEN_PER_REP])
+    accounts = list(Account.objects.order_by("pk").values_list("pk", flat=True)[: size.reps * OPEN_PER_REP])
     made = Opportunity.objects.bulk_create(
         Opportunity(
             name=f"Opportunity {n}",
             account_id=account_id,
-            owner_id=1 + n % REPS,
+            owner_id=1 + n % size.reps,
             routing=Opportunity.Routing.ASSIGNED,
             value=Decimal(1000),
             value_base=Decimal(int(rng.lognormal(10, 1))),
             currency="USD",
             opened_at=now - WEEK,
             accepted_at=now - WEEK,
-            assigned_at=now - WEEK * 2 * (n / (REPS * OPEN_PER_REP)),
+            assigned_at=now - WEEK * 2 * (n / (size.reps * OPEN_PER_REP)),
         )
         for n, account_id in enumerate(accounts)
     )
@@ -219,12 +248,12 @@ def _token() -> str:
     return make_token(user=user, name="benchmark")[1]
 
 
-def lead(number: int, rng: np.random.Generator) -> dict[str, Any]:
+def lead(number: int, rng: np.random.Generator, accounts: int = LARGE.accounts) -> dict[str, Any]:
     """The body of a request: two in five from a known company, the others from new ones."""
     from routing.engine.worlds import COMPETITORS, INDUSTRIES, LANGUAGES, PRODUCTS, SOURCES, URGENCIES
 
     known = rng.random() < 0.4
-    n = int(rng.integers(ACCOUNTS // 2, ACCOUNTS)) if known else ACCOUNTS + number
+    n = int(rng.integers(accounts // 2, accounts)) if known else accounts + number
     return {
         "name": f"Lead {number}",
         "external_id": f"benchmark-{number}",

@@ -40,9 +40,16 @@ def load_dictionary() -> Dictionary:
     )
 
 
+STAMP = "SELECT (SELECT version FROM crm_dictionarystamp WHERE id = 1)"
+
+
 def current_dictionary() -> Dictionary:
     """The same from what the process has kept, after one query for its stamp. Unconfirmed words may be missing."""
-    (stamp,) = ask_one("SELECT (SELECT version FROM crm_dictionarystamp WHERE id = 1)")
+    return dictionary_of(ask_one(STAMP)[0])
+
+
+def dictionary_of(stamp: int | None) -> Dictionary:
+    """The dictionary of the present stamp."""
     kept = _dictionary(connection.settings_dict["NAME"], stamp)
     return replace(kept, products=dict(kept.products))
 

@@ -10,6 +10,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -59,8 +60,7 @@ class KeptMatcher:
         self._seen = ""  # the database's snapshot that the index is of
         self._uncommitted: set[int] = set()  # changed by a transaction that may still be rolled back
 
-    def match(self, leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
-        contacts = contacts_of(leads)
+    def match(self, leads: Sequence[Lead], contacts: Sequence[KnownContacts]) -> list[tuple[Match, ...]]:
         connection.ensure_connection()  # whoever waits for one must not keep the others waiting
         with self._lock:
             matcher = self._current()
@@ -95,14 +95,20 @@ _kept = KeptMatcher()
 
 def match_lead(lead: Lead) -> tuple[Match, ...]:
     """The accounts that a lead may belong to, best first; the first is sure or none is."""
-    return _kept.match([lead])[0]
+    return match_known(lead, contacts_of([lead])[0])
+
+
+def match_known(lead: Lead, contacts: KnownContacts) -> tuple[Match, ...]:
+    """The same where the lead's contacts have been looked up."""
+    return _kept.match([lead], [contacts])[0]
 
 
 def match_leads(leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
     """The same for many. Others come in between: a long list does not make leads wait for seconds."""
     found: list[tuple[Match, ...]] = []
     for start in range(0, len(leads), AT_ONCE):
-        found += _kept.match(leads[start : start + AT_ONCE])
+        some = leads[start : start + AT_ONCE]
+        found += _kept.match(some, contacts_of(some))
     return found
 
 
@@ -156,11 +162,21 @@ def account_keys(ids: Collection[int] | None = None) -> Iterator[AccountKey]:
 
 def contacts_of(leads: Sequence[Lead]) -> list[KnownContacts]:
     """The accounts of whose contacts each lead has the email address or phone number; a query for some thousands."""
+    return known_contacts(leads, ask(*contacts_asked(leads)))
+
+
+def contacts_asked(leads: Sequence[Lead]) -> tuple[str, list[Any]]:
+    """The statement that looks for them, and its parameters."""
     emails = {email for lead in leads if (email := normalise_email(lead.email))}
     digits = {key for lead in leads for key in phone_keys(lead.phone, lead.country)}
+    return CONTACTS, [list(emails), list(digits), MOST_CONTACTS * len(leads)]
+
+
+def known_contacts(leads: Sequence[Lead], rows: Iterable[tuple[int, str, str, str]]) -> list[KnownContacts]:
+    """For each lead, what the statement's rows tell."""
     by_email: defaultdict[str, set[int]] = defaultdict(set)
     by_phone: defaultdict[str, set[int]] = defaultdict(set)
-    for account_id, email, phone, country in _contacts(emails, digits, MOST_CONTACTS * len(leads)):
+    for account_id, email, phone, country in rows:
         by_email[normalise_email(email)].add(account_id)
         number = normalise_phone(phone, country)
         for text in {number, bare_phone(number)} - {""}:
@@ -175,12 +191,6 @@ def _known(lead: Lead, by_email: dict[str, set[int]], by_phone: dict[str, set[in
         by_phone=frozenset(by_phone.get(number, ())) if number else frozenset(),
         by_digits=frozenset(by_phone.get(bare_phone(number), ())) if number else frozenset(),
     )
-
-
-def _contacts(emails: set[str], digits: set[str], most: int) -> Iterable[tuple[int, str, str, str]]:
-    if not emails and not digits:
-        return ()
-    return ask(CONTACTS, [list(emails), list(digits), most])
 
 
 def phone_keys(phone: str, country: str) -> set[str]:

@@ -1,7 +1,7 @@
 """Opportunities taken in and edited: words canonical, gaps filled from account and contact, value in base currency."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,7 +13,6 @@ from crm.queries.dictionary import Dictionary, current_dictionary, spelled
 from crm.queries.vocabulary import in_base_currency, language_of_place
 from crm.services import ownership
 from reps.models import User
-from reps.queries.prepared import ask
 from reps.services.edits import EditConflict
 from reps.services.inserts import insert
 
@@ -178,16 +177,16 @@ def _remember(unknown: list[tuple[str, str]]) -> None:
     )
 
 
-def find_contact(*, account: Account | None, values: Mapping[str, Any]) -> Contact | None:
-    """The contact with this email address, else a new one that is not stored yet; None where neither name nor email is
-    given. The caller holds the address (crm.services.waiting), or two requests would add the same person."""
+def contact_of(known: Sequence[int], *, account: Account | None, values: Mapping[str, Any]) -> Contact | None:
+    """The oldest of the contacts (ids) that are known to have this email address, else a new one that is not stored
+    yet; None where neither name nor email is given. The caller holds the address (crm.services.waiting), or two
+    requests would add the same person."""
     email = (values.get("email") or "").strip()
     name = (values.get("name") or email).strip()
     if not name:
         return None
-    known = ask(BY_EMAIL, [email]) if email else []
     if known:
-        return Contact.objects.get(pk=min(known)[0])  # the oldest
+        return Contact.objects.get(pk=min(known))
     rest = {
         key: values[key] for key in ("phone", "title", "preferred_language", "external_id") if values.get(key)
     }

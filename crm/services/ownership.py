@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Model, Value
@@ -17,8 +18,7 @@ from django.db.models.functions import Greatest
 
 from crm.models import Assignment, ImportRun, Opportunity
 from reps.models import Rep, RoleTemplate, User
-from reps.queries.prepared import ask
-from reps.services.inserts import insert
+from reps.services.inserts import Beside, insert
 
 
 class OwnershipError(Exception):
@@ -65,12 +65,9 @@ FOR NO KEY UPDATE OF r
 """
 
 
-def lock_rep(rep_id: int) -> Rep | None:
-    """One rep's row, locked, with the limits; the rest of the profile is read when it is asked for."""
-    rows = ask(LOCK_REP, [rep_id])
-    if not rows:
-        return None
-    row, alias = rows[0], connection.alias
+def locked_rep(row: tuple[Any, ...]) -> Rep:
+    """The rep of an answer to LOCK_REP, with the limits; the rest of the profile is read when it is asked for."""
+    alias = connection.alias
     rep = Rep.from_db(alias, LOCKED_WITH, row[: len(LOCKED_WITH)])
     rep.role_template = RoleTemplate.from_db(alias, TEMPLATE_WITH, row[len(LOCKED_WITH) :])
     return rep
@@ -109,8 +106,7 @@ def assign(
         opportunity=opportunity, rep=rep, source=source, at=at, by=by, import_run=import_run, exempt=exempt,
         reason=reason, limits=limits,
     )  # fmt: skip
-    insert(assignment)
-    write_owner(opportunity)
+    insert(assignment, beside=owner_written(opportunity))
     return assignment
 
 
@@ -127,7 +123,7 @@ def new_assignment(
     limits: LimitsThen | None = None,
 ) -> Assignment:
     """What `assign` does but for the writing of it: ends the present assignment and gives the new one, not stored yet.
-    Whoever stores it calls `write_owner` in the same transaction."""
+    Whoever stores it writes `owner_written` beside it."""
     _refuse_impossible(opportunity, rep)
     _end_assignment(opportunity, at)
     opportunity.owner = rep
@@ -150,21 +146,17 @@ def new_assignment(
     )
 
 
-OWNER = """
-WITH given AS (
-    UPDATE crm_opportunity SET owner_id = %(rep)s, assigned_at = %(at)s, first_touch_at = NULL,
-        routing = 'assigned', routing_since = %(at)s
-    WHERE id = %(opportunity)s
+OWNER = (
+    "given AS (UPDATE crm_opportunity SET owner_id = %s, assigned_at = %s, first_touch_at = NULL,"
+    " routing = 'assigned', routing_since = %s WHERE id = %s)",
+    "loaded AS (UPDATE reps_rep SET load = load + 1, pipeline_value = pipeline_value + %s WHERE id = %s)",
 )
-UPDATE reps_rep SET load = load + 1, pipeline_value = pipeline_value + %(value)s WHERE id = %(rep)s
-"""
 
 
-def write_owner(opportunity: Opportunity) -> None:
-    """Writes the owner whom `new_assignment` gave it, and the owner's load."""
-    value = opportunity.value_base or Decimal(0)
-    asked = {"opportunity": opportunity.pk, "rep": opportunity.owner_id, "at": opportunity.assigned_at}
-    ask(OWNER, {**asked, "value": value})
+def owner_written(opportunity: Opportunity) -> Beside:
+    """What writes the owner whom `new_assignment` gave it, and the owner's load."""
+    at, rep_id = opportunity.assigned_at, opportunity.owner_id
+    return Beside(OWNER, (rep_id, at, at, opportunity.pk, opportunity.value_base or Decimal(0), rep_id))
 
 
 def _refuse_impossible(opportunity: Opportunity, rep: Rep) -> None:

@@ -5,22 +5,23 @@ candidates are kept for a person (`account_matches`).
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
 
 from crm.engine.matching.contacts import company_domain, normalise_phone
-from crm.engine.matching.matcher import Lead, Match
+from crm.engine.matching.matcher import KnownContacts, Lead, Match
 from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
 from crm.models import Account, AccountMatch, Opportunity
-from crm.queries.dictionary import Dictionary
-from crm.queries.matching import match_lead
-from crm.services.opportunities import FROM_ACCOUNT, find_contact, new_opportunity, opened
-from crm.services.waiting import one_at_a_time
+from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
+from crm.queries.matching import contacts_asked, known_contacts, match_known
+from crm.services.opportunities import BY_EMAIL, FROM_ACCOUNT, contact_of, new_opportunity, opened
+from crm.services.waiting import locks
 from reps.models import User
+from reps.queries.prepared import ask_all
 from reps.services.inserts import insert
 
 State = AccountMatch.State
@@ -67,9 +68,11 @@ def store_placed(
 ) -> Stored:
     """Stores a new opportunity with its account and contact. `values` as `new_opportunity` takes them, with the
     mappings `company` (fields of Account) and `person` (fields of Contact) where it names no record of ours."""
-    person = values.get("person") or {}
-    placed = place(values)
-    contact = find_contact(account=placed.account, values=person) or values.get("contact")
+    found = look_up(values)
+    placed = place(values, found)
+    contact = contact_of(found.contact_ids, account=placed.account, values=found.person) or values.get(
+        "contact"
+    )
     opportunity = new_opportunity(
         values={
             **values,
@@ -78,34 +81,59 @@ def store_placed(
             "contact": contact,
         },
         at=at,
-        dictionary=dictionary,
+        dictionary=dictionary or dictionary_of(found.stamp),
     )
     brings = [one for one in (placed.account, contact) if one is not None and one.pk is None]
     match = match_of(opportunity, placed, given=values, brought_contact=contact in brings, at=at)
     insert(*brings, opportunity, opened(opportunity, by=by), *([match] if match else []))
     known = [one for one in (placed.account, contact) if one is not None and one not in brings]
-    return Stored(opportunity, is_all_new=not known and not person.get("phone"))
+    return Stored(opportunity, is_all_new=not known and not found.person.get("phone"))
 
 
-def place(values: Mapping[str, Any]) -> Placed:
-    """The account of a lead, or what could be it. Leads of one new company or person that come in side by side wait for
-    each other here, or each would add the company."""
-    given = values.get("account")
+@dataclass(frozen=True)
+class Found:
+    """What is known of a lead's company and person: accounts by their contacts, contacts with the address (ids), and
+    the stamp of the dictionary."""
+
+    company: Mapping[str, Any]
+    person: Mapping[str, Any]
+    lead: Lead
+    contacts: KnownContacts
+    contact_ids: Sequence[int]
+    stamp: int | None
+
+
+def look_up(values: Mapping[str, Any]) -> Found:
+    """Leads of one new company or person that come in side by side wait for each other here, or each would add the
+    company. One round trip."""
     company = {
         name: value for name, value in (values.get("company") or {}).items() if value not in (None, "")
     }
     lead = lead_of(company, values)
-    one_at_a_time(*([] if given is not None else company_locks(lead)), *person_locks(lead))
-    if given is not None:
-        return Placed(given)
-    account, matches = _find(lead)
+    wanted = [*([] if values.get("account") is not None else company_locks(lead)), *person_locks(lead)]
+    *_, contacts, ids, ((stamp,),) = ask_all(
+        *([locks(wanted)] if wanted else []),
+        contacts_asked([lead]),
+        (BY_EMAIL, [lead.email.strip()]),
+        (STAMP, ()),
+    )
+    person = values.get("person") or {}
+    known = known_contacts([lead], contacts)[0]
+    return Found(company, person, lead, known, [pk for (pk,) in ids], stamp)
+
+
+def place(values: Mapping[str, Any], found: Found) -> Placed:
+    """The account of a lead, or what could be it."""
+    if values.get("account") is not None:
+        return Placed(values["account"])
+    account, matches = _find(found)
     if account is not None:
-        return Placed(account, State.ATTACHED, matches, company)
+        return Placed(account, State.ATTACHED, matches, found.company)
     if matches:
-        return Placed(None, State.OFFERED, matches, company)
-    if not lead.name:
+        return Placed(None, State.OFFERED, matches, found.company)
+    if not found.lead.name:
         return Placed(None)
-    return Placed(new_account(company), State.CREATED, (), company)
+    return Placed(new_account(found.company), State.CREATED, (), found.company)
 
 
 def lead_of(company: Mapping[str, Any], values: Mapping[str, Any]) -> Lead:
@@ -120,10 +148,10 @@ def lead_of(company: Mapping[str, Any], values: Mapping[str, Any]) -> Lead:
     )
 
 
-def _find(lead: Lead) -> tuple[Account | None, tuple[Match, ...]]:
+def _find(found: Found) -> tuple[Account | None, tuple[Match, ...]]:
     """The account that is surely meant, and all that could be. One that was deleted meanwhile is looked for again."""
     for _ in range(ROUNDS):
-        matches = match_lead(lead)
+        matches = match_known(found.lead, found.contacts)
         if not matches or not matches[0].is_sure:
             return None, matches
         account = Account.objects.filter(pk=matches[0].account_id).first()

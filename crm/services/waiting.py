@@ -1,5 +1,7 @@
 """Taking turns: transactions that look for the same thing before they add it do so one after the other."""
 
+from collections.abc import Sequence
+
 from reps.queries.prepared import ask
 
 # By one row for each name and in the order given: whoever waits for several waits in the same order as everybody.
@@ -12,4 +14,9 @@ FROM unnest(%s::text[], %s::text[]) AS wanted (kind, name)
 def one_at_a_time(*wanted: tuple[str, str]) -> None:
     """Waits until no other transaction is looking for the same (kind, name), and holds each until this one ends."""
     if wanted:
-        ask(LOCKS, [[kind for kind, _ in wanted], [name.lower() for _, name in wanted]])
+        ask(*locks(wanted))
+
+
+def locks(wanted: Sequence[tuple[str, str]]) -> tuple[str, list[list[str]]]:
+    """The statement that waits for them, and its parameters."""
+    return LOCKS, [[kind for kind, _ in wanted], [name.lower() for _, name in wanted]]

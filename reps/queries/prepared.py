@@ -25,9 +25,7 @@ class _PreparedCursor(psycopg.RawCursor[Any]):
 
 def ask(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     """The rows of a statement with `%s` or `%(name)s` where parameters go; none where it returns nothing."""
-    native, names = _native(statement)
-    if isinstance(parameters, Mapping):
-        parameters = [parameters[name] for name in names]
+    native, parameters = _bound(statement, parameters)
     connection.ensure_connection()
     cursor: Any = _PreparedCursor(connection.connection)
     if connection.queries_logged or connection.execute_wrappers:
@@ -39,9 +37,27 @@ def ask(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     return cursor.fetchall() if cursor.description else []
 
 
+def ask_all(*asked: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
+    """The rows of several statements that do not depend on each other's answers, sent together. Each sees what was
+    committed when its turn came, as if it had been sent alone."""
+    if connection.queries_logged or connection.execute_wrappers:
+        return [ask(*one) for one in asked]
+    connection.ensure_connection()
+    sent = [(_PreparedCursor(connection.connection), *_bound(*one)) for one in asked]
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        for cursor, native, parameters in sent:
+            cursor.execute(native, parameters)
+    return [cursor.fetchall() if cursor.description else [] for cursor, _, _ in sent]
+
+
 def ask_one(statement: str, parameters: Parameters = ()) -> tuple[Any, ...]:
     """The only row of a statement that always has one."""
     return ask(statement, parameters)[0]
+
+
+def _bound(statement: str, parameters: Parameters) -> tuple[str, Sequence[Any]]:
+    native, names = _native(statement)
+    return native, [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
 
 
 @lru_cache(maxsize=512)

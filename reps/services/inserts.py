@@ -7,6 +7,7 @@ models have none. A record may refer to another one of the same call that has no
 import datetime
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -24,61 +25,94 @@ READY = {
     datetime.datetime,
     uuid.UUID,
 }  # values that go to the database as they are
-# For each record: its model, and for each column the place of the record that it refers to (None: a value).
-Shape = tuple[tuple[type[models.Model], tuple[int | None, ...]], ...]
+# For each record: its model, whether it has its key, and which fields refer to which record before it.
+Shape = tuple[tuple[type[models.Model], bool, tuple[tuple[str, int], ...]], ...]
 
 
-def insert(*records: models.Model) -> None:
-    """Writes new records, those that others refer to first, and gives them their ids."""
+@dataclass(frozen=True)
+class Beside:
+    """Statements that change other rows in the same breath: each as `name AS (UPDATE ...)`, with `%s` for values."""
+
+    statements: tuple[str, ...]
+    values: tuple[Any, ...]
+
+
+NOTHING = Beside((), ())
+
+
+def insert(*records: models.Model, beside: Beside = NOTHING) -> None:
+    """Writes new records, those that others refer to first, and gives them their ids. One that has its id keeps it."""
     if not records:
         return
     values: list[Any] = []
     shape: Shape = tuple(
-        (type(record), _values(record, records[:place], values)) for place, record in enumerate(records)
+        (type(record), record.pk is not None, _values(record, records[:place], values))
+        for place, record in enumerate(records)
     )
-    (keys,) = ask(_statement(shape), values)
+    (keys,) = ask(_statement(shape, beside.statements), [*values, *beside.values])
     for record, key in zip(records, keys, strict=True):
         record.pk = key
         record._state.adding, record._state.db = False, connection.alias
-    for record, (_, targets) in zip(records, shape, strict=True):
-        for field, target in zip(_fields(type(record)), targets, strict=True):
-            if target is not None:
-                setattr(record, field.name, records[target])
+    for record, (_, _, targets) in zip(records, shape, strict=True):
+        for field, target in targets:
+            setattr(record, field, records[target])
 
 
 def _values(
     record: models.Model, before: Sequence[models.Model], values: list[Any]
-) -> tuple[int | None, ...]:
-    """Adds the record's values; where each column of it refers to one of those before."""
-    targets: list[int | None] = []
-    for field in _fields(type(record)):
-        value = field.pre_save(record, True)
-        target = None
-        if value is None and field.is_relation and field.is_cached(record):  # type: ignore[attr-defined]
-            related = getattr(record, field.name)
-            target = next((place for place, one in enumerate(before) if one is related), None)
-        targets.append(target)
-        if target is None:
-            is_ready = value is None or (type(value) in READY and not isinstance(field, models.JSONField))
-            values.append(value if is_ready else field.get_db_prep_save(value, connection))
+) -> tuple[tuple[str, int], ...]:
+    """Adds the record's values; which of its fields refer to which of those before."""
+    targets: list[tuple[str, int]] = []
+    if record.pk is not None:
+        values.append(record.pk)
+    for field, attribute, is_plain in _fields(type(record)):
+        value = getattr(record, attribute) if is_plain else field.pre_save(record, True)
+        if value is None:
+            if field.is_relation and field.is_cached(record):
+                related = getattr(record, field.name)
+                target = next((place for place, one in enumerate(before) if one is related), None)
+                if target is not None:
+                    targets.append((field.name, target))
+                    continue
+            values.append(None)
+        elif is_plain and type(value) in READY:
+            values.append(value)
+        else:
+            values.append(field.get_db_prep_save(value, connection))
     return tuple(targets)
 
 
 @lru_cache(maxsize=64)
-def _fields(model: type[models.Model]) -> "tuple[models.Field[Any, Any], ...]":
-    return tuple(field for field in model._meta.local_concrete_fields if not field.primary_key)
+def _fields(model: type[models.Model]) -> tuple[tuple[Any, str, bool], ...]:
+    """(field, attribute, whether its value is what the attribute holds) of all but the key."""
+    special = (models.JSONField, models.DateField, models.FileField)  # DateField: with `auto_now`
+    return tuple(
+        (field, field.attname, not isinstance(field, special) or not _is_automatic(field))
+        for field in model._meta.local_concrete_fields
+        if not field.primary_key
+    )
+
+
+def _is_automatic(field: Any) -> bool:
+    """Whether saving gives the value, or the database wants another one than the record holds."""
+    return not isinstance(field, models.DateField) or field.auto_now or field.auto_now_add
 
 
 @lru_cache(maxsize=256)
-def _statement(shape: Shape) -> str:
+def _statement(shape: Shape, beside: tuple[str, ...]) -> str:
     def quote(name: str | None) -> str:
         return connection.ops.quote_name(name or "")
 
     parts = []
-    for place, (model, targets) in enumerate(shape):
-        columns = ", ".join(quote(field.column) for field in _fields(model))
-        row = ", ".join("%s" if target is None else f"(SELECT key FROM r{target})" for target in targets)
+    for place, (model, has_key, targets) in enumerate(shape):
+        of_others = dict(targets)
         table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
-        parts.append(f"r{place} AS (INSERT INTO {table} ({columns}) VALUES ({row}) RETURNING {key} AS key)")
+        columns = [key] * has_key + [quote(field.column) for field, _, _ in _fields(model)]
+        row = ["%s"] * has_key + [
+            f"(SELECT key FROM r{of_others[field.name]})" if field.name in of_others else "%s"
+            for field, _, _ in _fields(model)
+        ]
+        values = f"({', '.join(columns)}) VALUES ({', '.join(row)})"
+        parts.append(f"r{place} AS (INSERT INTO {table} {values} RETURNING {key} AS key)")
     keys = ", ".join(f"(SELECT key FROM r{place})" for place in range(len(shape)))
-    return f"WITH {', '.join(parts)} SELECT {keys}"
+    return f"WITH {', '.join([*parts, *beside])} SELECT {keys}"

@@ -54,9 +54,12 @@ class Decision(models.Model):
     )
     seed = models.BigIntegerField()
     recent_high_match = models.FloatField(null=True, blank=True)
-    configuration = models.ForeignKey(ConfigurationVersion, on_delete=models.PROTECT, related_name="+")
-    model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
-    roster = models.ForeignKey(RosterSnapshot, on_delete=models.PROTECT, related_name="+")
+    # These three are never looked for, and every decision would write into their indexes.
+    configuration = models.ForeignKey(
+        ConfigurationVersion, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+", db_index=False)
+    roster = models.ForeignKey(RosterSnapshot, on_delete=models.PROTECT, related_name="+", db_index=False)
     facts: Any = models.JSONField(encoder=DjangoJSONEncoder)
     state = models.BinaryField(help_text="Loads, absences and turns at that moment, compressed.")
 

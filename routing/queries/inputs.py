@@ -7,10 +7,10 @@ from functools import lru_cache
 
 from django.db import connection
 from django.db.models import Sum
+from django.utils import timezone
 
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
-from reps.queries.prepared import ask_one
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs
@@ -19,7 +19,7 @@ from routing.engine.roster import Roster, RosterState
 from routing.models import Decision, ModelVersion, QueueItem
 from routing.queries.configuration import compiled
 from routing.queries.live import Live, load_live
-from routing.queries.state import WEEK, load_state_and_snapshot
+from routing.queries.state import WEEK, load_state_and_more
 
 RECENT = datetime.timedelta(days=90)
 
@@ -34,16 +34,19 @@ def suggested_value(rep_id: int) -> Decimal:
 
 CLAIM = """
 SELECT (SELECT count(*) FROM crm_assignment
-        WHERE rep_id = %(rep)s AND assigned_at > %(week)s AND assigned_at <= %(at)s AND source <> 'import'),
+        WHERE rep_id = %(rep)s AND assigned_at > %(week)s AND source <> 'import'
+          AND assigned_at <= coalesce(%(until)s, 'infinity'::timestamptz)),
        EXISTS (SELECT 1 FROM reps_absence
                WHERE rep_id = %(rep)s AND starts_at <= %(at)s AND (ends_at IS NULL OR ends_at > %(at)s))
 """
 
 
-def week_and_absence(rep_id: int, at: datetime.datetime) -> tuple[int, bool]:
-    """Assignments of one rep in the seven rolling days before the moment, and whether the rep is away at it."""
-    week, is_away = ask_one(CLAIM, {"rep": rep_id, "week": at - WEEK, "at": at})
-    return week, is_away
+def claim_of(rep_id: int, at: datetime.datetime | None) -> tuple[str, dict[str, object]]:
+    """Asks for the assignments of one rep in the seven rolling days before the moment, and whether the rep is away at
+    it. To be sent once the rep's row is locked. None: now, and all that others assigned while the lock was waited for.
+    """
+    moment = at or timezone.now()
+    return CLAIM, {"rep": rep_id, "week": moment - WEEK, "at": moment, "until": at}
 
 
 @lru_cache(maxsize=32)
@@ -101,11 +104,15 @@ def seed_of(opportunity_id: int, at: datetime.datetime) -> int:
 
 
 def load_inputs(
-    opportunity: Opportunity, at: datetime.datetime, *, may_repeat: bool = True
+    opportunity: Opportunity,
+    at: datetime.datetime,
+    *,
+    may_repeat: bool = True,
+    holding_off_pause: bool = False,
 ) -> tuple[Inputs, Live]:
     """Everything to decide an opportunity with, now."""
-    live = load_live(at)
-    state, is_kept = load_state_and_snapshot(live, at)
+    live = load_live(at, holding_off_pause=holding_off_pause)
+    state, live = load_state_and_more(live, at)
     configuration = compiled(live.configuration_id)
     inputs = Inputs(
         facts=_facts_now(opportunity, may_repeat=may_repeat),
@@ -117,7 +124,7 @@ def load_inputs(
         seed=seed_of(opportunity.pk, at),
         recent_high_match=recent_high_match(configuration, at),
     )
-    return inputs, dataclasses.replace(live, roster_is_kept=is_kept)
+    return inputs, live
 
 
 def recent_high_match(configuration: Configuration, at: datetime.datetime) -> float | None:

@@ -16,8 +16,9 @@ from django.db.models import Prefetch
 from reps.models import Rep
 from reps.queries.holidays import DaysOff
 from reps.queries.people import valid_on
-from reps.queries.prepared import ask_one
+from reps.queries.prepared import ask_all
 from routing.engine.roster import RepFacts, Roster
+from routing.queries.automation import HOLD_OFF_PAUSE
 
 DAY = datetime.timedelta(days=1)
 
@@ -35,7 +36,7 @@ class WorkingTime:
 @dataclass(frozen=True)
 class Live:
     """The ids in force at one moment, and the roster that goes with them. `stamp`: the roster's; `roster_is_kept`:
-    whether it is among the snapshots that decisions refer to."""
+    whether it is among the snapshots that decisions refer to; `decision_id`: what the next decision will have."""
 
     configuration_id: int
     model_id: int
@@ -44,24 +45,25 @@ class Live:
     working_times: tuple[WorkingTime, ...]
     is_paused: bool = False
     roster_is_kept: bool = False
+    decision_id: int = 0
 
 
 LIVE = """
 SELECT coalesce((SELECT version FROM reps_rosterstamp WHERE id = 1), 0),
        (SELECT id FROM routing_configurationversion WHERE NOT is_candidate ORDER BY number DESC LIMIT 1),
-       (SELECT id FROM routing_modelversion WHERE state = 'champion'),
-       coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false)
+       (SELECT id FROM routing_modelversion WHERE state = 'champion')
 """
 
 
-def load_live(at: datetime.datetime) -> Live:
+def load_live(at: datetime.datetime, *, holding_off_pause: bool = False) -> Live:
     """Stamp, configuration and champion in one query; the roster from the process's cache while its stamp holds, for a
-    day at most, since certifications expire."""
-    stamp, configuration_id, model_id, is_paused = ask_one(LIVE)
+    day at most, since certifications expire. `holding_off_pause`: no pause comes before the transaction's end."""
+    before = ((HOLD_OFF_PAUSE, ()),) if holding_off_pause else ()
+    stamp, configuration_id, model_id = ask_all(*before, (LIVE, ()))[-1][0]
     if configuration_id is None or model_id is None:
         raise LookupError("Nothing is published yet: run the migrations, which prepare an organisation.")
     roster, times = kept_roster(connection.settings_dict["NAME"], stamp, at.date())
-    return Live(configuration_id, model_id, stamp, roster, times, is_paused)
+    return Live(configuration_id, model_id, stamp, roster, times)
 
 
 @lru_cache(maxsize=2)

@@ -62,6 +62,12 @@ def resolved_visible_to(user: User) -> QuerySet[QueueItem]:
     return items.none()
 
 
+def decided_of(user: User, item_ids: Sequence[int]) -> QuerySet[QueueItem]:
+    """Those of the given items that wait no more."""
+    found = resolved_visible_to(user).filter(pk__in=item_ids).exclude(state=QueueItem.State.PENDING)
+    return found.select_related("resolved_by", "assignment__rep")
+
+
 @dataclass(frozen=True)
 class QueueSearch:
     """What narrows the list. `kind` of QueueItem.Kind; `words` in the name, account or source; `late_at`: the moment at

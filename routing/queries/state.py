@@ -8,7 +8,7 @@ gets anything; a number that lagged behind would cost another round, never a lim
 
 import datetime
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-from reps.queries.prepared import ask, ask_one
+from reps.queries.prepared import ask, ask_all, ask_one
 from routing.engine.absences import Absences, Span
 from routing.engine.roster import Ints, Mask, Roster, RosterState, works_now
 from routing.queries.live import Live, kept_roster
@@ -53,6 +53,8 @@ SELECT pg_current_snapshot()::text,
     (SELECT string_agg({ASSIGNED}, ''::bytea) FROM crm_assignment WHERE id > %(low)s AND source <> 'import'),
     ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
     EXISTS (SELECT 1 FROM routing_rostersnapshot WHERE digest = %(digest)s),
+    coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false),
+    nextval('routing_decision_id_seq'),
     ARRAY(SELECT ARRAY[q.rep_id::float8, sum(o.value_base)::float8]
         FROM routing_queueitem q JOIN crm_opportunity o ON o.id = q.opportunity_id
         WHERE q.state = 'pending' AND q.kind = 'suggestion' AND o.value_base IS NOT NULL GROUP BY q.rep_id)
@@ -78,18 +80,21 @@ class Read:
     day: Ints
     suggested: npt.NDArray[np.float64]
     clocks: dict[int, float]
+    absences: Absences
     roster_is_kept: bool
+    is_paused: bool
+    decision_id: int
 
 
 def load_state(live: Live, at: datetime.datetime) -> RosterState:
-    """The state of the roster's reps at the moment; two queries."""
-    return load_state_and_snapshot(live, at)[0]
+    """The state of the roster's reps at the moment; two queries that are sent together."""
+    return load_state_and_more(live, at)[0]
 
 
-def load_state_and_snapshot(live: Live, at: datetime.datetime) -> tuple[RosterState, bool]:
-    """The state, and whether the roster is among the snapshots that decisions refer to."""
+def load_state_and_more(live: Live, at: datetime.datetime) -> tuple[RosterState, Live]:
+    """The state, and what else the same look told."""
     read = _kept.read(live, at)
-    away_until, absence_in, covering = load_absences(at, roster=live.roster).at(at)
+    away_until, absence_in, covering = read.absences.at(at)
     minute = int(at.timestamp()) // 60
     state = RosterState(
         load=read.numbers["load"].astype(np.int64),
@@ -104,7 +109,12 @@ def load_state_and_snapshot(live: Live, at: datetime.datetime) -> tuple[RosterSt
         covering=covering,
         turn_clocks=read.clocks,
     )
-    return state, read.roster_is_kept
+    return state, replace(
+        live,
+        is_paused=read.is_paused,
+        roster_is_kept=read.roster_is_kept,
+        decision_id=read.decision_id,
+    )
 
 
 class KeptState:
@@ -133,9 +143,10 @@ class KeptState:
                 self._of = now
             self._recent.reach(at - WEEK)
             asked = {"seen": self._seen, "again": self._again, "low": self._recent.low}
-            seen, reps, added, clocks, is_kept, suggested = ask_one(
-                CHANGED, {**asked, "digest": live.roster.digest}
+            (changed,), spans = ask_all(
+                (CHANGED, {**asked, "digest": live.roster.digest}), (ABSENCES, {"first": at, "last": None})
             )
+            seen, reps, added, clocks, is_kept, is_paused, decision_id, suggested = changed
             self._take_in(_rows(reps, REP), live.roster)
             self._seen = seen
             week, day = self._recent.counts(_rows(added, ASSIGNMENT), seen, at, live.roster)
@@ -144,7 +155,18 @@ class KeptState:
                 if int(rep_id) in live.roster.index:
                     values[live.roster.index[int(rep_id)]] = value
             clocks_by_team = {int(team_id): clock for team_id, clock in clocks}
-            return Read(self._reps.copy(), week, day, values, clocks_by_team, is_kept)
+            absences = Absences((Span(*row) for row in spans), live.roster)
+            return Read(
+                self._reps.copy(),
+                week,
+                day,
+                values,
+                clocks_by_team,
+                absences,
+                is_kept,
+                is_paused,
+                decision_id,
+            )
 
     def _take_in(self, changed: Rows, roster: Roster) -> None:
         places, known = _places(roster, changed["id"])
@@ -205,7 +227,8 @@ def forget_state() -> None:
 
 
 def _rows(content: bytes | None, layout: "np.dtype[np.void]") -> Rows:
-    return np.frombuffer(content or b"", layout)
+    """In the byte order of this machine: arithmetic on the network's takes several times as long."""
+    return np.frombuffer(content or b"", layout).astype(layout.newbyteorder("="))
 
 
 def _places(roster: Roster, ids: Any) -> tuple[Ints, Mask]:
@@ -226,9 +249,11 @@ def _in_order(found: Rows, roster: Roster) -> Rows:
 
 
 def _counted(rows: Rows, after: int, until: int, roster: Roster) -> Ints:
+    if not len(rows):
+        return np.zeros(len(roster), dtype=np.int64)
     inside = rows["rep"][(rows["at"] > after) & (rows["at"] <= until)]
     places, known = _places(roster, inside)
-    return np.bincount(places[known], minlength=len(roster)).astype(np.int64)
+    return np.bincount(places[known], minlength=len(roster))
 
 
 def _microseconds(moment: datetime.datetime) -> int:

@@ -9,9 +9,7 @@ from django.db import connection, transaction
 from reps.models import User
 from reps.queries.prepared import ask
 from routing.models import AutomationChange
-from routing.queries.automation import is_paused, newest_change
-
-LOCK = 0x70617573
+from routing.queries.automation import HOLD_OFF_PAUSE, PAUSE_LOCK, is_paused, newest_change
 
 
 class AutomationPaused(Exception):
@@ -34,7 +32,7 @@ def resume(*, by: User | None, at: datetime.datetime, reason: str = "") -> Autom
 
 def _change(state: str, by: User | None, at: datetime.datetime, reason: str) -> AutomationChange:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])  # waits for those who decide now
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PAUSE_LOCK])  # waits for those who decide now
     newest = newest_change()
     if newest is not None and newest.state == state:
         at = newest.at  # paused since then, whoever says why
@@ -44,7 +42,7 @@ def _change(state: str, by: User | None, at: datetime.datetime, reason: str) -> 
 def hold_off_pause() -> None:
     """To be called in the transaction that decides, before it looks whether automation is paused: no pause comes
     between that and its end."""
-    ask(f"SELECT pg_advisory_xact_lock_shared({LOCK})")
+    ask(HOLD_OFF_PAUSE)
 
 
 def refuse_while_paused() -> None:

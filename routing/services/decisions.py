@@ -7,10 +7,11 @@ rounds all reps are locked first, so that it ends.
 
 import datetime
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Model
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -19,8 +20,8 @@ from crm.queries.duplicates import standing_original
 from crm.services import ownership
 from reps.engine.capacity import Band, band
 from reps.models import Rep, Team
-from reps.queries.prepared import ask
-from reps.services.inserts import insert
+from reps.queries.prepared import ask_all
+from reps.services.inserts import Beside, insert
 from routing.engine.configuration import Policy
 from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
@@ -28,11 +29,11 @@ from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
 from routing.engine.order import order_points
 from routing.engine.trace import digest, pack_columns, trace_json
 from routing.models import Decision, OutboxMessage, QueueItem, RosterSnapshot
-from routing.queries.inputs import load_inputs, suggested_value, week_and_absence
+from routing.queries.inputs import claim_of, load_inputs, suggested_value
 from routing.queries.live import Live
 from routing.queries.names import names_of
 from routing.services import outbox
-from routing.services.automation import AutomationPaused, hold_off_pause, refuse_while_paused
+from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.availability import flag_if_over
 from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.clocks import new_clocks
@@ -57,6 +58,13 @@ class Made:
 
     decision: Decision
     names: Names
+
+
+Also = Callable[[Made], Sequence[Model]]  # what else is to be stored with a decision
+
+
+def _nothing(_made: Made) -> Sequence[Model]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -141,18 +149,17 @@ def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
     return before is None or waits_for == (before[1] if before[0] == Decision.Via.DUPLICATE else None)
 
 
-def decide_new(*, opportunity: Opportunity, may_repeat: bool) -> Made | None:
+def decide_new(*, opportunity: Opportunity, may_repeat: bool, also: Also) -> Made | None:
     """Decides what was stored in the present transaction, which nobody else sees yet, and acts on it. `may_repeat`:
-    whether it was linked to what it repeats.
+    whether it was linked to what it repeats; `also`: what is stored with the decision.
 
-    None where it waits for its policy's batch, and where others took the rep's last room again and again: then `route`
-    decides, once it is committed. Raises AutomationPaused.
+    None, with nothing written, while automation is paused and where others took the rep's last room again and again;
+    and where it waits for its policy's batch.
     """
-    hold_off_pause()
     for _ in range(ROUNDS_WITHOUT_LOCK):
-        inputs, live = load_inputs(opportunity, timezone.now(), may_repeat=may_repeat)
+        inputs, live = load_inputs(opportunity, timezone.now(), may_repeat=may_repeat, holding_off_pause=True)
         if live.is_paused:
-            raise AutomationPaused
+            return None
         situation = Situation(inputs, live, decide(inputs))
         if waits_for_batch(situation.verdict):
             put_off(
@@ -164,7 +171,7 @@ def decide_new(*, opportunity: Opportunity, may_repeat: bool) -> Made | None:
             opportunity.routing = Opportunity.Routing.BATCH
             return None
         try:
-            return _carry_out(opportunity, situation, None, opportunity.accepted_at)
+            return _carry_out(opportunity, situation, None, opportunity.accepted_at, also)
         except LimitGone as gone:
             log.info("new opportunity %s: %s", opportunity.pk, gone)
     return None
@@ -182,7 +189,7 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
         raise LimitGone("what it repeats has changed")
     if len(opportunity.not_again) != len(facts.not_again):
         raise LimitGone("somebody had it meanwhile")
-    decision = _carry_out(opportunity, situation, at, None).decision
+    decision = _carry_out(opportunity, situation, at, None, _nothing).decision
     if opportunity.assigned_at is not None:
         let_repeats_follow(opportunity, opportunity.assigned_at)
     return decision
@@ -193,16 +200,20 @@ def _carry_out(
     situation: Situation,
     at: datetime.datetime | None,
     waiting_since: datetime.datetime | None,
+    also: Also,
 ) -> Made:
     """Claims the rep and writes what follows. The opportunity is locked, or nobody else sees it yet; `waiting_since` is
     None where it may have waited in the queue. Raises LimitGone before anything is written."""
     verdict = situation.verdict
     claimed = None if verdict.outcome == Decision.Outcome.SHADOW else verdict.rep_id
-    rep = None if claimed is None else ownership.lock_rep(claimed)
+    rep, week, is_away = None, 0, False
+    if claimed is not None:
+        rows, ((week, is_away),) = ask_all((ownership.LOCK_REP, [claimed]), claim_of(claimed, at))
+        rep = ownership.locked_rep(rows[0]) if rows else None
     moment = (
         at or timezone.now()
     )  # after the locks, so that a rep's assignments are dated in the order they happened
-    limits = None if rep is None else _check_claim(situation, rep, moment)
+    limits = None if rep is None else _check_claim(situation, rep, week, is_away)
     if waiting_since is None:
         if opportunity.routing == Opportunity.Routing.BATCH:
             taken_out(opportunity.pk)
@@ -210,10 +221,10 @@ def _carry_out(
     if rep is not None:
         _take_turn(verdict)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
-        made = _assign(opportunity, rep, situation, limits, moment)
+        made = _assign(opportunity, rep, situation, limits, moment, also)
         flag_owner_over_capacity(situation, opportunity, rep, moment)
     else:
-        made = _enqueue(opportunity, situation, waiting_since, moment)
+        made = _enqueue(opportunity, situation, waiting_since, moment, also)
     original_owner = situation.inputs.facts.duplicate_owner_id
     if original_owner in situation.inputs.roster.index and opportunity.owner_id != original_owner:
         tell_repeated(opportunity, moment)
@@ -226,6 +237,7 @@ def _assign(
     situation: Situation,
     limits: ownership.LimitsThen | None,
     at: datetime.datetime,
+    also: Also,
 ) -> Made:
     verdict = situation.verdict
     assignment = ownership.new_assignment(
@@ -238,11 +250,11 @@ def _assign(
         limits=limits,
     )
     decision = new_decision(situation, assignment)
-    names = names_of(decision, situation.live)
+    made = Made(decision, names_of(decision, situation.live))
+    message = assigned_message(made, opportunity, rep, at)
     clock = new_clocks([(assignment, verdict.policy)])
-    insert(assignment, decision, assigned_message(decision, opportunity, rep, names, at), *clock)
-    ownership.write_owner(opportunity)
-    return Made(decision, names)
+    insert(assignment, decision, message, *clock, *also(made), beside=ownership.owner_written(opportunity))
+    return made
 
 
 def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetime.datetime:
@@ -255,10 +267,9 @@ def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetim
     return item.waiting_since
 
 
-def _check_claim(situation: Situation, rep: Rep, at: datetime.datetime) -> ownership.LimitsThen:
+def _check_claim(situation: Situation, rep: Rep, week: int, is_away: bool) -> ownership.LimitsThen:
     """The limits of the locked rep, checked as the ladder checks them. Raises LimitGone."""
     verdict, capacity = situation.verdict, situation.inputs.configuration.capacity
-    week, is_away = week_and_absence(rep.pk, at)
     limits = ownership.LimitsThen(
         committed=rep.committed,
         max_open=rep.max_open,
@@ -307,6 +318,7 @@ def new_decision(situation: Situation, assignment: Assignment | None) -> Decisio
             [RosterSnapshot(digest=roster.digest, content=roster.content)], ignore_conflicts=True
         )
     return Decision(
+        pk=live.decision_id,
         opportunity_id=inputs.facts.id,
         made_at=inputs.at,
         engine=ENGINE_VERSION,
@@ -343,16 +355,18 @@ QUEUE_KIND = {
 }
 
 
-WAITS = """
-WITH claimed AS (
-    UPDATE reps_rep SET pending = pending + 1 WHERE id = %(rep)s
+WAITS = (
+    "claimed AS (UPDATE reps_rep SET pending = pending + 1 WHERE id = %s)",
+    "waits AS (UPDATE crm_opportunity SET routing = %s, routing_since = %s WHERE id = %s)",
 )
-UPDATE crm_opportunity SET routing = %(routing)s, routing_since = %(at)s WHERE id = %(opportunity)s
-"""
 
 
 def _enqueue(
-    opportunity: Opportunity, situation: Situation, waiting_since: datetime.datetime, at: datetime.datetime
+    opportunity: Opportunity,
+    situation: Situation,
+    waiting_since: datetime.datetime,
+    at: datetime.datetime,
+    also: Also,
 ) -> Made:
     """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
     decision = new_decision(situation, None)
@@ -371,9 +385,10 @@ def _enqueue(
         expires_at=_expiry(situation.verdict.policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
         touch_due_at=_touch_due(situation.verdict.policy, waiting_since),
     )
-    insert(decision, item)
-    ask(WAITS, {"rep": rep_id, "routing": routing, "at": at, "opportunity": opportunity.pk})
-    return Made(decision, names_of(decision, situation.live))
+    made = Made(decision, names_of(decision, situation.live))
+    waits = Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
+    insert(decision, item, *also(made), beside=waits)
+    return made
 
 
 def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
@@ -389,11 +404,10 @@ def _touch_due(policy: Policy, waiting_since: datetime.datetime) -> datetime.dat
     return waiting_since + datetime.timedelta(minutes=policy.first_touch_target_minutes)
 
 
-def assigned_message(
-    decision: Decision, opportunity: Opportunity, rep: Rep, names: Names, at: datetime.datetime
-) -> OutboxMessage:
+def assigned_message(made: Made, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> OutboxMessage:
     """The rep's notification, with the reason in words; not stored yet."""
-    why = headline(OpportunityFacts.from_json(decision.facts), decision.via, decision.trace, names)
+    decision = made.decision
+    why = headline(OpportunityFacts.from_json(decision.facts), decision.via, decision.trace, made.names)
     text = f"{opportunity.name} is yours: {why}."
     payload = {"opportunity_id": opportunity.pk, "rep_id": rep.pk, "text": text}
     return outbox.new_message("opportunity.assigned", payload, at=at)

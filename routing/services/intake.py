@@ -25,8 +25,7 @@ from reps.queries.prepared import ask
 from reps.services.inserts import insert
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
-from routing.services.automation import AutomationPaused
-from routing.services.decisions import Made, decide_new, route
+from routing.services.decisions import Also, Made, decide_new, route
 
 log = logging.getLogger(__name__)
 # By the key, and by the other system's id; one that was imported, or made in the browser, has no receipt.
@@ -73,47 +72,78 @@ def take_in(
     Raises KeyReused. A repeated external id or key gives the first answer again.
     """
     print_ = fingerprint(body)
-    seen = _seen(values.get("external_id"), by, idempotency_key, print_)
+    # An external id that is known stops the storing at its first row; a key would only stop it at its last.
+    seen = _seen(values.get("external_id"), by, idempotency_key, print_) if idempotency_key else None
     if seen is not None:
         return seen
+    request = Request(values, by, at, idempotency_key, print_, dictionary)
     try:
-        with transaction.atomic():
-            stored = store_placed(values=values, at=at, by=by, dictionary=dictionary)
-            opportunity = stored.opportunity
-            may_repeat = not stored.is_all_new and link_repeats(opportunity=opportunity, at=at)
-            made = _decided(opportunity, may_repeat=may_repeat)
-            receipt = IntakeReceipt(
-                opportunity=opportunity,
-                user=by,
-                idempotency_key=idempotency_key,
-                fingerprint=print_,
-                answer=None if made is None else _answer(opportunity, made, may_repeat=may_repeat),
-                created_at=at,
-            )
-            insert(receipt)
+        return _stored(request)
     except IntegrityError:
         seen = _seen(values.get("external_id"), by, idempotency_key, print_)
         if seen is None:
             raise
         return seen
-    if made is None:
+
+
+@dataclass(frozen=True)
+class Request:
+    """What came in. `fingerprint` is that of its body."""
+
+    values: Mapping[str, Any]
+    by: User
+    at: datetime.datetime
+    idempotency_key: str
+    fingerprint: str
+    dictionary: Dictionary | None
+
+
+class _Undecided(Exception):
+    """Deciding failed, where it should not: what came in is stored without a decision."""
+
+
+def _stored(request: Request) -> Accepted:
+    """Stored and decided, or at least stored."""
+    try:
+        opportunity, receipt = _store(request, decides=True)
+    except _Undecided as failed:
+        log.error("a request is accepted but could not be decided with it", exc_info=failed.__cause__)
+        opportunity, receipt = _store(request, decides=False)
+    if receipt.answer is None:
         receipt.answer = _route_and_answer(opportunity)
         IntakeReceipt.objects.filter(pk=receipt.pk).update(answer=receipt.answer)
     return Accepted(opportunity, True, receipt.answer)
 
 
-def _decided(opportunity: Opportunity, *, may_repeat: bool) -> Made | None:
-    """The decision, in the transaction that takes the opportunity in; None where there is none yet, for whatever
-    reason: what was taken in stays."""
+@transaction.atomic
+def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeReceipt]:
+    stored = store_placed(values=request.values, at=request.at, by=request.by, dictionary=request.dictionary)
+    opportunity = stored.opportunity
+    may_repeat = not stored.is_all_new and link_repeats(opportunity=opportunity, at=request.at)
+    receipt = IntakeReceipt(
+        opportunity=opportunity,
+        user=request.by,
+        idempotency_key=request.idempotency_key,
+        fingerprint=request.fingerprint,
+        created_at=request.at,
+    )
+
+    def with_answer(made: Made) -> list[IntakeReceipt]:
+        receipt.answer = _answer(opportunity, made, may_repeat=may_repeat)
+        return [receipt]
+
+    if not decides or not _decided(opportunity, may_repeat, with_answer):
+        insert(receipt)
+    return opportunity, receipt
+
+
+def _decided(opportunity: Opportunity, may_repeat: bool, also: Also) -> bool:
     try:
-        with transaction.atomic():
-            return decide_new(opportunity=opportunity, may_repeat=may_repeat)
-    except AutomationPaused:
-        return None
-    except Exception:
-        log.exception("opportunity %s is accepted but could not be decided with it", opportunity.pk)
-        opportunity.refresh_from_db()
-        return None
+        return decide_new(opportunity=opportunity, may_repeat=may_repeat, also=also) is not None
+    except IntegrityError:
+        raise  # the receipt's: the same key came a moment ago
+    except Exception as failed:
+        raise _Undecided from failed
 
 
 def _answer(opportunity: Opportunity, made: Made, *, may_repeat: bool) -> dict[str, Any]:

@@ -19,27 +19,25 @@ from routing.services.delivery.planning import plan_for_channels
 from routing.services.notifications import KINDS, notify
 
 log = logging.getLogger(__name__)
-CHANNEL = "outbox"
+CHANNEL = "outbox"  # told by a trigger (migration 0017)
 
 
 def tell(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> OutboxMessage:
-    """Writes a message with the caller's transaction, and wakes the worker once that is committed."""
+    """Writes a message with the caller's transaction. A trigger wakes the couriers (`routing.courier`) with its commit;
+    where none listens the minutely sweep delivers."""
     message = new_message(topic, payload, at=at)
     insert(message)
     return message
 
 
 def new_message(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> OutboxMessage:
-    """A message that the caller stores in the transaction that makes it true; wakes a courier once that is
-    committed."""
-    wake()
+    """A message that the caller stores in the transaction that makes it true."""
     return OutboxMessage(topic=topic, payload=dict(payload), created_at=at, next_attempt_at=at)
 
 
 def wake() -> None:
-    """Tells the couriers (`routing.courier`), once the present transaction is committed, that there is something to
-    deliver. Where none listens the minutely sweep delivers."""
-    ask(f"NOTIFY {CHANNEL}")
+    """Wakes the couriers with the present transaction's commit, for what is to be tried again."""
+    ask("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
 def deliver_due(*, at: datetime.datetime, most: int = 500) -> int:

@@ -28,7 +28,7 @@ window.toasts = (() => {
       if (other.querySelector("p").textContent === text && !undo) other.remove();
     }
     const toast = template.content.firstElementChild.cloneNode(true);
-    toast.classList.add(tone);
+    if (tone) toast.classList.add(tone);
     toast.dataset.tone = tone;
     toast.querySelector("p").textContent = text;
     if (undo) {

@@ -293,16 +293,19 @@ def _is_run_together(lead: NameKey, known: NameKey) -> bool:
 
 def _as_one_word(lead: NameKey, known: NameKey, aligned: Aligned, words: Words) -> float:
     """The cost of slips in the letters of the whole name; NEVER where the words themselves say more."""
-    if not aligned.left or not aligned.right or _marks(lead.tokens) != _marks(known.tokens):
+    if not aligned.left or not aligned.right:
         return NEVER
     if len(lead.tokens) == len(known.tokens) and any(words.is_known(lead.tokens[at]) for at in aligned.left):
+        return NEVER
+    if _marks(lead.tokens) != _marks(known.tokens):
         return NEVER
     return _spelling(lead.written, known.written, words)
 
 
 def _is_acronym(short: NameKey, long: NameKey) -> bool:
-    initials = "".join(token[0] for token in long.tokens)
-    return len(short.tokens) == 1 and len(long.tokens) >= 3 and short.squeezed == initials
+    if len(short.tokens) != 1 or len(long.tokens) < 3:
+        return False
+    return short.squeezed == "".join(token[0] for token in long.tokens)
 
 
 def _marks(tokens: Sequence[str]) -> list[str]:

@@ -37,7 +37,7 @@ def work_again(*, at: datetime.datetime, ids: Collection[int] | None = None) -> 
         dead = dead.filter(pk__in=ids)
     number = dead.update(dead_at=None, attempts=0, next_attempt_at=at)
     if number:
-        transaction.on_commit(outbox.wake)
+        outbox.wake()
     return number
 
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("crm", "0009_not_offered_again"),
-        ("routing", "0016_deliveries"),
+        ("routing", "0018_decisions_are_quicker_to_write"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

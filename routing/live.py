@@ -1,0 +1,142 @@
+"""What a page may want to know at once, as server-sent events: a notification for the reader, a change of the queue.
+
+One connection of each web process listens to PostgreSQL and tells all its streams. Only ids go out; what is shown is
+read by the page, with the reader's rights. A stream that does not keep up is ended: the browser connects again by
+itself and is told to look again, as it is when this connection was lost meanwhile.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import psycopg
+
+from reps.queries.listening import address
+from routing.services.notifications import LIVE_CHANNEL
+
+log = logging.getLogger(__name__)
+QUEUE_CHANNEL = "queue"  # a trigger tells of every change (migration 0017)
+HEARTBEAT_SECONDS = 15.0
+GATHERS_SECONDS = 0.3  # changes of the queue within it are one event
+LONGEST_SECONDS = 900.0  # then the browser connects again, and who may no longer see anything is refused
+LONGEST_PAUSE_SECONDS = 30.0
+MOST_WAITING = 50
+
+
+@dataclass(eq=False)
+class Reader:
+    """One open stream. `events` waits to be sent: (name, data)."""
+
+    user_id: int
+    sees_queue: bool
+    events: "asyncio.Queue[tuple[str, object] | None]" = field(
+        default_factory=lambda: asyncio.Queue(MOST_WAITING)
+    )
+
+    def tell(self, name: str, data: object) -> None:
+        """To be called in the loop of the stream. One that has fallen behind is ended."""
+        try:
+            self.events.put_nowait((name, data))
+        except asyncio.QueueFull:
+            while not self.events.empty():
+                self.events.get_nowait()
+            self.events.put_nowait(None)
+
+
+class Hub:
+    """All streams of this process."""
+
+    def __init__(self) -> None:
+        self._readers: set[Reader] = set()
+        self._lock = threading.Lock()
+        self._listening: asyncio.Task[None] | None = None
+        self._queue_changed = False
+
+    def join(self, reader: Reader) -> None:
+        """From now on it hears of everything, also before its stream begins."""
+        with self._lock:
+            self._readers.add(reader)
+
+    def leave(self, reader: Reader) -> None:
+        with self._lock:
+            self._readers.discard(reader)
+
+    async def stream(self, reader: Reader, first: list[tuple[str, object]]) -> AsyncIterator[bytes]:
+        """The bytes of an event stream, until the browser leaves, falls behind, or it is time to ask again."""
+        loop = asyncio.get_running_loop()
+        if self._listening is None or self._listening.done():
+            self._listening = loop.create_task(self._listen())
+        until = loop.time() + LONGEST_SECONDS
+        try:
+            yield b"retry: 2000\n\n" + b"".join(_event(*one) for one in first)
+            while loop.time() < until:
+                try:
+                    event = await asyncio.wait_for(reader.events.get(), HEARTBEAT_SECONDS)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                if event is None:
+                    return
+                yield _event(*event)
+        finally:
+            self.leave(reader)
+
+    async def _listen(self) -> None:
+        """For as long as the process lives; a database that is away is waited for."""
+        pause = 0.5
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(**address()) as listening:
+                    await listening.execute(f"LISTEN {LIVE_CHANNEL}")
+                    await listening.execute(f"LISTEN {QUEUE_CHANNEL}")
+                    pause = 0.5
+                    self._tell_all("again", {})  # whatever was told before is gone
+                    async for told in listening.notifies():
+                        self._spread(told.channel, told.payload)
+            except psycopg.Error:
+                log.warning("live events: the connection was lost; the next try follows in %.1f s", pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    def _spread(self, channel: str, payload: str) -> None:
+        if channel == LIVE_CHANNEL:
+            told = json.loads(payload)
+            for reader in self._all():
+                if reader.user_id == told["user"]:
+                    reader.tell("notification", {"id": told["id"]})
+        elif not self._queue_changed:
+            self._queue_changed = True
+            asyncio.get_running_loop().call_later(GATHERS_SECONDS, self._tell_of_queue)
+
+    def _tell_of_queue(self) -> None:
+        self._queue_changed = False
+        for reader in self._all():
+            if reader.sees_queue:
+                reader.tell("queue", {})
+
+    def _tell_all(self, name: str, data: object) -> None:
+        for reader in self._all():
+            reader.tell(name, data)
+
+    def _all(self) -> list[Reader]:
+        with self._lock:
+            return list(self._readers)
+
+
+hub = Hub()
+
+
+def _event(name: str, data: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+async def closed() -> None:
+    """Ends the listening; for tests."""
+    if hub._listening is not None:
+        hub._listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await hub._listening

@@ -1,0 +1,61 @@
+"""The stream of live events, and what a page fetches when it hears one."""
+
+import datetime
+
+from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django_htmx.http import trigger_client_event
+
+from reps.pages import show
+from reps.permissions import SignedIn, may, requires
+from routing.live import Reader, hub
+from routing.models import Notification
+from routing.queries.live_events import missed_since
+from routing.queries.queue import decided_of
+from routing.services.queue import said_already
+
+MOST_ROWS = 200
+
+
+@requires("see_records")
+def events(request: SignedIn) -> HttpResponseBase:
+    """Server-sent events from the moment on at which the page was made (`since`, seconds of the epoch)."""
+    if not isinstance(request, ASGIRequest):
+        return HttpResponse(status=204)  # no stream here: the browser does not ask again
+    reader = Reader(request.user.pk, may(request.user, "see_queue"))
+    hub.join(reader)
+    first = missed_since(request.user, _moment(request.GET.get("since", "")), sees_queue=reader.sees_queue)
+    connections.close_all()  # given back to the pool: the stream is open for minutes
+    response = StreamingHttpResponse(hub.stream(reader, first), content_type="text/event-stream")
+    response["Cache-Control"] = "no-cache"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _moment(text: str) -> datetime.datetime:
+    try:
+        return datetime.datetime.fromtimestamp(float(text), datetime.UTC)
+    except (ValueError, OverflowError, OSError):
+        return timezone.now()
+
+
+@requires("see_records")
+def notice(request: SignedIn, pk: int) -> HttpResponse:
+    """One notification of the reader's own, as a toast."""
+    note = get_object_or_404(Notification.objects.filter(user=request.user), pk=pk)
+    response = HttpResponse(status=204)
+    return trigger_client_event(response, "toast", {"text": note.text, "tone": ""})
+
+
+@requires("see_queue")
+def gone(request: SignedIn) -> HttpResponse:
+    """Which of the rows that a page shows have been decided meanwhile, and by whom."""
+    asked = request.GET.get("items", "").split(",")[:MOST_ROWS]
+    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in asked):
+        raise Http404
+    decided = decided_of(request.user, [int(part) for part in asked])
+    items = [{"pk": item.pk, "told": said_already(item)} for item in decided]
+    return show(request, "routing/queue_gone.html", {"items": items})
