@@ -35,6 +35,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "create_opportunities": frozenset({OPS, MANAGER, REP, ADMIN}),
     "edit_accounts": frozenset({OPS, MANAGER, ADMIN}),
     "log_activities": frozenset({OPS, MANAGER, REP, ADMIN}),
+    "answer_assignments": frozenset({OPS, MANAGER, REP, ADMIN}),  # who owns it, as a rep: nobody else
     "link_duplicates": frozenset({OPS, MANAGER, REP, ADMIN}),  # a rep: of the own ones
     "import_records": frozenset({OPS, ADMIN}),
     # routing

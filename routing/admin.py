@@ -15,6 +15,7 @@ from routing.models import (
     Delivery,
     Departure,
     Digest,
+    FirstTouchClock,
     HistoryCheck,
     ModelEvent,
     ModelSettings,
@@ -52,6 +53,12 @@ class PolicyAdmin(ReadOnlyAdmin):
 @admin.register(BatchWait)
 class BatchWaitAdmin(ReadOnlyAdmin):
     list_display = ("opportunity", "policy_name", "due_at", "waiting_since")
+    list_select_related = ("opportunity",)
+
+
+@admin.register(FirstTouchClock)
+class FirstTouchClockAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "policy_name", "state", "due_at", "ended_at")
     list_select_related = ("opportunity",)
 
 

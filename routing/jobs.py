@@ -14,8 +14,10 @@ from routing.services import (
     availability,
     calendar_alarms,
     changes,
+    clocks,
     dry_runs,
     evaluations,
+    first_touch,
     outbox,
     profile_notices,
     queue_notices,
@@ -66,6 +68,14 @@ def run_batches() -> int:
     """Withdraws suggestions of batches that expired, and decides what waits for a batch whose time has come."""
     sweep.expire_unconfirmed(at=timezone.now())
     return sweep.route_due_batches(at=timezone.now())
+
+
+def keep_clocks() -> int:
+    """First touches: reminds, tells managers, and gives to somebody else what was not touched or answered in time."""
+    now = timezone.now()
+    clocks.keep_up(at=now)
+    first_touch.remind_and_escalate(at=now)
+    return sweep.reroute_missed(at=now)
 
 
 def every_night() -> int:
@@ -131,9 +141,9 @@ def every_few_minutes() -> None:
 
 def every_minute() -> None:
     """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions for people who
-    have left or are away, who carries too much, intake left behind, batches that are due, held ones, what waits in the
-    queue and nobody was told of, undelivered messages, digests, webhooks, and a training or a review of tags whose
-    worker died."""
+    have left or are away, who carries too much, intake left behind, batches that are due, first touches that are due
+    or missed, held ones, what waits in the queue and nobody was told of, undelivered messages, digests, webhooks, and
+    a training or a review of tags whose worker died."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     tag_reviews.give_up_stopped(at=timezone.now())
@@ -142,6 +152,7 @@ def every_minute() -> None:
     availability.flag_over_capacity(at=timezone.now())
     route_waiting()
     run_batches()
+    keep_clocks()
     drain()
     queue_notices.tell_of_waiting(at=timezone.now())
     deliver_outbox()

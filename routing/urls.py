@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from routing.api.web_forms import web_form_submit
 from routing.views import (
+    acceptance,
     account_matches,
     automation,
     availability,
@@ -24,6 +25,7 @@ from routing.views import (
     opportunities,
     policies,
     queue,
+    queue_bulk,
     reasons,
     rule_warnings,
     rules,
@@ -56,6 +58,8 @@ urlpatterns: list[URLPattern] = [
     path("events/", live.events, name="events"),
     path("notices/<int:pk>/", live.notice, name="notice"),
     path("queue/approve/", queue.approve_many, name="queue_approve_many"),
+    path("queue/many/", queue_bulk.queue_many, name="queue_many"),
+    path("queue/many/undo/", queue_bulk.queue_undo_many, name="queue_undo_many"),
     path("queue/pause/", automation.pause_automation, name="pause"),
     path("queue/resume/", automation.resume_automation, name="resume"),
     path("queue/<int:pk>/", queue.queue_page, name="queue_item"),
@@ -67,6 +71,9 @@ urlpatterns: list[URLPattern] = [
     path("opportunities/reassign/", opportunities.reassign_many, name="reassign"),
     path("opportunities/<int:pk>/", opportunities.opportunity_page, name="opportunity"),
     path("opportunities/<int:pk>/owner/", opportunities.opportunity_reassign, name="opportunity_reassign"),
+    path("opportunities/<int:pk>/accept/", acceptance.accept, name="opportunity_accept"),
+    path("opportunities/<int:pk>/decline/", acceptance.decline, name="opportunity_decline"),
+    path("opportunities/<int:pk>/pass/", acceptance.pass_on, name="opportunity_pass"),
     path("opportunities/<int:pk>/lock/", opportunities.opportunity_lock, name="opportunity_lock"),
     path("opportunities/<int:pk>/outcome/", opportunities.opportunity_outcome, name="opportunity_outcome"),
     path("opportunities/<int:pk>/activity/", opportunities.opportunity_activity, name="opportunity_activity"),

@@ -35,6 +35,7 @@ class Opportunity(KeptFieldsModel):
             "is_locked",
             "locked_by",
             "lock_reason",
+            "not_again",
         }
     )
 
@@ -146,6 +147,12 @@ class Opportunity(KeptFieldsModel):
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
     )
     lock_reason = models.CharField(max_length=200, blank=True, editable=False)
+    not_again: Any = models.JSONField(
+        default=dict,
+        db_default={},
+        editable=False,
+        help_text="Reps whom automation does not offer it again: id → why (missed, unanswered, declined, passed).",
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

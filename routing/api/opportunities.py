@@ -1,7 +1,8 @@
 """Opportunities in, decisions out: what a website form, a CRM or a list tool talks to."""
 
+import contextlib
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -45,7 +46,8 @@ from routing.forms.filters import OpportunityFilterSet
 from routing.models import Decision
 from routing.queries.answers import decision_answer, opportunity_answer
 from routing.queries.names import load_names
-from routing.services import overrides
+from routing.queries.reasons import offered_reasons
+from routing.services import acceptance, overrides
 from routing.services.intake import Accepted, KeyReused, take_in
 from routing.services.outcomes import record_outcome
 from routing.services.tag_reviews import approve_suggestions
@@ -53,6 +55,7 @@ from routing.services.tag_reviews import approve_suggestions
 MOST_IN_BULK = 1000
 TAKEN = "Another record has this external id already."
 ANSWERED = ("owner", "account", "account_match")
+ANSWERING = {"POST": "answer_assignments"}
 CLOCKS_DIFFER = datetime.timedelta(minutes=5)
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -158,6 +161,20 @@ class OpportunityAnswer(serializers.Serializer[Any]):
     decision = DecisionOutput(allow_null=True)
 
 
+class DeclineInput(StrictSerializer):
+    """Why: one of the organisation's reasons, by its words, or a note, or both."""
+
+    reason = serializers.SlugRelatedField(
+        slug_field="label", queryset=offered_reasons(), required=False, allow_null=True
+    )
+    note = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("reason") and not attrs.get("note"):
+            raise serializers.ValidationError({"note": ["Give a reason or a note."]})
+        return attrs
+
+
 class BulkAnswer(serializers.Serializer[Any]):
     """One result for each row of the request, in its order."""
 
@@ -169,7 +186,7 @@ class BulkAnswer(serializers.Serializer[Any]):
 class OpportunityViewSet(RecordViewSet):
     """Leads and deals: `POST` stores, decides, assigns or suggests, and answers with the decision."""
 
-    lookup_value_regex = "(?:ext:(?:(?!/decisions/$).)+|[^/]+)"
+    lookup_value_regex = "(?:ext:(?:(?!/(?:decisions|accept|decline|pass)/$).)+|[^/]+)"
     serializer_class = OpportunityAnswer
     input_class = OpportunityChange
     filter_backends = (DjangoFilterBackend,)
@@ -314,6 +331,46 @@ class OpportunityViewSet(RecordViewSet):
         decisions = list(opportunity.decisions.all())
         names = load_names(decisions)
         return Response([decision_answer(decision, names) for decision in decisions])
+
+    @extend_schema(request=None, responses={200: OpportunityAnswer}, parameters=[KEY_PARAMETER])
+    @action(detail=True, methods=["post"], permission_by_method=ANSWERING)
+    def accept(self, request: Request, key: str) -> Response:
+        """The rep takes what was assigned, where the policy asks. Accepting again changes nothing."""
+        opportunity = find_by_key(self.get_queryset(), key)
+        with refused_as_conflict():
+            acceptance.accept(opportunity_id=opportunity.pk, by=self.user, at=timezone.now())
+        return Response(self._answers([opportunity])[0])
+
+    @extend_schema(request=DeclineInput, responses={204: None}, parameters=[KEY_PARAMETER])
+    @action(detail=True, methods=["post"], permission_by_method=ANSWERING)
+    def decline(self, request: Request, key: str) -> Response:
+        """The rep does not take it, and says why; it goes to somebody else and is not offered again."""
+        opportunity = find_by_key(self.get_queryset(), key)
+        incoming = DeclineInput(data=request.data)
+        incoming.is_valid(raise_exception=True)
+        with refused_as_conflict():
+            acceptance.decline(
+                opportunity_id=opportunity.pk, by=self.user, at=timezone.now(), **incoming.validated_data
+            )
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=None, responses={204: None}, parameters=[KEY_PARAMETER])
+    @action(detail=True, methods=["post"], permission_by_method=ANSWERING, url_path="pass")
+    def pass_on(self, request: Request, key: str) -> Response:
+        """The same without a reason."""
+        opportunity = find_by_key(self.get_queryset(), key)
+        with refused_as_conflict():
+            acceptance.pass_on(opportunity_id=opportunity.pk, by=self.user, at=timezone.now())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@contextlib.contextmanager
+def refused_as_conflict() -> Iterator[None]:
+    """What cannot be answered (any more) is told with 409."""
+    try:
+        yield
+    except acceptance.CannotAnswer as error:
+        raise Conflict({"assignment": [str(error)]}) from error
 
 
 def _checked(key: str) -> str:

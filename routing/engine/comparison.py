@@ -130,6 +130,7 @@ def _why_not(compared: Comparison, i: int) -> WhyNot:
         threshold=verdict.policy.threshold,
         owner_is_away=any(step.found.get("why") == "owner_away" for step in verdict.steps),
         about=about(int(verdict.exits[i])),
+        turned=dict(inputs.facts.not_again).get(inputs.roster.reps[i].id, ""),
     )
 
 

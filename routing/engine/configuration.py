@@ -14,6 +14,7 @@ import numpy as np
 
 from crm.engine.conditions import ConditionError, Field, Predicate, compile_condition, condition_fields
 from reps.engine.capacity import BandBounds
+from routing.engine.clock import Terms
 from routing.engine.roster import Floats, Roster
 from routing.engine.schedule import BatchSchedule
 
@@ -95,6 +96,7 @@ class Policy:
     exploration_within: float = 5.0
     prefers_ready: bool = False
     batch: BatchSchedule | None = None
+    clock: Terms | None = None
 
 
 @dataclass(frozen=True)
@@ -284,6 +286,7 @@ def _policy(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Policy:
         exploration_within=float(row.get("exploration_within", 5)),
         prefers_ready=bool(row.get("prefers_ready", False)),
         batch=_batch(part, row.get("batch")),
+        clock=Terms(**row["clock"]) if row.get("clock") else None,
     )
 
 

@@ -218,6 +218,7 @@ def ladder_lines(steps: Sequence[Mapping[str, Any]], names: Names) -> list[Line]
 
 _STEP_LABELS = {
     "locked": "Lock",
+    "not_again": "Had it before",
     "duplicate": "Duplicate",
     "named_account": "Named account",
     "territory": "Territory",
@@ -230,6 +231,21 @@ _STEP_LABELS = {
 }
 
 
+TURNED = {
+    "missed": "had it and did not touch it in time",
+    "unanswered": "had it and did not answer in time",
+    "declined": "had it and declined",
+    "passed": "had it and passed",
+}
+
+
+def _say_not_again(found: Mapping[str, Any], names: Names) -> str:
+    """Who is not offered it again, and why."""
+    return (
+        join([f"{names.rep(rep_id)} {TURNED[why]}" for rep_id, why in found["reps"]]) + ": not offered again"
+    )
+
+
 def _say_duplicate(found: Mapping[str, Any], names: Names) -> str:
     owner, repeats = names.rep(found.get("owner")), f"repeats {names.opportunity(found['original'])}"
     return {
@@ -239,6 +255,8 @@ def _say_duplicate(found: Mapping[str, Any], names: Names) -> str:
         "owner_away_covered": f"{repeats}; {owner} works on that and is away; {names.rep(found.get('covering'))} "
         "stands in",
         "owner_away": f"{repeats}; {owner} works on that and is away: stays in {names.team(found.get('team'))}",
+        "owner_away_elsewhere": f"{repeats}; {owner} works on that, but is away and of another team",
+        "owner_had_it": f"{repeats}; {owner} works on that, but had this one: routed like any other",
     }[found["why"]]
 
 
@@ -251,6 +269,7 @@ def _say_named_account(found: Mapping[str, Any], names: Names) -> str:
         "owner_away_covered": f"{owner} owns the account and is away; {names.rep(found.get('covering'))} stands in",
         "owner_away": f"{owner} owns the account and is away: stays in {names.team(found.get('team'))}",
         "owner_away_elsewhere": f"{owner} owns the account, but is away and of another team",
+        "owner_had_it": f"{owner} owns the account, but had this one: routed like any other",
     }[found["why"]]
 
 
@@ -347,6 +366,7 @@ def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
 
 _SENTENCES = {
     "locked": lambda found, names: "locked: automation leaves it alone",
+    "not_again": _say_not_again,
     "duplicate": _say_duplicate,
     "named_account": _say_named_account,
     "territory": _say_territory,
@@ -384,10 +404,13 @@ def why_not(
     threshold: float = 50.0,
     owner_is_away: bool = False,
     about: int = OF_ACCOUNT,
+    turned: str = "",
 ) -> WhyNot:
     """`chosen`: who was chosen, or came closest; `gap`: the priority by which that rep was ahead; `missing`: what this
     rep lacks, `penalties`: what lowers the priority and is no odds of winning, both in words; `about`: of what this rep
-    is not the owner."""
+    is not the owner; `turned`: why this rep is not offered it again (a key of `TURNED`)."""
+    if code is Exit.NOT_AGAIN:
+        return WhyNot(TURNED[turned], "a person giving it by hand")
     if about != OF_ACCOUNT and code in (Exit.NOT_THE_OWNER, Exit.NOT_THE_COVERING_REP):
         return _not_of_original(code, about, owner_is_away)
     if code is Exit.AWAY:

@@ -17,6 +17,7 @@ class OpportunityFacts:
     """`value` is in the base currency. Text is as stored; `tests` has it as conditions compare it.
 
     `duplicate_of_id`: the open opportunity that this one repeats; `duplicate_owner_id`: its owner, None: not decided.
+    `not_again`: (rep, why) of those who had this one and are never offered it again: missed, declined or passed.
     """
 
     id: int
@@ -43,6 +44,7 @@ class OpportunityFacts:
     custom: Mapping[str, Any] = field(default_factory=dict)
     duplicate_of_id: int | None = None
     duplicate_owner_id: int | None = None
+    not_again: tuple[tuple[int, str], ...] = ()
 
     @cached_property
     def tests(self) -> dict[str, Any]:
@@ -54,14 +56,18 @@ class OpportunityFacts:
         """Plain data; fields at their default are left out, so that new fields keep old decisions replayable."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         plain = {name: value for name, value in values.items() if value != _DEFAULTS.get(name, _MISSING)}
-        return plain | ({"competitors": list(self.competitors)} if self.competitors else {})
+        plain |= {"competitors": list(self.competitors)} if self.competitors else {}
+        return plain | ({"not_again": [list(pair) for pair in self.not_again]} if self.not_again else {})
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "OpportunityFacts":
-        return cls(**{**content, "competitors": tuple(content.get("competitors", ()))})
+        turned = tuple((rep_id, why) for rep_id, why in content.get("not_again", ()))
+        return cls(**{**content, "competitors": tuple(content.get("competitors", ())), "not_again": turned})
 
 
-_NOT_TESTED = {"id", "is_locked", "account_owner_id", "custom", "duplicate_of_id", "duplicate_owner_id"}
+_NOT_TESTED = {
+    "id", "is_locked", "account_owner_id", "custom", "duplicate_of_id", "duplicate_owner_id", "not_again",
+}  # fmt: skip
 _MISSING = object()
 _DEFAULTS: dict[str, Any] = {
     f.name: {} if f.name == "custom" else f.default for f in dataclasses.fields(OpportunityFacts)

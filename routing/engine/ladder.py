@@ -50,6 +50,7 @@ class Exit(IntEnum):
     NOT_CONFIDENT = 14
     NOT_THE_TURN = 15
     NOT_READY = 28  # sixteen codes fit into a stride; this is the place of LOWER_PRIORITY in the next one
+    NOT_AGAIN = 20  # and this that of LANGUAGE
 
 
 # Raised whenever the same inputs would give another digest; decisions keep the one they were made by.
@@ -173,6 +174,7 @@ class _Ladder:
         if self.inputs.facts.is_locked:
             self._note("locked", {}, len(self.inputs.roster))
             return self._verdict("untouched", "locked", None)
+        self._not_again()
         owner = self._duplicate() or self._named_account()
         if owner is not None:
             return owner
@@ -189,6 +191,28 @@ class _Ladder:
     def _policy(self) -> Policy:
         tests = self.inputs.facts.tests
         return next((p for p in self.inputs.configuration.policies if p.matches(tests)), DEFAULT_POLICY)
+
+    # --- who had it before ------------------------------------------------------------------------------------
+
+    def _not_again(self) -> None:
+        """Whoever had it and did not touch it in time, declined or passed is not offered it again, by no step. No line
+        where there is nobody, so that decisions from before this step replay to the same digest."""
+        turned = self.inputs.facts.not_again
+        if not turned:
+            return
+        before = self._in
+        self._narrow(self.inputs.roster.without(self._had_it), Exit.NOT_AGAIN)
+        self._note("not_again", {"reps": [list(pair) for pair in turned]}, before)
+
+    @cached_property
+    def _had_it(self) -> tuple[int, ...]:
+        return tuple(rep_id for rep_id, _ in self.inputs.facts.not_again)
+
+    def _team_that_had_it(self) -> int | None:
+        """Whose manager is asked where no step named a team: of whoever had it before, else the default one."""
+        roster = self.inputs.roster
+        had = next((roster.index[rep_id] for rep_id in self._had_it if rep_id in roster.index), None)
+        return self.inputs.configuration.default_team_id if had is None else int(roster.team_ids[had])
 
     # --- 2. what it repeats, and the named account ------------------------------------------------------------
 
@@ -226,6 +250,9 @@ class _Ladder:
             self._note(claim.step, found | {"why": "owner_left"}, before)
             return None
         owner = roster.index[owner_id]
+        if owner_id in self._had_it:
+            self._note(claim.step, found | {"why": "owner_had_it"}, before)
+            return None
         if not state.away[owner]:
             return self._take(owner, claim, claim.via_owner, found | {"why": "owner"})
         covering = state.covering.get(owner_id)
@@ -244,6 +271,8 @@ class _Ladder:
 
     def _open_to(self, rep: int) -> bool:
         """Whether a rep may take this opportunity as far as presence, capacity and caps go."""
+        if self.inputs.roster.ids[rep] in self._had_it:
+            return False
         return all(not blocked[rep] for _, blocked in self._blocks())
 
     def _take(self, rep: int, claim: _Claim, via: str, found: dict[str, Any]) -> Verdict:
@@ -482,7 +511,7 @@ class _Ladder:
 
     def _fallback(self, candidates: Mask, eligible: Mask) -> Verdict:
         """The policy's chain; it always ends in hold."""
-        team = self.team_id if self.team_id is not None else self.inputs.configuration.default_team_id
+        team = self.team_id if self.team_id is not None else self._team_that_had_it()
         self.team_id = team
         for kind in self.policy.fallback:
             if kind == "round_robin":

@@ -40,7 +40,7 @@ class TraceColumns:
 
 def exit_code(value: int) -> Exit:
     """The code without the index of the rule."""
-    return Exit.NOT_READY if value == Exit.NOT_READY else Exit(value % RULE_STRIDE)
+    return Exit(value) if value in (Exit.NOT_READY, Exit.NOT_AGAIN) else Exit(value % RULE_STRIDE)
 
 
 def rule_index(value: int) -> int:

@@ -66,7 +66,8 @@ class PolicyForm(ConditionRecordForm):
             "name", "condition", "mode", "application", "threshold", "language", "needs_working_now",
             "prefers_ready", "first_touch_target_minutes", "exploration_share", "exploration_within",
             "batch_cadence", "batch_times", "batch_time_zone", "batch_weekdays_only", "batch_expiry_hours",
-            "is_active",
+            "clock_in_working_hours", "clock_remind_pct", "clock_escalates", "clock_reroute_after_minutes",
+            "clock_takes_named_accounts", "accept_within_minutes", "accept_unanswered", "is_active",
         )  # fmt: skip
         labels: ClassVar[dict[str, str]] = {
             "mode": "When it is decided",
@@ -78,6 +79,13 @@ class PolicyForm(ConditionRecordForm):
             "batch_weekdays_only": "From Monday to Friday only",
             "batch_expiry_hours": "Unconfirmed suggestions expire after",
             "first_touch_target_minutes": "First touch within",
+            "clock_in_working_hours": "Count the rep’s working hours only",
+            "clock_remind_pct": "Remind the rep after",
+            "clock_escalates": "Tell the manager when it is missed",
+            "clock_reroute_after_minutes": "Give it to somebody else when it is late by",
+            "clock_takes_named_accounts": "Named accounts and repeats too",
+            "accept_within_minutes": "The rep accepts, declines or passes within",
+            "accept_unanswered": "If there is no answer",
             "exploration_share": "Share that explores",
             "exploration_within": "Within so many points of the best",
             "is_active": "Active",
@@ -91,7 +99,17 @@ class PolicyForm(ConditionRecordForm):
             "batch_expiry_hours": "Then they wait for the next batch. Empty: they stay.",
             "threshold": "0 to 100; 50 is as good as the average rep who could have it. It is not asked where a named "
             "account or a rule has named the rep.",
-            "first_touch_target_minutes": "The queue and the analytics measure against it; empty: no target.",
+            "first_touch_target_minutes": "Until the first call, email or meeting. The queue and the analytics measure "
+            "against it; empty: no target.",
+            "clock_in_working_hours": "It stands still at night, on days off and while the rep is away. Not ticked: it "
+            "runs all the time. Who has no working hours is measured by the clock on the wall.",
+            "clock_remind_pct": "Of the time for the first touch; empty: no reminder.",
+            "clock_escalates": "Of what a person gave as well.",
+            "clock_reroute_after_minutes": "Only what automation gave, and never back to whoever missed it. 0: as soon "
+            "as it is late; empty: it stays.",
+            "clock_takes_named_accounts": "Otherwise they stay with their owner, whatever the clock says.",
+            "accept_within_minutes": "Who declines or passes is not offered it again; empty: not asked.",
+            "accept_unanswered": "",
         }
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -104,6 +122,7 @@ class PolicyForm(ConditionRecordForm):
         self.initial.setdefault("chain", chain)
         self.fields["exploration_share"].widget.attrs |= {"step": "any"}
         self.fields["batch_cadence"].required = False
+        self.fields["accept_unanswered"].required = False
         zone = organisation().time_zone
         self.fields["batch_time_zone"].widget.choices = [
             ("", f"the organisation ({zone})"),
@@ -121,8 +140,17 @@ class PolicyForm(ConditionRecordForm):
         """Not asked where the policy decides at once."""
         return self.cleaned_data["batch_cadence"] or self.instance.batch_cadence
 
+    def clean_accept_unanswered(self) -> str:
+        return self.cleaned_data["accept_unanswered"] or self.instance.accept_unanswered
+
     def clean_first_touch_target_minutes(self) -> int | None:
-        minutes: int | None = self.cleaned_data["first_touch_target_minutes"]
+        return self._at_least_a_minute("first_touch_target_minutes")
+
+    def clean_accept_within_minutes(self) -> int | None:
+        return self._at_least_a_minute("accept_within_minutes")
+
+    def _at_least_a_minute(self, name: str) -> int | None:
+        minutes: int | None = self.cleaned_data[name]
         if minutes == 0:
             raise forms.ValidationError("At least a minute, or empty for none.")
         return minutes

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from crm.forms.opportunities import custom_form_field, named_competitors, plain_value
 from crm.models import Activity, CustomField, Opportunity, Product
@@ -36,6 +37,9 @@ class QueueFilter(forms.Form):
         label="Kind", required=False, choices=[("", "All kinds"), *QueueItem.Kind.choices]
     )
     team = forms.ModelChoiceField(Team.objects.none(), label="Team", required=False, empty_label="All teams")
+    target = forms.ChoiceField(
+        label="Age", required=False, choices=[("", "Any age"), ("late", "Past the first-touch target")]
+    )
     min_score = whole_number("Least score")
     min_value = whole_number("Least value")
     order = forms.ChoiceField(
@@ -54,6 +58,7 @@ class QueueFilter(forms.Form):
             words=chosen.get("q", ""),
             kind=chosen.get("kind", ""),
             team=chosen.get("team"),
+            late_at=timezone.now() if chosen.get("target") else None,
             min_score=chosen.get("min_score"),
             min_value=chosen.get("min_value"),
         )

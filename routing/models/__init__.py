@@ -3,6 +3,7 @@
 from routing.models.automation import AutomationChange
 from routing.models.batches import BatchWait
 from routing.models.changes import Change, ChangeCounter
+from routing.models.clocks import FirstTouchClock
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.deliveries import ByEmail, ChatChannel, Delivery, NotificationSettings, Weekday
@@ -28,6 +29,7 @@ __all__ = [
     "Delivery",
     "Departure",
     "Digest",
+    "FirstTouchClock",
     "HistoryCheck",
     "IntakeReceipt",
     "ModelEvent",

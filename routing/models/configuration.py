@@ -90,6 +90,10 @@ class Policy(models.Model):
         MANAGER = "manager", "Route to manager"
         HOLD = "hold", "Hold in queue"
 
+    class Unanswered(models.TextChoices):
+        ESCALATE = "escalate", "Tell the manager"
+        REROUTE = "reroute", "Route it to somebody else"
+
     class Language(models.TextChoices):
         REQUIRED = "required", "Required"
         PREFERRED = "preferred", "Preferred"
@@ -153,6 +157,23 @@ class Policy(models.Model):
         null=True,
         blank=True,
         help_text="A suggestion that nobody confirmed by then waits for the next batch; empty: it stays.",
+    )
+    # The first-touch clock, and the answer that is asked of the rep
+    clock_in_working_hours = models.BooleanField(
+        default=False,
+        db_default=False,
+        verbose_name="the clock runs in the rep’s working hours only",
+        help_text="It stands still at night, on days off and while the rep is away.",
+    )
+    clock_remind_pct = models.PositiveSmallIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(99)]
+    )
+    clock_escalates = models.BooleanField(default=False, db_default=False)
+    clock_reroute_after_minutes = models.PositiveIntegerField(null=True, blank=True)
+    clock_takes_named_accounts = models.BooleanField(default=False, db_default=False)
+    accept_within_minutes = models.PositiveIntegerField(null=True, blank=True)
+    accept_unanswered = models.CharField(
+        max_length=10, choices=Unanswered, default=Unanswered.ESCALATE, db_default=Unanswered.ESCALATE
     )
     is_active = models.BooleanField(default=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -64,6 +64,11 @@ class QueueItem(models.Model):
         blank=True,
         help_text="A suggestion of a batch that nobody has confirmed by then waits for the next batch.",
     )
+    touch_due_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When the policy’s first-touch target is over, counted from when it began to wait.",
+    )
     told_at = models.DateTimeField(
         null=True, blank=True, help_text="When somebody was told that it waits, if anybody was."
     )
@@ -107,7 +112,8 @@ class QueueItem(models.Model):
 
 
 class Override(models.Model):
-    """A person chose otherwise than the router, or moved an opportunity. Appended; the recommendation stays."""
+    """A person chose otherwise than the router, or moved an opportunity. Appended; the recommendation stays. What was
+    taken back at once teaches and counts nothing."""
 
     opportunity = models.ForeignKey(Opportunity, on_delete=models.PROTECT, related_name="overrides")
     decision = models.ForeignKey(Decision, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -119,6 +125,7 @@ class Override(models.Model):
     note = models.CharField(max_length=300, blank=True)
     made_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     made_at = models.DateTimeField(default=timezone.now)
+    undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-made_at", "-id")

@@ -1,6 +1,6 @@
 """The team's board: everybody's load against the limits, who is away now and next, and what room is left this week.
 
-Six queries, whatever the number of reps.
+Seven queries, whatever the number of reps.
 """
 
 import datetime
@@ -16,6 +16,7 @@ from reps.models import Absence, OverCapacity, Rep, Team
 from reps.queries.holidays import DaysOff
 from reps.queries.people import not_over, organisation
 from routing.engine.roster import works_now
+from routing.queries.clocks import late_touches
 
 WEEK = datetime.timedelta(days=7)
 SOON = datetime.timedelta(days=14)
@@ -23,7 +24,8 @@ SOON = datetime.timedelta(days=14)
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One rep. `week` assignments of seven rolling days · `room` how many more automation could give now."""
+    """One rep. `late` first touches past their target · `week` assignments of seven rolling days · `room` how many more
+    automation could give now."""
 
     rep: Rep
     band: Band
@@ -34,6 +36,7 @@ class BoardRow:
     over_since: datetime.datetime | None
     local: datetime.datetime
     is_working: bool
+    late: int = 0
 
     @property
     def week_left(self) -> int:
@@ -91,6 +94,7 @@ def _rows(people: Sequence[Rep], bounds: BandBounds, now: datetime.datetime) -> 
     around = datetime.timedelta(days=2)  # today and yesterday, in any zone
     days_off = DaysOff(now.date() - around, now.date() + around)
     over = dict(episodes.values_list("rep_id", "began_at"))
+    late = late_touches(ids, now)
     rows = []
     for rep in people:
         off = absences[rep.pk]
@@ -109,6 +113,7 @@ def _rows(people: Sequence[Rep], bounds: BandBounds, now: datetime.datetime) -> 
                 over_since=over.get(rep.pk),
                 local=local,
                 is_working=works_now(rep.working_hours, local, days_off.of(rep)),
+                late=late[rep.pk],
             )
         )
     return rows

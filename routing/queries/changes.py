@@ -17,6 +17,7 @@ from routing.queries.sentences import (
     Sentence,
     Speaker,
     batch_words,
+    clock_words,
     load_speaker,
     minutes_words,
 )
@@ -36,6 +37,7 @@ BESIDES: dict[str, tuple[str, ...]] = {
         "exploration_share",
         "exploration_within",
         "batch",
+        "clock",
     ),
 }
 MOMENTS = ("starts_at", "ends_at")
@@ -44,6 +46,7 @@ LABELS = {
     "ends_at": "Until",
     "default_language": "Default language",
     "batch": "Batches",
+    "clock": "First-touch clock",
 }
 
 
@@ -222,6 +225,8 @@ def _detail(name: str, value: Any) -> str:
         return _moment(value)
     if name == "batch":
         return _batch(value)
+    if name == "clock":
+        return ", ".join(clock_words(value)) or "none"
     return _shown(bool(value) if name == "prefers_ready" else value)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from crm.queries.words import own_fields
 from reps.models import Team
 from reps.queries import organisation
+from routing.engine.clock import Terms
 from routing.engine.configuration import Configuration
 from routing.models import CapacitySettings, ConfigurationVersion, Policy, Rule
 from territories.models import Territory
@@ -114,7 +115,23 @@ def policy_content(policy: Policy, zone: str) -> dict[str, Any]:
         # what is newer than versions that are stored stands here only where it is used: else they would all differ
         **({"prefers_ready": True} if policy.prefers_ready else {}),
         **({"batch": batch_content(policy, zone)} if policy.mode == Policy.Mode.BATCH else {}),
+        **({"clock": clock} if (clock := clock_content(policy)) else {}),
     }
+
+
+def clock_content(policy: Policy) -> dict[str, Any]:
+    """What follows where nobody touches it; nothing where nothing does."""
+    terms = Terms(
+        target_minutes=policy.first_touch_target_minutes,
+        in_working_hours=policy.clock_in_working_hours,
+        remind_pct=policy.clock_remind_pct,
+        escalates=policy.clock_escalates,
+        reroute_after_minutes=policy.clock_reroute_after_minutes,
+        accept_minutes=policy.accept_within_minutes,
+        unanswered=policy.accept_unanswered,
+        named_accounts=policy.clock_takes_named_accounts,
+    )
+    return terms.to_json() if terms.is_used else {}
 
 
 def batch_content(policy: Policy, zone: str) -> dict[str, Any]:

@@ -236,6 +236,7 @@ def _feedback(as_of: datetime.date, weight: float) -> Iterator[Feedback]:
             decision__isnull=False,
             from_rep__isnull=False,
             made_at__date__lte=as_of,
+            undone_at__isnull=True,
             opportunity__stage=Opportunity.Stage.OPEN,
         )
         .select_related("reason", "decision")

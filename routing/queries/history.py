@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from crm.engine.matching.duplicates import SURE
 from crm.models import AccountMatch, Assignment, Opportunity
 from crm.queries.duplicates import duplicate_history
+from routing.engine.explain import TURNED
 from routing.queries.shadow import is_blind
 
 
@@ -19,12 +20,13 @@ class Event:
 
 
 def history_of(opportunity: Opportunity) -> list[Event]:
-    """Everything known, the newest first; five queries."""
+    """Everything known, the newest first; a fixed number of queries."""
     events = [
         *_stages(opportunity),
         *_assignments(opportunity),
         *_decisions(opportunity),
         *_overrides(opportunity),
+        *_clocks(opportunity),
         *_duplicates(opportunity),
         *_account_choice(opportunity),
     ]
@@ -74,6 +76,24 @@ def _decisions(opportunity: Opportunity) -> list[Event]:
     return found
 
 
+def _clocks(opportunity: Opportunity) -> list[Event]:
+    """What the first-touch clocks did, and what reps answered."""
+    found = []
+    for clock in opportunity.clocks.select_related("assignment__rep", "reason"):
+        rep = clock.assignment.rep.name
+        said = (
+            (clock.reminded_at, f"{rep} was reminded of the first touch"),
+            (clock.escalated_at, f"The first touch was missed by {rep}: the managers were told"),
+            (clock.unanswered_at, f"{rep} had not answered in time: the managers were told"),
+            (clock.accepted_at, f"{rep} accepted it"),
+        )
+        found += [Event(at, text) for at, text in said if at is not None]
+        if clock.state in TURNED and clock.ended_at is not None:
+            why = " · ".join(filter(None, (clock.reason.label if clock.reason else "", clock.note)))
+            found.append(Event(clock.ended_at, f"{rep} {TURNED[clock.state]}; it is not offered again", why))
+    return found
+
+
 def _account_choice(opportunity: Opportunity) -> list[Event]:
     """The last choice of its account by a person, where there was something to choose."""
     decided = AccountMatch.objects.filter(opportunity=opportunity, decided_at__isnull=False)
@@ -103,6 +123,8 @@ def _overrides(opportunity: Opportunity) -> list[Event]:
             part for part in (override.reason.label if override.reason else "", override.note) if part
         )
         found.append(Event(override.made_at, text, why))
+        if override.undone_at is not None:
+            found.append(Event(override.undone_at, f"{override.made_by.name} took that back"))
     return found
 
 

@@ -86,8 +86,12 @@ def opportunity_facts(opportunity: Opportunity) -> OpportunityFacts:
 
 
 def _facts_now(opportunity: Opportunity, *, may_repeat: bool) -> OpportunityFacts:
-    """The facts with what the opportunity repeats at this moment; what is looked at afterwards has none of that."""
+    """The facts with who is not offered the opportunity again, and what it repeats at this moment; what is looked at
+    afterwards has none of that."""
     facts = opportunity_facts(opportunity)
+    if opportunity.not_again:
+        turned = tuple(sorted((int(rep_id), why) for rep_id, why in opportunity.not_again.items()))
+        facts = dataclasses.replace(facts, not_again=turned)
     original = standing_original(opportunity.pk) if may_repeat else None
     if original is None:
         return facts

@@ -138,6 +138,21 @@ GUARANTEES = (
         """,
     ),
     Guarantee(
+        "automation_offers_nothing_again",
+        "SELECT count(*) FROM routing_firsttouchclock WHERE state NOT IN ('running', 'touched', 'over')",
+        """
+        SELECT 'opportunity ' || a.opportunity_id || ' was given again to rep ' || a.rep_id || ', who had ' || c.state
+        FROM routing_firsttouchclock c
+        JOIN crm_assignment b ON b.id = c.assignment_id
+        JOIN crm_assignment a ON a.opportunity_id = b.opportunity_id AND a.rep_id = b.rep_id AND a.id > b.id
+        WHERE c.state NOT IN ('running', 'touched', 'over') AND a.source = 'automation'
+        UNION ALL
+        SELECT 'opportunity ' || o.id || ' is suggested again to rep ' || q.rep_id
+        FROM routing_queueitem q JOIN crm_opportunity o ON o.id = q.opportunity_id
+        WHERE q.state = 'pending' AND q.rep_id IS NOT NULL AND jsonb_exists(o.not_again, q.rep_id::text)
+        """,
+    ),
+    Guarantee(
         "every_assignment_is_traceable",
         "SELECT count(*) FROM crm_assignment",
         """

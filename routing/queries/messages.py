@@ -16,6 +16,9 @@ State, Channel = Delivery.State, Delivery.Channel
 TOPICS = {
     "opportunity.assigned": "An opportunity was assigned",
     "opportunity.repeated": "Somebody asks again",
+    "touch.due": "A first touch is due",
+    "touch.taken": "Not touched in time: it goes to somebody else",
+    "touch.missed": "A first touch was missed, or nobody answered",
     "queue.waiting": "Something waits in the queue",
     "rep.over_capacity": "A rep is over capacity",
     "rep.away": "A rep is away or has left: decide anew",

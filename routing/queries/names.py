@@ -68,5 +68,6 @@ def _collect(steps: Iterable[Mapping[str, Any]], rep_ids: set[int], team_ids: se
     for step in steps:
         found = step["found"]
         rep_ids.update(found[key] for key in ("owner", "covering", "rep") if found.get(key))
+        rep_ids.update(rep_id for rep_id, _ in found.get("reps", ()))
         if found.get("team"):
             team_ids.add(found["team"])

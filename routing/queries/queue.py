@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Expression, F, Min, Q, QuerySet
+from django.db.models import Count, Expression, F, Min, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -20,9 +20,11 @@ from routing.queries.names import load_names
 from routing.queries.shadow import HEADLINE
 from routing.queries.work import current_absence
 
+NO_TARGET = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)  # behind everything that has one
 ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
     "": ("Longest waiting", F("waiting_since"), False),
     "points": ("Score, urgency and value", 0.0 - F("order_points"), False),  # ties: who waits longest
+    "due": ("First touch due soonest", Coalesce(F("touch_due_at"), Value(NO_TARGET)), False),
     "newest": ("Newest", F("waiting_since"), True),
     "value": ("Highest value", Coalesce(F("opportunity__value_base"), 0.0), True),
     "score": ("Best match", Coalesce(F("decision__score"), 0.0), True),
@@ -32,6 +34,8 @@ ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
 ORDER_WORDS = {
     "": "Who has waited longest since coming in is first, whatever the value.",
     "points": IN_WORDS,
+    "due": "Whose time for the first touch is over soonest is first, those that are late before all; without a target "
+    "behind them. While it waits for a person the time runs by the clock on the wall.",
     "newest": "What came in last is first.",
     "value": "The highest estimated value in the base currency is first; no value counts as 0.",
     "score": "The best match score is first: where the choice of rep matters most.",
@@ -66,11 +70,13 @@ def decided_of(user: User, item_ids: Sequence[int]) -> QuerySet[QueueItem]:
 
 @dataclass(frozen=True)
 class QueueSearch:
-    """What narrows the list. `kind` of QueueItem.Kind; `words` in the name, account or source."""
+    """What narrows the list. `kind` of QueueItem.Kind; `words` in the name, account or source; `late_at`: the moment at
+    which the time for the first touch is over."""
 
     words: str = ""
     kind: str = ""
     team: Team | None = None
+    late_at: datetime.datetime | None = None
     min_score: int | None = None
     min_value: int | None = None
 
@@ -83,6 +89,8 @@ def queue_matching(items: QuerySet[QueueItem], search: QueueSearch) -> QuerySet[
         items = items.filter(kind=search.kind)
     if search.team:
         items = items.filter(Q(team=search.team) | Q(rep__team=search.team))
+    if search.late_at is not None:
+        items = items.filter(touch_due_at__lte=search.late_at)
     if search.min_score is not None:
         items = items.filter(decision__score__gte=search.min_score)
     if search.min_value is not None:

@@ -7,7 +7,9 @@ from routing.models import Override, OverrideReason
 
 def reasons_with_counts() -> list[tuple[OverrideReason, int]]:
     """In order, those that are retired last; two queries."""
-    chosen = Override.objects.filter(reason__isnull=False).order_by().values_list("reason")
+    chosen = (
+        Override.objects.filter(reason__isnull=False, undone_at__isnull=True).order_by().values_list("reason")
+    )
     often = dict(chosen.annotate(count=Count("pk")).values_list("reason", "count"))
     return [
         (reason, often.get(reason.pk, 0))

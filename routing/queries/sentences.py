@@ -14,6 +14,7 @@ from crm.models import Account
 from crm.queries.condition_words import say_for
 from crm.queries.words import own_fields
 from reps.models import Rep, Team
+from routing.engine.clock import REROUTE, Terms
 from routing.engine.schedule import BatchSchedule, in_words
 from routing.models import Policy, Rule
 
@@ -115,9 +116,35 @@ def _besides(row: Row) -> Sentence:
         said += [Said("; only within working hours")]
     if minutes := row.get("first_touch_target_minutes"):
         said += [Said("; first touch within "), Said(minutes_words(minutes), True)]
+    if clock := clock_words(row.get("clock")):
+        said += [Said("; "), Said(", ".join(clock), True)]
     if share := row.get("exploration_share"):
         said += [Said("; explores "), Said(f"{100 * share:.3g} %", True)]
     return tuple(said)
+
+
+def clock_words(clock: Row | None) -> list[str]:
+    """What follows where nobody touches it: "in working hours", "reminder at 80 %", "then to somebody else"."""
+    if not clock:
+        return []
+    terms = Terms(**clock)
+    said = ["counted in the rep’s working hours"] if terms.in_working_hours else []
+    if terms.target_minutes is not None:
+        if terms.remind_pct is not None:
+            said.append(f"reminder after {terms.remind_pct} % of it")
+        if terms.escalates:
+            said.append("the manager is told when it is missed")
+        if terms.reroute_after_minutes is not None:
+            after = minutes_words(terms.reroute_after_minutes)
+            said.append(
+                f"to somebody else {after + ' later' if terms.reroute_after_minutes else 'at once then'}"
+            )
+    if terms.accept_minutes is not None:
+        then = "it goes to somebody else" if terms.unanswered == REROUTE else "the manager is told"
+        said.append(f"to be accepted within {minutes_words(terms.accept_minutes)}, else {then}")
+    if terms.named_accounts:
+        said.append("named accounts too")
+    return said
 
 
 def minutes_words(minutes: int) -> str:

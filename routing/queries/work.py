@@ -3,14 +3,16 @@
 import datetime
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Least
 
 from crm.models import Assignment, Opportunity
 from reps.models import Absence, Rep, User
 from reps.queries.people import not_over
 from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
-from routing.models import Decision, Notification
+from routing.models import Decision, FirstTouchClock, Notification
+from routing.queries.clocks import asks_for_answer, clocks_that_run, running_clocks
 from routing.queries.configuration import compiled
 from routing.queries.names import load_names
 
@@ -19,11 +21,18 @@ SHOWN = 50
 
 @dataclass(frozen=True)
 class WorkItem:
-    """An open opportunity of a rep: why it is his, and the first touch that is due (None where no policy asks)."""
+    """An open opportunity of a rep: why it is his, the first touch that is due (None where no policy asks, and while
+    the clock stands still), and the clock where more than a target is asked."""
 
     opportunity: Opportunity
     why: str
     due_at: datetime.datetime | None
+    clock: FirstTouchClock | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the rep is still to accept it."""
+        return self.clock is not None and asks_for_answer(self.clock)
 
     @property
     def is_touched(self) -> bool:
@@ -48,8 +57,8 @@ def open_work(rep: Rep) -> QuerySet[Opportunity]:
 
 
 def work_items(rep: Rep) -> list[WorkItem]:
-    """The first page of a rep's work; a fixed number of queries."""
-    untouched = open_work(rep).filter(first_touch_at__isnull=True).order_by("-assigned_at", "-pk")[:SHOWN]
+    """The first page of a rep's work, what is due first on top; a fixed number of queries."""
+    untouched = _untouched(rep)
     touched = open_work(rep).filter(first_touch_at__isnull=False).order_by("-first_touch_at", "-pk")[:SHOWN]
     opportunities = [*untouched, *touched]
     assignments = {
@@ -65,13 +74,29 @@ def work_items(rep: Rep) -> list[WorkItem]:
         .order_by("opportunity_id", "-id")
         .distinct("opportunity_id")
     }
-    names = load_names(decisions.values())
+    names, clocks = load_names(decisions.values()), clocks_that_run(untouched)
     found = []
     for opportunity in opportunities:
         decision, assignment = decisions.get(opportunity.pk), assignments.get(opportunity.pk)
-        why = _why_mine(decision, assignment, rep, names)
-        found.append(WorkItem(opportunity, why, _due_at(opportunity, decision)))
-    return found
+        why, clock = _why_mine(decision, assignment, rep, names), clocks.get(opportunity.pk)
+        due = _due_at(opportunity, decision) if clock is None else clock.due_at
+        found.append(WorkItem(opportunity, why, due, clock))
+    return sorted(found, key=_most_pressing)
+
+
+def _untouched(rep: Rep) -> list[Opportunity]:
+    """What has a clock first, by when it is due, then the newest."""
+    running = running_clocks().filter(opportunity=OuterRef("pk"), assignment__ended_at__isnull=True)
+    first = Least(Subquery(running.values("due_at")[:1]), Subquery(running.values("accept_by")[:1]))
+    found = open_work(rep).filter(first_touch_at__isnull=True).annotate(due=first)
+    return list(found.order_by(F("due").asc(nulls_last=True), "-assigned_at", "-pk")[:SHOWN])
+
+
+def _most_pressing(item: WorkItem) -> tuple[int, float]:
+    """What is due first on top, then what nobody measures, then what is touched; each in its order."""
+    answer = item.clock.accept_by if item.clock is not None and item.asks else None
+    moments = [moment.timestamp() for moment in (item.due_at, answer) if moment is not None]
+    return (2, 0.0) if item.is_touched else (0, min(moments)) if moments else (1, 0.0)
 
 
 def _why_mine(decision: Decision | None, assignment: Assignment | None, rep: Rep, names: Names) -> str:

@@ -36,6 +36,7 @@ from routing.services import outbox
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.availability import flag_if_over
 from routing.services.batches import put_off, taken_out, waits_for_batch
+from routing.services.clocks import new_clocks
 from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
@@ -186,6 +187,8 @@ def _act(opportunity_id: int, situation: Situation, at: datetime.datetime | None
     repeats = None if facts.duplicate_of_id is None else (facts.duplicate_of_id, facts.duplicate_owner_id)
     if standing_original(opportunity_id) != repeats:
         raise LimitGone("what it repeats has changed")
+    if len(opportunity.not_again) != len(facts.not_again):
+        raise LimitGone("somebody had it meanwhile")
     decision = _carry_out(opportunity, situation, at, None, _nothing).decision
     if opportunity.assigned_at is not None:
         let_repeats_follow(opportunity, opportunity.assigned_at)
@@ -249,7 +252,8 @@ def _assign(
     decision = new_decision(situation, assignment)
     made = Made(decision, names_of(decision, situation.live))
     message = assigned_message(made, opportunity, rep, at)
-    insert(assignment, decision, message, *also(made), beside=ownership.owner_written(opportunity))
+    clock = new_clocks([(assignment, verdict.policy)])
+    insert(assignment, decision, message, *clock, *also(made), beside=ownership.owner_written(opportunity))
     return made
 
 
@@ -379,6 +383,7 @@ def _enqueue(
         order_points=order_points(situation.inputs.facts),
         created_at=at,
         expires_at=_expiry(situation.verdict.policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
+        touch_due_at=_touch_due(situation.verdict.policy, waiting_since),
     )
     made = Made(decision, names_of(decision, situation.live))
     waits = Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
@@ -390,6 +395,13 @@ def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
     if policy.batch is None or policy.batch.expiry_hours is None:
         return None
     return at + datetime.timedelta(hours=policy.batch.expiry_hours)
+
+
+def _touch_due(policy: Policy, waiting_since: datetime.datetime) -> datetime.datetime | None:
+    """By when it should be with somebody and touched: whoever waits does not know whose working hours count."""
+    if policy.first_touch_target_minutes is None:
+        return None
+    return waiting_since + datetime.timedelta(minutes=policy.first_touch_target_minutes)
 
 
 def assigned_message(made: Made, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> OutboxMessage:

@@ -131,6 +131,9 @@ def _drain(message: OutboxMessage) -> None:
 CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
     "opportunity.assigned": _notify_rep,
     "opportunity.repeated": _notify_rep,
+    "touch.due": _notify_rep,
+    "touch.taken": _notify_rep,
+    "touch.missed": _notify_managers_or_ops,
     "queue.waiting": _notify_managers_or_ops,
     "rep.over_capacity": _notify_managers_or_ops,
     "rep.away": _decide_anew,

@@ -9,6 +9,7 @@ from crm.models import Assignment, Opportunity
 from crm.services import ownership
 from reps.models import Rep, User
 from routing.models import Decision, Override, OverrideReason, QueueItem
+from routing.services.clocks import start_clocks
 from routing.services.queue import free_capacity, settle_blind, tell_given, withdraw_pending
 
 
@@ -56,6 +57,7 @@ def reassign_each(
         by=by,
         reason=reason.label if reason else "Reassigned by hand",
     )
+    start_clocks(made)
     Override.objects.bulk_create(
         (
             Override(
@@ -105,6 +107,7 @@ def _move(
         by=by,
         reason=reason.label if reason else "Reassigned by hand",
     )
+    start_clocks([assignment])
     if blind is not None:
         settle_blind(blind, assignment, by=by, at=at, note=note)
     Override.objects.create(

@@ -26,10 +26,31 @@ def refusals(policy: Policy) -> dict[str, str]:
         )
     if policy.first_touch_target_minutes is not None and policy.first_touch_target_minutes > MOST_MINUTES:
         found["first_touch_target_minutes"] = "At most 90 days."
+    found |= _clock_refusals(policy)
     if problem := condition_problem(policy.condition):
         found["condition"] = problem
     if policy.mode == Policy.Mode.BATCH:
         found |= _batch_refusals(policy)
+    return found
+
+
+def _clock_refusals(policy: Policy) -> dict[str, str]:
+    """What counts from the target needs one; a time to answer that is longer than the target would never count."""
+    found: dict[str, str] = {}
+    target, answer = policy.first_touch_target_minutes, policy.accept_within_minutes
+    reacts = {
+        "clock_remind_pct": policy.clock_remind_pct is not None,
+        "clock_escalates": policy.clock_escalates,
+        "clock_reroute_after_minutes": policy.clock_reroute_after_minutes is not None,
+    }
+    if target is None:
+        needs = "Give “First touch within” as well: this counts from it."
+        found |= {name: needs for name, is_set in reacts.items() if is_set}
+    for name in ("clock_reroute_after_minutes", "accept_within_minutes"):
+        if (getattr(policy, name) or 0) > MOST_MINUTES:
+            found[name] = "At most 90 days."
+    if target is not None and answer is not None and answer > target:
+        found["accept_within_minutes"] = "Not longer than the time for the first touch."
     return found
 
 

@@ -14,6 +14,7 @@ from crm.services import ownership
 from reps.models import Rep, User
 from routing.models import Decision, Override, OverrideReason, QueueItem
 from routing.services import outbox
+from routing.services.clocks import start_clocks
 from routing.services.turns import give_back_turn, take_turn_again
 
 
@@ -86,6 +87,7 @@ def reject(
         team_id=item.team_id,
         waiting_since=item.waiting_since,
         order_points=item.order_points,
+        touch_due_at=item.touch_due_at,
         created_at=at,
         note=f"Suggestion rejected by {by}"[:300],
     )
@@ -93,17 +95,20 @@ def reject(
 
 @transaction.atomic
 def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
-    """Takes back one's own approval or hand-out while nothing was done with it: the item waits again.
+    """Takes back one's own approval, hand-out or rejection while nothing was done with it: the item waits again.
 
     Raises AlreadyDecided when it is too late: touched, closed, reassigned, or somebody else's.
     """
     opportunity_id = QueueItem.objects.values_list("opportunity_id", flat=True).get(pk=item_id)
     opportunity = ownership.lock_opportunity(opportunity_id)
     item = QueueItem.objects.select_related("assignment").get(pk=item_id)
+    if item.state == QueueItem.State.REJECTED:
+        return _undo_rejection(item, opportunity, by, at)
     current = item.assignment
     is_late = not opportunity.is_open or opportunity.first_touch_at is not None
     if item.resolved_by_id != by.pk or current is None or current.ended_at or is_late:
         raise AlreadyDecided("This can no longer be undone: reassign it from its page instead.")
+    _take_back_override(item, at)
     ownership.lock_reps([opportunity.owner_id, item.rep_id])
     ownership.unassign(opportunity=opportunity, at=at)
     kind, routing = {
@@ -124,9 +129,56 @@ def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
         team_id=item.team_id,
         waiting_since=item.waiting_since,
         order_points=item.order_points,
+        touch_due_at=item.touch_due_at,
         created_at=at,
         note=f"Undone by {by}"[:300],
     )
+
+
+def _undo_rejection(item: QueueItem, opportunity: Opportunity, by: User, at: datetime.datetime) -> QueueItem:
+    """The suggestion waits again, in its slot and turn, as long as what came of the rejection waits untouched."""
+    waits = QueueItem.objects.filter(opportunity=opportunity, state=QueueItem.State.PENDING)
+    left = waits.filter(kind=QueueItem.Kind.MANAGER, decision=item.decision_id).first()
+    if left is not None and left.created_at != item.resolved_at:
+        left = None  # of another rejection
+    rep = ownership.lock_reps([item.rep_id]).get(item.rep_id or 0)
+    if item.resolved_by_id != by.pk or left is None or rep is None or not rep.is_active:
+        raise AlreadyDecided("This can no longer be undone: give it to somebody from the queue instead.")
+    _take_back_override(item, at)
+    _resolve(left, QueueItem.State.WITHDRAWN, by, at, note=f"Undone by {by}")
+    opportunity.routing, opportunity.routing_since = Opportunity.Routing.SUGGESTED, at
+    opportunity.save(update_fields=["routing", "routing_since"])
+    Rep.objects.filter(pk=rep.pk).update(pending=F("pending") + 1)
+    take_turn_again(decision_id=item.decision_id)
+    return QueueItem.objects.create(
+        opportunity=opportunity,
+        decision_id=item.decision_id,
+        kind=QueueItem.Kind.SUGGESTION,
+        rep_id=item.rep_id,
+        team_id=item.team_id,
+        waiting_since=item.waiting_since,
+        order_points=item.order_points,
+        touch_due_at=item.touch_due_at,
+        expires_at=item.expires_at,
+        created_at=at,
+        note=f"Undone by {by}"[:300],
+    )
+
+
+def _take_back_override(item: QueueItem, at: datetime.datetime) -> None:
+    """What was taken back teaches nothing."""
+    if item.resolved_at is None:
+        return
+    made = Override.objects.filter(opportunity=item.opportunity_id, decision=item.decision_id)
+    made.filter(made_by=item.resolved_by_id, made_at=item.resolved_at).update(undone_at=at)
+
+
+@transaction.atomic
+def let_choose_anew(*, item_id: int, by: User, at: datetime.datetime) -> Opportunity:
+    """What waits is to be decided again, by the loads as they are now. Raises AlreadyDecided."""
+    item = _lock_item(item_id)
+    let_wait(item.opportunity, by=by, at=at, note=f"{by.name} let the router choose anew")
+    return item.opportunity
 
 
 def _lock_item(item_id: int) -> QueueItem:
@@ -162,6 +214,7 @@ def _assign(item: QueueItem, rep_id: int, by: User, at: datetime.datetime, reaso
         by=by,
         reason=reason,
     )
+    start_clocks([assignment])
     tell_given(opportunity, rep_id, by, at)
     let_repeats_follow(opportunity, at)
     return assignment

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Max, Model
 
 from reps.models import Rep, Team
+from routing.engine.clock import Terms
 from routing.models import CapacitySettings, ConfigurationVersion, Policy, Rule
 from routing.queries.configuration import CAPACITY_FIELDS
 from territories.models import Coverage, Territory
@@ -94,6 +95,7 @@ def _restore_policies(rows: Sequence[Mapping[str, Any]]) -> None:
     for position, row in enumerate(rows, 1):
         values = {name: row[name] for name in POLICY_FIELDS if name in row}
         values |= {"prefers_ready": row.get("prefers_ready", False)} | _batch_fields(row.get("batch"))
+        values |= _clock_fields(row.get("clock") or {})
         Policy.objects.update_or_create(
             pk=row["id"], defaults=values | {"position": position, "is_active": True}
         )
@@ -103,6 +105,19 @@ def _restore_policies(rows: Sequence[Mapping[str, Any]]) -> None:
 def _batch_fields(batch: Mapping[str, Any] | None) -> dict[str, Any]:
     names = ("cadence", "times", "time_zone", "weekdays_only", "expiry_hours")
     return {f"batch_{name}": batch[name] for name in names} if batch else {}
+
+
+def _clock_fields(clock: Mapping[str, Any]) -> dict[str, Any]:
+    terms = Terms(**clock)
+    return {
+        "clock_in_working_hours": terms.in_working_hours,
+        "clock_remind_pct": terms.remind_pct,
+        "clock_escalates": terms.escalates,
+        "clock_reroute_after_minutes": terms.reroute_after_minutes,
+        "clock_takes_named_accounts": terms.named_accounts,
+        "accept_within_minutes": terms.accept_minutes,
+        "accept_unanswered": terms.unanswered,
+    }
 
 
 def _make_room(model: type[Rule] | type[Policy], kept: Sequence[int]) -> None:

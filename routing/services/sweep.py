@@ -14,6 +14,7 @@ from routing.models import QueueItem
 from routing.queries.automation import is_paused, resumed_at
 from routing.services.batches import due
 from routing.services.decisions import route
+from routing.services.first_touch import take_away_missed
 from routing.services.queue import wait_again
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,16 @@ def expire_unconfirmed(
         wait_again(opportunity_id=opportunity_id, at=at, note="Nobody confirmed it in time")
     _route_each(ids, now)
     return len(ids)
+
+
+def reroute_missed(*, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000) -> int:
+    """Gives to somebody else what was not touched or answered in time, after a pause bit by bit; returns how many were
+    taken away."""
+    if is_paused():
+        return 0
+    taken = take_away_missed(at=at, most=min(most, _pace()) if is_catching_up(at) else most)
+    _route_each(taken, now, in_batch=True)
+    return len(taken)
 
 
 def _route_each(opportunity_ids: list[int], now: datetime.datetime | None, *, in_batch: bool = False) -> int:

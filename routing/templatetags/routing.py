@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from crm.engine.matching.duplicates import SURE
 from crm.models import DuplicateLink
@@ -12,6 +15,8 @@ from reps.engine.capacity import band as band_of
 from reps.engine.money import NBSP
 from reps.models import Rep
 from reps.queries import organisation
+from routing.engine.clock import age_pct, left_words
+from routing.models import QueueItem
 from routing.queries.messages import TOPICS
 
 register = template.Library()
@@ -89,3 +94,34 @@ def uncapitalised(text: str) -> str:
 def topic_words(topic: str) -> str:
     """An event of the outbox in words."""
     return TOPICS.get(topic, topic)
+
+
+@register.simple_tag
+def by_moment(what: str, due: datetime.datetime) -> SafeString:
+    """ "Call by 14:05 (12 min left)", with the day where it is not today, and the exact moment on hover."""
+    local, now = timezone.localtime(due), timezone.now()
+    today = local.date() == timezone.localtime(now).date()
+    return format_html(
+        '<time datetime="{}" title="{} {}">{} by {} ({})</time>',
+        due.isoformat(),
+        date_format(local, "j M Y, H:i"),
+        local.tzname() or "",
+        what,
+        date_format(local, "H:i" if today else "D j M, H:i"),
+        left_words(due, now),
+    )
+
+
+@register.filter
+def due_tone(due: datetime.datetime) -> str:
+    return "bad" if due < timezone.now() else "hot"
+
+
+@register.inclusion_tag("routing/target_bar.html")
+def target_bar(item: QueueItem) -> dict[str, object]:
+    """The age of what waits as a share of the first-touch target, as a bar with its number."""
+    if item.touch_due_at is None:
+        return {"pct": None}
+    pct = age_pct(item.waiting_since, item.touch_due_at, timezone.now())
+    tone = "over" if pct >= 100 else "near" if pct >= 75 else ""
+    return {"pct": pct, "width": min(pct, 100), "tone": tone, "due": item.touch_due_at}

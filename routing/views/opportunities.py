@@ -35,6 +35,7 @@ from routing.forms.queue import (
     OutcomeForm,
     known_words,
 )
+from routing.queries.clocks import asks_for_answer, clock_of
 from routing.queries.explanations import explain, reps_to_ask_about
 from routing.queries.history import history_of
 from routing.queries.loads import loads_after, with_owners
@@ -43,6 +44,7 @@ from routing.services import overrides
 from routing.services.account_matches import other_owner
 from routing.services.intake import Accepted, take_in
 from routing.services.outcomes import record_outcome
+from routing.views.acceptance import gone, seen
 
 
 def visible(user: User, pk: int) -> Opportunity:
@@ -53,7 +55,7 @@ def visible(user: User, pk: int) -> Opportunity:
 def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
     """What it is, who has it and why; `?rep=` asks why that one not."""
     opportunity = visible(request.user, pk)
-    decision = newest_decision(pk)
+    decision, clock = newest_decision(pk), clock_of(opportunity)
     asked = request.GET.get("rep", "")
     also = int(asked) if asked.isascii() and asked.isdigit() else None
     context = {
@@ -62,6 +64,8 @@ def opportunity_page(request: SignedIn, pk: int) -> HttpResponse:
         "asked": also,
         "roster": reps_to_ask_about(decision) if decision else [],
         "item": pending_item(pk),
+        "clock": clock,
+        "asks": clock is not None and asks_for_answer(clock),
         "duplicates": duplicates_of(opportunity, request.user),
         "activities": activities_of(opportunity)[:50],
         "account_match": match_of(opportunity, request.user),
@@ -244,7 +248,9 @@ def opportunity_outcome(request: SignedIn, pk: int) -> HttpResponse:
 @requires("log_activities")
 def opportunity_activity(request: SignedIn, pk: int) -> HttpResponse:
     """A call, an email or a meeting: the owner's first one is the first touch."""
-    opportunity = visible(request.user, pk)
+    opportunity = seen(request.user, pk)
+    if opportunity is None:
+        return gone(request)
     form = ActivityForm(request.POST)
     if not form.is_valid():
         say(request, "Say what it was: a call, an email or a meeting.", tone="bad")
@@ -258,5 +264,7 @@ def opportunity_activity(request: SignedIn, pk: int) -> HttpResponse:
         note=form.cleaned_data["note"],
         by=request.user,
     )
+    if seen(request.user, pk) is None:
+        return gone(request)
     say(request, f"{activity.get_kind_display()} logged for {opportunity.name}.")
     return redirect(next_address(request, reverse("opportunity", args=[pk])))

@@ -189,7 +189,6 @@ def reject(request: SignedIn, pk: int) -> HttpResponse:
         request,
         item,
         f"The suggestion for {item.opportunity.name} is rejected; it waits for a person.",
-        undo=False,
     )
 
 
@@ -205,9 +204,9 @@ def undo(request: SignedIn, pk: int) -> HttpResponse:
     return _go(request, reverse("queue_item", args=[again.pk]))
 
 
-def _done(request: SignedIn, item: QueueItem, text: str, *, undo: bool = True) -> HttpResponse:
+def _done(request: SignedIn, item: QueueItem, text: str) -> HttpResponse:
     """The row has left already; the answer says what happened and offers Undo."""
-    address = reverse("queue_undo", args=[item.pk]) if undo else ""
+    address = reverse("queue_undo", args=[item.pk])
     if request.htmx:
         response = HttpResponse(status=204)
         return trigger_client_event(

@@ -20,7 +20,7 @@ from tests.conftest import NOW
 pytestmark = pytest.mark.django_db
 HOUR, DAY = datetime.timedelta(hours=1), datetime.timedelta(days=1)
 SignIn = Callable[[User], Client]
-QUERIES = 6  # reps, organisation, assignments of the week, absences, episodes, closing days
+QUERIES = 7  # reps, organisation, assignments of the week, absences, episodes, closing days
 
 
 def names(omar: User, **asked: Any) -> list[str]:

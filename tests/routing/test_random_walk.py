@@ -21,18 +21,21 @@ from reps.services.absence import mark_away, mark_back
 from reps.services.profiles import save_rep
 from routing.engine.ladder import decide
 from routing.engine.trace import digest
-from routing.models import Decision, Policy, QueueItem
+from routing.models import Decision, FirstTouchClock, Policy, QueueItem
 from routing.queries.inputs import stored_inputs
 from routing.queries.invariants import check_invariants
-from routing.services import duplicates, outbox, overrides, queue, sweep
+from routing.services import acceptance, clocks, duplicates, first_touch, outbox, overrides, queue, sweep
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
+from tests.conftest import user_of
 
 pytestmark = pytest.mark.django_db
 STEPS = 350
 CHECK_EVERY = 10
 START = datetime.datetime(2100, 1, 4, 9, tzinfo=datetime.UTC)  # after any clock: what waits is never overdue
-REFUSALS = (OwnershipError, queue.AlreadyDecided, duplicates.AlreadySaid, duplicates.NoRepeat)
+REFUSALS = (
+    OwnershipError, queue.AlreadyDecided, duplicates.AlreadySaid, duplicates.NoRepeat, acceptance.CannotAnswer,
+)  # fmt: skip
 
 
 class Walk:
@@ -95,7 +98,7 @@ class Walk:
             queue.reject(item_id=pk, by=self.person(), at=self.at)
 
     def undo(self) -> None:
-        if pk := self.item(state__in=["approved", "changed"]):
+        if pk := self.item(state__in=["approved", "changed", "rejected"]):
             queue.undo(item_id=pk, by=self.person(), at=self.at)
 
     def reassign(self) -> None:
@@ -137,6 +140,21 @@ class Walk:
             owner = Opportunity.objects.get(pk=pk).owner
             log_activity(opportunity_id=pk, kind="call", rep=owner, happened_at=self.at)
 
+    def answer(self) -> None:
+        """The owner says yes or no to what was just assigned."""
+        running = FirstTouchClock.objects.filter(state="running", opportunity__owner__user__isnull=False)
+        asked = running.order_by("-pk").values_list("opportunity", flat=True)[:5]
+        if pk := self.any_of(list(asked)):
+            owner = Opportunity.objects.select_related("owner__user").get(pk=pk).owner
+            assert owner is not None
+            assert owner.user is not None
+            act = self.random.choice([acceptance.accept, acceptance.pass_on, acceptance.pass_on])
+            act(opportunity_id=pk, by=owner.user, at=self.at)
+
+    def anew(self) -> None:
+        if pk := self.item(state="pending"):
+            queue.let_choose_anew(item_id=pk, by=self.person(), at=self.at)
+
     def away(self) -> None:
         rep, other = self.rep(), self.rep()
         mark_away(
@@ -165,6 +183,9 @@ class Walk:
     def sweep(self) -> None:
         sweep.decide_anew_for_those_gone(at=self.at, now=self.at)
         sweep.route_waiting(at=self.at + datetime.timedelta(minutes=1), now=self.at)
+        clocks.keep_up(at=self.at)
+        first_touch.remind_and_escalate(at=self.at)
+        self.done["missed"] += sweep.reroute_missed(at=self.at, now=self.at)
         sweep.drain_held(now=self.at)
         outbox.deliver_due(at=self.at)
 
@@ -190,7 +211,7 @@ class Walk:
     WEIGHTS = (
         (create, 30), (approve, 12), (give, 6), (reject, 4), (undo, 8), (reassign, 5), (lock, 3), (unlock, 4),
         (outcome, 12), (reopen, 6), (revalue, 6), (convert, 2), (touch, 4), (away, 4), (back, 6), (sweep, 10),
-        (change_rep, 4), (leave, 1), (come_back, 1), (say, 6), (mark, 5),
+        (change_rep, 4), (leave, 1), (come_back, 1), (say, 6), (mark, 5), (answer, 8), (anew, 3),
     )  # fmt: skip
 
     def step(self) -> None:
@@ -214,6 +235,7 @@ def test_guarantees_hold_whatever_is_done_in_whatever_order(
             team=(east, west)[number % 2],
             max_open=2 + number,
             skills={"industry": ["Healthcare"]} if number % 3 == 0 else {},
+            user=user_of(f"Rep {number}".replace(" ", ""), User.Role.REP),
         )
     for rep in Rep.objects.all()[:3]:
         Account.objects.create(name=f"Account of {rep}", owner=rep)
@@ -226,6 +248,13 @@ def test_guarantees_hold_whatever_is_done_in_whatever_order(
         application="assign",
         fallback=["round_robin", "hold"],
         condition={"field": "industry", "op": "is_not", "value": "Media"},
+        first_touch_target_minutes=240,
+        clock_in_working_hours=True,
+        clock_escalates=True,
+        clock_reroute_after_minutes=60,
+        clock_takes_named_accounts=True,
+        accept_within_minutes=60,
+        accept_unanswered="reroute",
     )
     publish()
     walk = Walk(seed, [omar, ben], [east, west])
@@ -234,7 +263,9 @@ def test_guarantees_hold_whatever_is_done_in_whatever_order(
         if number % CHECK_EVERY == 0:
             assert check_invariants().violations == [], (number, walk.done)
     assert check_invariants().violations == []
-    assert {"create", "approve", "undo", "reopen", "leave", "say", "mark"} <= set(walk.done)
+    assert {"create", "approve", "undo", "reopen", "leave", "say", "mark", "answer", "anew"} <= set(walk.done)
+    assert walk.done["missed"] > 0
+    assert set(FirstTouchClock.objects.values_list("state", flat=True)) >= {"passed", "over"}
     decisions = list(Decision.objects.all())
     assert len(decisions) > 50
     assert [d.pk for d in decisions if digest(decide(stored_inputs(d))) != d.result_digest] == []
