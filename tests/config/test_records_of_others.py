@@ -1,5 +1,6 @@
 """Records that belong to teams, on every page: another team's do not exist, for whoever may not see them."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.urls import URLPattern, reverse
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from reps.permissions import MATRIX
+from routing.models import Notification
 from tests.config.sides import Side, side_of
 from tests.config.test_permissions import PAGES, permission_of
 from tests.conftest import user_of
@@ -56,12 +58,18 @@ def of_new_calendar(side: Side) -> dict[str, Any]:
     return {"pk": side.rep.pk, "kind": "upload"}
 
 
+def of_notice(side: Side) -> dict[str, Any]:
+    assert side.rep.user is not None
+    values = {"user": side.rep.user, "text": "Yours", "kind": Notification.Kind.ASSIGNED}
+    return {"pk": Notification.objects.create(key=uuid.uuid4(), **values).pk}
+
+
 # Every page of a record that belongs to a rep or a team.
 OF_TEAMS: dict[str, Finder] = {
     **dict.fromkeys(
         [
             "opportunity", "opportunity_activity", "opportunity_edit", "opportunity_lock", "opportunity_outcome",
-            "opportunity_reassign", "duplicate_mark",
+            "opportunity_reassign", "opportunity_accept", "opportunity_decline", "opportunity_pass", "duplicate_mark",
         ],
         of_opportunity,
     ),
@@ -78,6 +86,7 @@ OF_TEAMS: dict[str, Finder] = {
     **dict.fromkeys(["queue_item", "queue_approve", "queue_give", "queue_reject", "queue_undo"], of_item),
     **dict.fromkeys(["team", "team_turns"], of_team),
     "calendar_new": of_new_calendar,
+    "notice": of_notice,
     "duplicate_answer": of_link,
 }  # fmt: skip
 # Records that everybody with the permission may see, whoever they belong to.
@@ -89,7 +98,7 @@ SHARED = {
     "notification_test", "role_template", "role_template_delete", "version",
 }  # fmt: skip
 # Of the rep alone: nobody else finds it, whatever the role.
-OF_ONESELF = {"proposal_withdraw"}
+OF_ONESELF = {"proposal_withdraw", "notice"}
 SEES_ALL = {Role.OPS, Role.ANALYST, Role.ADMIN}
 
 
