@@ -36,7 +36,7 @@ class WorkingTime:
 @dataclass(frozen=True)
 class Live:
     """The ids in force at one moment, and the roster that goes with them. `stamp`: the roster's; `roster_is_kept`:
-    whether it is among the snapshots that decisions refer to; `decision_id`: what the next decision will have."""
+    whether it is among the snapshots that decisions refer to"""
 
     configuration_id: int
     model_id: int
@@ -45,7 +45,6 @@ class Live:
     working_times: tuple[WorkingTime, ...]
     is_paused: bool = False
     roster_is_kept: bool = False
-    decision_id: int = 0
 
 
 LIVE = """

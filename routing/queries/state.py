@@ -54,7 +54,6 @@ SELECT pg_current_snapshot()::text,
     ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
     EXISTS (SELECT 1 FROM routing_rostersnapshot WHERE digest = %(digest)s),
     coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false),
-    nextval('routing_decision_id_seq'),
     ARRAY(SELECT ARRAY[q.rep_id::float8, sum(o.value_base)::float8]
         FROM routing_queueitem q JOIN crm_opportunity o ON o.id = q.opportunity_id
         WHERE q.state = 'pending' AND q.kind = 'suggestion' AND o.value_base IS NOT NULL GROUP BY q.rep_id)
@@ -83,7 +82,6 @@ class Read:
     absences: Absences
     roster_is_kept: bool
     is_paused: bool
-    decision_id: int
 
 
 def load_state(live: Live, at: datetime.datetime) -> RosterState:
@@ -113,7 +111,6 @@ def load_state_and_more(live: Live, at: datetime.datetime) -> tuple[RosterState,
         live,
         is_paused=read.is_paused,
         roster_is_kept=read.roster_is_kept,
-        decision_id=read.decision_id,
     )
 
 
@@ -146,7 +143,7 @@ class KeptState:
             (changed,), spans = ask_all(
                 (CHANGED, {**asked, "digest": live.roster.digest}), (ABSENCES, {"first": at, "last": None})
             )
-            seen, reps, added, clocks, is_kept, is_paused, decision_id, suggested = changed
+            seen, reps, added, clocks, is_kept, is_paused, suggested = changed
             self._take_in(_rows(reps, REP), live.roster)
             self._seen = seen
             week, day = self._recent.counts(_rows(added, ASSIGNMENT), seen, at, live.roster)
@@ -165,7 +162,6 @@ class KeptState:
                 absences,
                 is_kept,
                 is_paused,
-                decision_id,
             )
 
     def _take_in(self, changed: Rows, roster: Roster) -> None:

@@ -20,7 +20,6 @@ from crm.queries.duplicates import standing_original
 from crm.services import ownership
 from reps.engine.capacity import Band, band
 from reps.models import Rep, Team
-from reps.queries.prepared import ask_all
 from reps.services.inserts import Beside, insert
 from routing.engine.configuration import Policy
 from routing.engine.explain import Names, headline
@@ -29,23 +28,19 @@ from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
 from routing.engine.order import order_points
 from routing.engine.trace import digest, pack_columns, trace_json
 from routing.models import Decision, OutboxMessage, QueueItem, RosterSnapshot
-from routing.queries.inputs import claim_of, load_inputs, suggested_value
-from routing.queries.live import Live
+from routing.queries.inputs import load_inputs
 from routing.queries.names import names_of
 from routing.services import outbox
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.availability import flag_if_over
 from routing.services.batches import put_off, taken_out, waits_for_batch
+from routing.services.claims import Claim, LimitGone, Situation, claim_for
 from routing.services.clocks import new_clocks
 from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
 UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH, Opportunity.Routing.HELD)
-
-
-class LimitGone(Exception):
-    """Between scoring and locking, somebody else took the rep's last room (or turn), or what it repeats changed."""
 
 
 class NoLongerOpen(Exception):
@@ -65,16 +60,6 @@ Also = Callable[[Made], Sequence[Model]]  # what else is to be stored with a dec
 
 def _nothing(_made: Made) -> Sequence[Model]:
     return ()
-
-
-@dataclass(frozen=True)
-class Situation:
-    """A verdict with what it was made from. `is_held`: it was decided before, and waits for room."""
-
-    inputs: Inputs
-    live: Live
-    verdict: Verdict
-    is_held: bool = False
 
 
 def route(
@@ -205,15 +190,11 @@ def _carry_out(
     """Claims the rep and writes what follows. The opportunity is locked, or nobody else sees it yet; `waiting_since` is
     None where it may have waited in the queue. Raises LimitGone before anything is written."""
     verdict = situation.verdict
-    claimed = None if verdict.outcome == Decision.Outcome.SHADOW else verdict.rep_id
-    rep, week, is_away = None, 0, False
-    if claimed is not None:
-        rows, ((week, is_away),) = ask_all((ownership.LOCK_REP, [claimed]), claim_of(claimed, at))
-        rep = ownership.locked_rep(rows[0]) if rows else None
+    claim = claim_for(situation, at)
+    rep = claim.rep
     moment = (
         at or timezone.now()
     )  # after the locks, so that a rep's assignments are dated in the order they happened
-    limits = None if rep is None else _check_claim(situation, rep, week, is_away)
     if waiting_since is None:
         if opportunity.routing == Opportunity.Routing.BATCH:
             taken_out(opportunity.pk)
@@ -221,10 +202,10 @@ def _carry_out(
     if rep is not None:
         _take_turn(verdict)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
-        made = _assign(opportunity, rep, situation, limits, moment, also)
+        made = _assign(opportunity, rep, situation, claim, moment, also)
         flag_owner_over_capacity(situation, opportunity, rep, moment)
     else:
-        made = _enqueue(opportunity, situation, waiting_since, moment, also)
+        made = _enqueue(opportunity, situation, claim, waiting_since, moment, also)
     original_owner = situation.inputs.facts.duplicate_owner_id
     if original_owner in situation.inputs.roster.index and opportunity.owner_id != original_owner:
         tell_repeated(opportunity, moment)
@@ -235,7 +216,7 @@ def _assign(
     opportunity: Opportunity,
     rep: Rep,
     situation: Situation,
-    limits: ownership.LimitsThen | None,
+    claim: Claim,
     at: datetime.datetime,
     also: Also,
 ) -> Made:
@@ -247,9 +228,9 @@ def _assign(
         at=at,
         exempt=verdict.exempt,
         reason=f"{Decision.Via(verdict.via).label}, {verdict.policy.name}"[:200],
-        limits=limits,
+        limits=claim.limits,
     )
-    decision = new_decision(situation, assignment)
+    decision = new_decision(situation, claim, assignment)
     made = Made(decision, names_of(decision, situation.live))
     message = assigned_message(made, opportunity, rep, at)
     clock = new_clocks([(assignment, verdict.policy)])
@@ -267,38 +248,6 @@ def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetim
     return item.waiting_since
 
 
-def _check_claim(situation: Situation, rep: Rep, week: int, is_away: bool) -> ownership.LimitsThen:
-    """The limits of the locked rep, checked as the ladder checks them. Raises LimitGone."""
-    verdict, capacity = situation.verdict, situation.inputs.configuration.capacity
-    limits = ownership.LimitsThen(
-        committed=rep.committed,
-        max_open=rep.max_open,
-        week=week,
-        max_new_per_week=rep.max_new_per_week,
-    )
-    if not rep.is_active:
-        raise LimitGone(f"{rep.name} has left")
-    if is_away:
-        raise LimitGone(f"{rep.name} went away")
-    if verdict.exempt:
-        return limits
-    state = band(rep.committed, rep.max_open, capacity.bounds)
-    if state >= Band.AT:
-        raise LimitGone(f"{rep.name} is {state.label}")
-    asks_high_match = verdict.via == Decision.Via.PREDICTION
-    if state is Band.NEAR and asks_high_match and (verdict.score or 0) < situation.inputs.high_match:
-        raise LimitGone(f"{rep.name} is near capacity by now")
-    if limits.week + rep.pending >= rep.max_new_per_week:
-        raise LimitGone(f"{rep.name} has reached the weekly cap")
-    if rep.max_pipeline_value is not None:
-        committed = float(rep.pipeline_value + suggested_value(rep.pk))
-        if committed + (situation.inputs.facts.value or 0.0) > float(rep.max_pipeline_value):
-            raise LimitGone(f"{rep.name} has reached the pipeline cap")
-    if verdict.turn is not None and rep.turn_finish != situation.inputs.state.turn_finish[verdict.turn.rep]:
-        raise LimitGone(f"{rep.name} has had this turn")
-    return limits
-
-
 def _take_turn(verdict: Verdict) -> None:
     if verdict.turn is None or verdict.rep_id is None:
         return
@@ -309,7 +258,7 @@ def _take_turn(verdict: Verdict) -> None:
         Team.objects.filter(pk=verdict.team_id).update(turn_clock=Greatest("turn_clock", verdict.turn.clock))
 
 
-def new_decision(situation: Situation, assignment: Assignment | None) -> Decision:
+def new_decision(situation: Situation, claim: Claim, assignment: Assignment | None) -> Decision:
     """The decision with everything that a replay needs, not stored yet; the roster that it refers to is."""
     inputs, live, verdict = situation.inputs, situation.live, situation.verdict
     roster = inputs.roster
@@ -318,7 +267,7 @@ def new_decision(situation: Situation, assignment: Assignment | None) -> Decisio
             [RosterSnapshot(digest=roster.digest, content=roster.content)], ignore_conflicts=True
         )
     return Decision(
-        pk=live.decision_id,
+        pk=claim.decision_id,
         opportunity_id=inputs.facts.id,
         made_at=inputs.at,
         engine=ENGINE_VERSION,
@@ -364,12 +313,13 @@ WAITS = (
 def _enqueue(
     opportunity: Opportunity,
     situation: Situation,
+    claim: Claim,
     waiting_since: datetime.datetime,
     at: datetime.datetime,
     also: Also,
 ) -> Made:
     """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
-    decision = new_decision(situation, None)
+    decision = new_decision(situation, claim, None)
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
     opportunity.routing, opportunity.routing_since = routing, at
     rep_id = decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None

@@ -171,7 +171,7 @@ class TestQueries:
             route(opportunity_id=opportunity.pk, at=NOW)
 
 
-ROUTE_QUERIES = 16
+ROUTE_QUERIES = 17
 
 
 class TestHighMatch:
