@@ -3,6 +3,7 @@
 import contextlib
 import json
 import queue
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPResponse
@@ -58,6 +59,8 @@ class Stream:
         return self.told.get(timeout=PATIENCE_SECONDS)
 
     def close(self) -> None:
+        if self.asked.sock is not None:
+            self.asked.sock.shutdown(socket.SHUT_RDWR)  # the answer holds it open otherwise
         self.asked.close()
 
 
