@@ -19,7 +19,7 @@ from routing.services.delivery.chat import BadAddress, ChatAddress, Post, read_a
 from routing.services.delivery.mail import Letter
 from routing.services.delivery.making import MAIL_LANE, Outgoing, opened
 from routing.services.delivery.outcome import NotSent
-from routing.services.delivery.planning import wake_after_commit
+from routing.services.delivery.planning import SENDER
 from routing.services.delivery.texts import address as absolute
 
 TEST_TEXT = "A test from Predictive Routing: this is where your notifications arrive."
@@ -46,7 +46,7 @@ def save_wishes(
     # What waits for the end of quiet hours is looked at again under the new ones.
     held = Delivery.objects.filter(user=wishes.user, state=Delivery.State.WAITING, attempts=0)
     if held.update(next_attempt_at=at):
-        wake_after_commit()
+        SENDER.wake_after_commit()
     return wishes
 
 

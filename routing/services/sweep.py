@@ -3,7 +3,6 @@
 import datetime
 import logging
 
-from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from routing.services.batches import due
 from routing.services.decisions import route
 from routing.services.first_touch import take_away_missed
 from routing.services.queue import wait_again
+from routing.services.senders import alone
 
 log = logging.getLogger(__name__)
 DRAIN_LOCK = 0x64726169
@@ -55,18 +55,14 @@ def drain_held(*, now: datetime.datetime | None = None, most: int = 1000) -> int
     """Decides held opportunities anew, oldest first; one drain at a time. Returns how many left the queue."""
     if is_paused():
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [DRAIN_LOCK])
-        if not cursor.fetchone()[0]:
+    with alone(DRAIN_LOCK) as is_ours:
+        if not is_ours:
             return 0  # another worker is at it
-        try:
-            held = QueueItem.objects.filter(state=QueueItem.State.PENDING, kind=QueueItem.Kind.HELD)
-            if is_catching_up(now or timezone.now()):
-                most = min(most, _pace())
-            ids = list(held.order_by("waiting_since", "pk").values_list("opportunity_id", flat=True)[:most])
-            return _route_each(ids, now)
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [DRAIN_LOCK])
+        held = QueueItem.objects.filter(state=QueueItem.State.PENDING, kind=QueueItem.Kind.HELD)
+        if is_catching_up(now or timezone.now()):
+            most = min(most, _pace())
+        ids = list(held.order_by("waiting_since", "pk").values_list("opportunity_id", flat=True)[:most])
+        return _route_each(ids, now)
 
 
 def decide_anew_for_those_gone(

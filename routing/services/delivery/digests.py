@@ -9,7 +9,7 @@ from reps.models import User
 from routing.engine.notices import Slot, last_slot
 from routing.models import Delivery, Digest, Notification
 from routing.queries.notification_settings import settings_of
-from routing.services.delivery.planning import wake_after_commit
+from routing.services.delivery.planning import SENDER
 
 
 def make_due(*, at: datetime.datetime) -> int:
@@ -39,5 +39,5 @@ def _make(user: User, slot: Slot, at: datetime.datetime) -> bool:
     Delivery.objects.create(
         channel=Delivery.Channel.EMAIL, user=user, digest=digest, created_at=at, next_attempt_at=at
     )
-    wake_after_commit()
+    SENDER.wake_after_commit()
     return True

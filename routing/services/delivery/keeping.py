@@ -3,15 +3,15 @@
 import datetime
 from collections.abc import Collection
 
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from routing.models import Delivery, Digest, OutboxMessage
 from routing.services import outbox
-from routing.services.delivery.planning import wake_after_commit
+from routing.services.delivery.planning import SENDER
+from routing.services.senders import delete_in_parts
 
 KEPT = datetime.timedelta(days=30)
-CHUNK = 5_000  # rows deleted in one statement
 State = Delivery.State
 
 
@@ -25,7 +25,7 @@ def send_again(*, at: datetime.datetime, ids: Collection[int] | None = None, cha
         dead = dead.filter(channel=channel)
     number = dead.update(state=State.WAITING, attempts=0, next_attempt_at=at, settled_at=None)
     if number:
-        wake_after_commit()
+        SENDER.wake_after_commit()
     return number
 
 
@@ -45,17 +45,9 @@ def forget_old(*, at: datetime.datetime) -> int:
     """Deletes what was delivered or withheld some weeks ago, and events that have done their work, unless one of their
     posts still waits or is dead. Notifications in the page stay. Returns how many rows went."""
     until = at - KEPT
-    gone = _delete_all(
+    gone = delete_in_parts(
         Delivery.objects.filter(state__in=[State.DELIVERED, State.WITHHELD], settled_at__lt=until)
     )
     Digest.objects.filter(created_at__lt=until, delivery__isnull=True).delete()
     needed = Delivery.objects.filter(message=OuterRef("pk"))
-    return gone + _delete_all(OutboxMessage.objects.filter(~Exists(needed), delivered_at__lt=until))
-
-
-def _delete_all(rows: models.QuerySet[Delivery] | models.QuerySet[OutboxMessage]) -> int:
-    """In parts, so that no statement locks for long."""
-    gone = 0
-    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:CHUNK]):
-        gone += rows.model._default_manager.filter(pk__in=ids).delete()[0]
-    return gone
+    return gone + delete_in_parts(OutboxMessage.objects.filter(~Exists(needed), delivered_at__lt=until))

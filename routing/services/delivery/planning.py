@@ -1,12 +1,9 @@
 """What must leave the house for a notification or an event, written in the same transaction."""
 
 import datetime
-import logging
 
 from django.conf import settings
-from django.db import connection, transaction
 from django.db.models import Q
-from django_q.tasks import async_task
 
 from reps.models import Rep, User
 from routing.engine.notices import quiet_until
@@ -19,9 +16,10 @@ from routing.models import (
     OutboxMessage,
 )
 from routing.queries.notification_settings import settings_of
+from routing.services.senders import Sender
 
-log = logging.getLogger(__name__)
 Channel = Delivery.Channel
+SENDER = Sender("routing.jobs.send_deliveries", "deliveries", 0x73656E64)
 
 
 def plan(notification: Notification, user: User, *, at: datetime.datetime) -> None:
@@ -44,7 +42,7 @@ def plan(notification: Notification, user: User, *, at: datetime.datetime) -> No
             next_attempt_at=due_at(wishes, notification.kind, at),
         )
     if channels:
-        wake_after_commit()
+        SENDER.wake_after_commit()
 
 
 def due_at(wishes: NotificationSettings, kind: str, at: datetime.datetime) -> datetime.datetime:
@@ -71,18 +69,4 @@ def plan_for_channels(message: OutboxMessage, kind: str, *, at: datetime.datetim
             },
         )  # fmt: skip
         if is_new:
-            wake_after_commit()
-
-
-def wake_after_commit() -> None:
-    """Wakes a sender once the transaction is committed; once is enough for a transaction."""
-    if not any(entry[1] is wake for entry in connection.run_on_commit):
-        transaction.on_commit(wake)
-
-
-def wake() -> None:
-    """Asks a worker to send. Failing must not fail the caller: the sweep asks again."""
-    try:
-        async_task("routing.jobs.send_deliveries", group="deliveries")
-    except Exception:
-        log.exception("could not wake the sender; the sweep will")
+            SENDER.wake_after_commit()

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -24,7 +24,7 @@ from routing.services.delivery import chat
 from routing.services.delivery.mail import Letter, MailLine
 from routing.services.delivery.making import Later, Outgoing, Withheld, mail_server, make
 from routing.services.delivery.outcome import NotSent, Refused
-from routing.services.delivery.planning import wake
+from routing.services.delivery.planning import SENDER
 
 log = logging.getLogger(__name__)
 LEASE = datetime.timedelta(minutes=5)  # far longer than a batch may take
@@ -32,7 +32,6 @@ BATCH = 50
 LANES = 8  # servers that are spoken to side by side
 RUN_SECONDS = 45.0  # then the worker is given back, for what is shown in the page comes first
 GIVES_UP_AFTER = 2  # a server that did not answer so often is not asked again in this batch
-SEND_LOCK = 0x73656E64
 State = Delivery.State
 Clock = Callable[[], datetime.datetime]
 
@@ -57,28 +56,20 @@ class Result:
 
 
 def run_sender() -> Sent:
-    """Sends until nothing is due, one run at a time, so that slow servers occupy one worker at most. What is committed
-    while another run is at its end is seen by the look after the lock is given back."""
-    total, ends = Sent(), time.monotonic() + RUN_SECONDS
-    while due_deliveries(timezone.now()).exists():
-        if time.monotonic() > ends:
-            wake()
-            break
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [SEND_LOCK])
-            if not cursor.fetchone()[0]:
-                break
-            try:
-                add(total, send_due(seconds=max(ends - time.monotonic(), 1)))
-            finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [SEND_LOCK])
+    """Sends until nothing is due, one run at a time."""
+    total = Sent()
+    SENDER.run(
+        lambda seconds: add(total, send_due(seconds=seconds)),
+        while_due=lambda: due_deliveries(timezone.now()).exists(),
+        seconds=RUN_SECONDS,
+    )
     return total
 
 
 def wake_if_due(*, at: datetime.datetime) -> None:
     """What a wake-up did not reach, and what waited for its time."""
     if due_deliveries(at).exists():
-        wake()
+        SENDER.wake()
 
 
 def due_deliveries(at: datetime.datetime) -> QuerySet[Delivery]:

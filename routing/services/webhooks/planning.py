@@ -1,15 +1,14 @@
 """Which change goes to which webhook: planned once for each, in the order of the numbers."""
 
 import datetime
-import logging
 
-from django.db import connection, transaction
-from django_q.tasks import async_task
+from django.db import transaction
 
 from routing.models import Change, Webhook, WebhookDelivery
 from routing.services.changes import AT_ONCE, number_changes
+from routing.services.senders import Sender
 
-log = logging.getLogger(__name__)
+SENDER = Sender("routing.jobs.send_webhooks", "webhooks", 0x686F6F6B)
 
 
 def plan_deliveries(*, at: datetime.datetime) -> int:
@@ -45,19 +44,5 @@ def _plan(webhook_id: int, last: int, at: datetime.datetime) -> int:
     webhook.planned_until = until
     webhook.save(update_fields=["planned_until"])
     if (made and not is_awake) or until < last:
-        wake_after_commit()
+        SENDER.wake_after_commit()
     return len(made)
-
-
-def wake_after_commit() -> None:
-    """Wakes a sender once the transaction is committed; once is enough for a transaction."""
-    if not any(entry[1] is wake for entry in connection.run_on_commit):
-        transaction.on_commit(wake)
-
-
-def wake() -> None:
-    """Asks a worker to send. Failing must not fail the caller: the sweep asks again."""
-    try:
-        async_task("routing.jobs.send_webhooks", group="webhooks")
-    except Exception:
-        log.exception("could not wake the sender of webhooks; the sweep will")

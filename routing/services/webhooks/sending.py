@@ -15,48 +15,39 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from routing.models import Webhook, WebhookDelivery
 from routing.services.webhooks import posting, troubles
-from routing.services.webhooks.planning import plan_deliveries, wake
+from routing.services.webhooks.planning import SENDER, plan_deliveries
 from routing.services.webhooks.settings import MOST_WEBHOOKS
 
 log = logging.getLogger(__name__)
 LEASE = datetime.timedelta(minutes=5)  # longer than a handful may take
 HANDFUL = 20
 RUN_SECONDS = 45.0  # then the worker is given back
-SEND_LOCK = 0x686F6F6B
 State = WebhookDelivery.State
 Clock = Callable[[], datetime.datetime]
 
 
 def run_sender() -> int:
-    """Sends until nothing is due, one run at a time; returns how many arrived. What is planned while another run is at
-    its end is seen by the look after the lock is given back."""
-    arrived, ends = 0, time.monotonic() + RUN_SECONDS
+    """Sends until nothing is due, one run at a time; returns how many arrived."""
+    arrived: list[int] = []
     plan_deliveries(at=timezone.now())
-    while due_webhooks(timezone.now()).exists():
-        if time.monotonic() > ends:
-            wake()
-            break
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [SEND_LOCK])
-            if not cursor.fetchone()[0]:
-                break
-            try:
-                arrived += send_due(seconds=max(ends - time.monotonic(), 1))
-            finally:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [SEND_LOCK])
-    return arrived
+    SENDER.run(
+        lambda seconds: arrived.append(send_due(seconds=seconds)),
+        while_due=lambda: due_webhooks(timezone.now()).exists(),
+        seconds=RUN_SECONDS,
+    )
+    return sum(arrived)
 
 
 def wake_if_due(*, at: datetime.datetime) -> None:
     """What a wake-up did not reach, and what waited for its time."""
     if due_webhooks(at).exists():
-        wake()
+        SENDER.wake()
 
 
 def due_webhooks(at: datetime.datetime) -> QuerySet[Webhook]:

@@ -16,7 +16,7 @@ from reps.services.calendars.sealing import SealBroken, seal, unseal
 from reps.services.edits import lock_unchanged
 from routing.models import Webhook, WebhookDelivery
 from routing.services.changes import number_all
-from routing.services.webhooks.planning import wake_after_commit
+from routing.services.webhooks.planning import SENDER
 
 MOST_WEBHOOKS = 20  # each has a thread of its own while messages are sent
 BOTH_VALID = datetime.timedelta(days=1)
@@ -126,7 +126,7 @@ def send_test(*, webhook: Webhook, by: User, at: datetime.datetime) -> WebhookDe
     check(by)
     made = WebhookDelivery.objects.create(webhook=webhook, planned_at=at, next_attempt_at=at)
     Webhook.objects.filter(pk=webhook.pk).update(paused_until=None)
-    wake_after_commit()
+    SENDER.wake_after_commit()
     return made
 
 
@@ -143,7 +143,7 @@ def send_again(
     )
     if number:
         Webhook.objects.filter(pk=webhook.pk).update(paused_until=None)
-        wake_after_commit()
+        SENDER.wake_after_commit()
     return number
 
 
