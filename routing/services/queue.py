@@ -80,16 +80,33 @@ def reject(
     opportunity = item.opportunity
     opportunity.routing, opportunity.routing_since = Opportunity.Routing.MANAGER, at
     opportunity.save(update_fields=["routing", "routing_since"])
+    note = f"Suggestion rejected by {by}"
+    return _wait_on(item, opportunity, kind=QueueItem.Kind.MANAGER, rep_id=None, at=at, note=note)
+
+
+def _wait_on(
+    item: QueueItem,
+    opportunity: Opportunity,
+    *,
+    kind: str,
+    rep_id: int | None,
+    at: datetime.datetime,
+    note: str,
+    expires_at: datetime.datetime | None = None,
+) -> QueueItem:
+    """The opportunity waits as before, since when it waited and under the same decision, in an item of its own."""
     return QueueItem.objects.create(
         opportunity=opportunity,
         decision_id=item.decision_id,
-        kind=QueueItem.Kind.MANAGER,
+        kind=kind,
+        rep_id=rep_id,
         team_id=item.team_id,
         waiting_since=item.waiting_since,
         order_points=item.order_points,
         touch_due_at=item.touch_due_at,
+        expires_at=expires_at,
         created_at=at,
-        note=f"Suggestion rejected by {by}"[:300],
+        note=note[:300],
     )
 
 
@@ -121,18 +138,7 @@ def undo(*, item_id: int, by: User, at: datetime.datetime) -> QueueItem:
     if item.rep_id is not None:
         Rep.objects.filter(pk=item.rep_id).update(pending=F("pending") + 1)
         take_turn_again(decision_id=item.decision_id)
-    return QueueItem.objects.create(
-        opportunity=opportunity,
-        decision_id=item.decision_id,
-        kind=kind,
-        rep_id=item.rep_id,
-        team_id=item.team_id,
-        waiting_since=item.waiting_since,
-        order_points=item.order_points,
-        touch_due_at=item.touch_due_at,
-        created_at=at,
-        note=f"Undone by {by}"[:300],
-    )
+    return _wait_on(item, opportunity, kind=kind, rep_id=item.rep_id, at=at, note=f"Undone by {by}")
 
 
 def _undo_rejection(item: QueueItem, opportunity: Opportunity, by: User, at: datetime.datetime) -> QueueItem:
@@ -150,18 +156,9 @@ def _undo_rejection(item: QueueItem, opportunity: Opportunity, by: User, at: dat
     opportunity.save(update_fields=["routing", "routing_since"])
     Rep.objects.filter(pk=rep.pk).update(pending=F("pending") + 1)
     take_turn_again(decision_id=item.decision_id)
-    return QueueItem.objects.create(
-        opportunity=opportunity,
-        decision_id=item.decision_id,
-        kind=QueueItem.Kind.SUGGESTION,
-        rep_id=item.rep_id,
-        team_id=item.team_id,
-        waiting_since=item.waiting_since,
-        order_points=item.order_points,
-        touch_due_at=item.touch_due_at,
-        expires_at=item.expires_at,
-        created_at=at,
-        note=f"Undone by {by}"[:300],
+    kind, note = QueueItem.Kind.SUGGESTION, f"Undone by {by}"
+    return _wait_on(
+        item, opportunity, kind=kind, rep_id=item.rep_id, at=at, note=note, expires_at=item.expires_at
     )
 
 
