@@ -6,10 +6,10 @@ itself and is told to look again, as it is when this connection was lost meanwhi
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -55,6 +55,7 @@ class Hub:
         self._lock = threading.Lock()
         self._listening: asyncio.Task[None] | None = None
         self._queue_changed = False
+        self._listening_since = self._queue_changed_at = 0.0  # seconds of the epoch
 
     def join(self, reader: Reader) -> None:
         """From now on it hears of everything, also before its stream begins."""
@@ -64,6 +65,10 @@ class Hub:
     def leave(self, reader: Reader) -> None:
         with self._lock:
             self._readers.discard(reader)
+
+    def has_queue_changed_since(self, moment: float) -> bool:
+        """Also where nobody listened meanwhile, so that nobody knows."""
+        return moment < self._listening_since or self._queue_changed_at >= moment
 
     async def stream(self, reader: Reader, first: list[tuple[str, object]]) -> AsyncIterator[bytes]:
         """The bytes of an event stream, until the browser leaves, falls behind, or it is time to ask again."""
@@ -93,7 +98,7 @@ class Hub:
                 async with await psycopg.AsyncConnection.connect(**address()) as listening:
                     await listening.execute(f"LISTEN {LIVE_CHANNEL}")
                     await listening.execute(f"LISTEN {QUEUE_CHANNEL}")
-                    pause = 0.5
+                    pause, self._listening_since = 0.5, time.time()
                     self._tell_all("again", {})  # whatever was told before is gone
                     async for told in listening.notifies():
                         self._spread(told.channel, told.payload)
@@ -113,7 +118,7 @@ class Hub:
             asyncio.get_running_loop().call_later(GATHERS_SECONDS, self._tell_of_queue)
 
     def _tell_of_queue(self) -> None:
-        self._queue_changed = False
+        self._queue_changed, self._queue_changed_at = False, time.time()
         for reader in self._all():
             if reader.sees_queue:
                 reader.tell("queue", {})
@@ -132,11 +137,3 @@ hub = Hub()
 
 def _event(name: str, data: object) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
-
-
-async def closed() -> None:
-    """Ends the listening; for tests."""
-    if hub._listening is not None:
-        hub._listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await hub._listening

@@ -3,13 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.realtime.stack import ROUTED, Stack
 
-Body = Callable[[], Any]
 BARE, BULK = "/bare/", f"{ROUTED}bulk/"
 
 

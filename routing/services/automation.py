@@ -39,14 +39,10 @@ def _change(state: str, by: User | None, at: datetime.datetime, reason: str) -> 
     return AutomationChange.objects.create(state=state, by=by, at=at, reason=" ".join(reason.split())[:200])
 
 
-def hold_off_pause() -> None:
-    """To be called in the transaction that decides, before it looks whether automation is paused: no pause comes
-    between that and its end."""
-    ask(HOLD_OFF_PAUSE)
-
-
 def refuse_while_paused() -> None:
     """To be called in the transaction that decides. Raises AutomationPaused; else no pause comes before its end."""
-    hold_off_pause()  # a statement of its own: the next one sees what was committed before the lock was given
+    ask(
+        HOLD_OFF_PAUSE
+    )  # a statement of its own: the next one sees what was committed before the lock was given
     if is_paused():
         raise AutomationPaused

@@ -27,7 +27,10 @@ def events(request: SignedIn) -> HttpResponseBase:
         return HttpResponse(status=204)  # no stream here: the browser does not ask again
     reader = Reader(request.user.pk, may(request.user, "see_queue"))
     hub.join(reader)
-    first = missed_since(request.user, _moment(request.GET.get("since", "")), sees_queue=reader.sees_queue)
+    since = _moment(request.GET.get("since", ""))
+    first = missed_since(request.user, since)
+    if reader.sees_queue and hub.has_queue_changed_since(since.timestamp()):
+        first.append(("queue", {}))
     connections.close_all()  # given back to the pool: the stream is open for minutes
     response = StreamingHttpResponse(hub.stream(reader, first), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"

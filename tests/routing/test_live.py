@@ -158,6 +158,25 @@ def test_a_stream_that_falls_behind_is_ended() -> None:
     assert (reader.events.qsize(), reader.events.get_nowait()) == (1, None)
 
 
+def test_what_changed_in_the_queue_before_the_stream_is_told_first(
+    ana: Rep, omar: User, make_opportunity: Make, listen: Callable[..., Stream]
+) -> None:
+    first = listen(omar)
+    assert first.next()[0] == "again"
+    made = timezone.now().timestamp()
+    route(opportunity_id=make_opportunity("New").pk)
+    assert first.next() == ("queue", {})
+    assert listen(omar, since=made).next() == ("queue", {})
+
+
+def test_whether_the_queue_has_changed_is_known_while_somebody_listens() -> None:
+    hub = live.Hub()
+    hub._listening_since, hub._queue_changed_at = 100.0, 150.0
+    assert [hub.has_queue_changed_since(moment) for moment in (90.0, 120.0, 150.0, 151.0)] == [
+        True, True, True, False,
+    ]  # fmt: skip
+
+
 def test_without_a_stream_the_browser_is_told_not_to_ask_again(client: Client, omar: User) -> None:
     client.force_login(omar)
     assert client.get("/events/").status_code == 204
