@@ -16,7 +16,7 @@ from crm.engine.matching.matcher import KnownContacts, Lead, Match
 from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
 from crm.models import Account, AccountMatch, Opportunity
-from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
+from crm.queries.dictionary import STAMP, dictionary_of
 from crm.queries.matching import contacts_asked, known_contacts, match_known
 from crm.services.opportunities import BY_EMAIL, FROM_ACCOUNT, contact_of, new_opportunity, opened
 from crm.services.waiting import locks
@@ -52,10 +52,9 @@ def create_placed_opportunity(
     values: Mapping[str, Any],
     at: datetime.datetime,
     by: User | None,
-    dictionary: Dictionary | None = None,
 ) -> Opportunity:
     """What `store_placed` does, where only the opportunity is asked for."""
-    return store_placed(values=values, at=at, by=by, dictionary=dictionary).opportunity
+    return store_placed(values=values, at=at, by=by).opportunity
 
 
 @transaction.atomic(savepoint=False)
@@ -64,7 +63,6 @@ def store_placed(
     values: Mapping[str, Any],
     at: datetime.datetime,
     by: User | None,
-    dictionary: Dictionary | None = None,
 ) -> Stored:
     """Stores a new opportunity with its account and contact. `values` as `new_opportunity` takes them, with the
     mappings `company` (fields of Account) and `person` (fields of Contact) where it names no record of ours."""
@@ -81,7 +79,7 @@ def store_placed(
             "contact": contact,
         },
         at=at,
-        dictionary=dictionary or dictionary_of(found.stamp),
+        dictionary=dictionary_of(found.stamp),
     )
     brings = [one for one in (placed.account, contact) if one is not None and one.pk is None]
     match = match_of(opportunity, placed, given=values, brought_contact=contact in brings, at=at)

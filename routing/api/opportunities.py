@@ -22,7 +22,6 @@ from rest_framework.viewsets import GenericViewSet
 
 from crm.api import OpportunityFields, RecordKey
 from crm.models import AccountMatch, Opportunity
-from crm.queries.dictionary import load_dictionary
 from crm.queries.duplicates import links_that_hold
 from crm.queries.opportunities import opportunities_visible_to
 from crm.services.opportunities import update_opportunity
@@ -267,13 +266,12 @@ class OpportunityViewSet(RecordViewSet):
             raise serializers.ValidationError({"rows": ["Send a list of opportunities."]})
         if len(request.data) > MOST_IN_BULK:
             raise serializers.ValidationError({"rows": [f"At most {MOST_IN_BULK} at once."]})
-        dictionary = load_dictionary()
-        results = [self._one_of_many(row, body, dictionary) for row, body in enumerate(request.data)]
+        results = [self._one_of_many(row, body) for row, body in enumerate(request.data)]
         refused = sum("errors" in result for result in results)
         answer = {"accepted": len(results) - refused, "refused": refused, "results": results}
         return Response(answer)
 
-    def _one_of_many(self, row: int, body: Any, dictionary: Any) -> dict[str, Any]:
+    def _one_of_many(self, row: int, body: Any) -> dict[str, Any]:
         incoming = OpportunityInput(data=body, context={"request": self.request})
         if not incoming.is_valid():
             return {"row": row, "status": 400, "errors": incoming.errors}
@@ -283,7 +281,6 @@ class OpportunityViewSet(RecordViewSet):
                 body=body,
                 by=self.user,
                 at=timezone.now(),
-                dictionary=dictionary,
             )
         except ValidationError as error:
             return {"row": row, "status": 400, "errors": error.message_dict}

@@ -16,7 +16,6 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
 from crm.models import Opportunity
-from crm.queries.dictionary import Dictionary
 from crm.queries.duplicates import links_that_hold
 from crm.services.duplicates import link_repeats
 from crm.services.placing import store_placed
@@ -65,7 +64,6 @@ def take_in(
     by: User,
     at: datetime.datetime,
     idempotency_key: str = "",
-    dictionary: Dictionary | None = None,
 ) -> Accepted:
     """Accepts, routes and answers. `values` as `create_opportunity` takes them, with `company` and `person` mappings.
 
@@ -76,7 +74,7 @@ def take_in(
     seen = _seen(values.get("external_id"), by, idempotency_key, print_) if idempotency_key else None
     if seen is not None:
         return seen
-    request = Request(values, by, at, idempotency_key, print_, dictionary)
+    request = Request(values, by, at, idempotency_key, print_)
     try:
         return _stored(request)
     except IntegrityError:
@@ -95,7 +93,6 @@ class Request:
     at: datetime.datetime
     idempotency_key: str
     fingerprint: str
-    dictionary: Dictionary | None
 
 
 class _Undecided(Exception):
@@ -117,7 +114,7 @@ def _stored(request: Request) -> Accepted:
 
 @transaction.atomic
 def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeReceipt]:
-    stored = store_placed(values=request.values, at=request.at, by=request.by, dictionary=request.dictionary)
+    stored = store_placed(values=request.values, at=request.at, by=request.by)
     opportunity = stored.opportunity
     may_repeat = not stored.is_all_new and link_repeats(opportunity=opportunity, at=request.at)
     receipt = IntakeReceipt(

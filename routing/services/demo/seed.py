@@ -15,7 +15,6 @@ from django.db import transaction
 from django.db.models import F
 
 from crm.models import Account, Opportunity
-from crm.queries.dictionary import load_dictionary
 from crm.services.activities import log_activity
 from crm.services.imports import import_files
 from crm.services.placing import create_placed_opportunity
@@ -133,12 +132,9 @@ def route_live(
     accounts = history.draw_accounts(live, cast)
     hours = np.sort(cast.rng.uniform(0.05, LIVE_HOURS, len(live)))[::-1]
     rows = history.lead_rows(live, accounts, cast, now, 900_001)
-    dictionary = load_dictionary()
     for i, row in enumerate(rows.to_dict("records")):
         at = now - datetime.timedelta(hours=float(hours[i]))
-        opportunity = create_placed_opportunity(
-            values=_values(row), at=at, by=made.ops, dictionary=dictionary
-        )
+        opportunity = create_placed_opportunity(values=_values(row), at=at, by=made.ops)
         decision = route(opportunity_id=opportunity.pk, at=at)
         if (
             decision is None
