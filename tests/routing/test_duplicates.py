@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from crm.models import Account, Contact, DuplicateLink, Opportunity
+from crm.queries.duplicates import candidates_of_one, load_candidates
 from crm.services.duplicates import link_all_repeats
 from reps.models import Absence, Rep, User
 from routing.engine.ladder import decide
@@ -429,3 +430,27 @@ def test_accounts_of_one_name_are_one(ask: TakeIn, ana: Rep) -> None:
     ask("First", person=None, company={"name": "Acme"}, product="Analytics")
     ask("Second", person=None, company={"name": "acme"}, product="analytics")
     assert (Account.objects.count(), DuplicateLink.objects.get().state) == (1, "offered")
+
+
+class TestOneAndMany:
+    """The search for one new opportunity finds what the search for many finds."""
+
+    def test_agree(self, ask: TakeIn, ana: Rep) -> None:
+        found = [
+            ask("By both", product="Analytics", company={"name": "Acme"}),
+            ask("Same address", person={"name": "J", "email": "JO@acme.example"}),
+            ask(
+                "Same number",
+                person={"name": "K", "email": "k@else.example", "phone": "(404) 715-2600 ext 4"},
+            ),
+            ask("Same company", person=None, product="Analytics", company={"name": "Acme"}),
+            ask("Long after", person=None, product="Analytics", company={"name": "Acme"}, days=60),
+            ask("Nobody", person=None),
+            ask("Stranger", person={"name": "Z", "email": "z@z.example"}, company={"name": "Zeta"}),
+        ]
+        both = []
+        for one in Opportunity.objects.filter(pk__in=[one.pk for one in found]):
+            alone = candidates_of_one(one, within_days=30)
+            both.append((alone, load_candidates([one.pk], within_days=30)))
+        assert [alone for alone, _ in both] == [many for _, many in both]
+        assert sum(len(others) for alone, _ in both for _, others in alone) >= 8
