@@ -70,7 +70,9 @@
       keys.addEventListener("change", () => remember("keys", keys.checked ? "" : "off"));
     }
     document.querySelector(".summary")?.focus();
-    document.querySelector(".side [aria-current]")?.scrollIntoView({ block: "nearest" });
+    const here = document.querySelector(".side [aria-current]");
+    const side = here?.closest(".side"); // scrolled by itself: scrollIntoView would move the page as well
+    if (side) side.scrollTop += Math.max(0, here.getBoundingClientRect().bottom - side.getBoundingClientRect().bottom);
   };
 
   // --- relative times: as the server writes them, kept fresh ------------------------------------------
