@@ -126,27 +126,6 @@ def approve(request: SignedIn, pk: int) -> HttpResponse:
 
 @require_POST
 @requires("decide_queue")
-def approve_many(request: SignedIn) -> HttpResponse:
-    """Approves the selected suggestions; those which cannot be are named."""
-    ids = [int(text) for text in request.POST.getlist("item") if text.isascii() and text.isdigit()][:200]
-    approved, problems = 0, []
-    for item in resolved_visible_to(request.user).filter(pk__in=ids).select_related("opportunity"):
-        try:
-            queue.approve(item_id=item.pk, by=request.user, at=timezone.now())
-            approved += 1
-        except (queue.AlreadyDecided, OwnershipError) as error:
-            problems.append(f"{item.opportunity.name}: {error}")
-    if approved:
-        say(request, f"{approved} approved.")
-    for problem in problems[:5]:
-        say(request, problem, tone="bad")
-    if not ids:
-        say(request, "Select at least one suggestion first.", tone="warn")
-    return redirect("queue")
-
-
-@require_POST
-@requires("decide_queue")
 def give(request: SignedIn, pk: int) -> HttpResponse:
     item = get_object_or_404(resolved_visible_to(request.user).select_related("opportunity"), pk=pk)
     form = GiveForm(request.POST, user=request.user)

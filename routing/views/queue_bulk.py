@@ -1,5 +1,6 @@
 """Many items of the queue at once: what was selected, the loads that would result, then all of it."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from django.http import HttpResponse
@@ -10,11 +11,11 @@ from django.views.decorators.http import require_POST
 
 from reps.pages import say, show
 from reps.permissions import SignedIn, requires
-from routing.engine.bulk import ANEW
+from routing.engine.bulk import ANEW, APPROVE
 from routing.forms.queue_bulk import MOST, BulkDecisionForm
 from routing.queries.queue import resolved_visible_to
 from routing.queries.queue_bulk import loads_after_all
-from routing.services.queue_bulk import Outcome, decide_many, undo_many
+from routing.services.queue_bulk import Choice, Outcome, decide_many, undo_many
 
 DID = {
     "approve": "approved",
@@ -45,6 +46,24 @@ def queue_many(request: SignedIn) -> HttpResponse:
     return _preview(request, form)
 
 
+@require_POST
+@requires("decide_queue")
+def approve_many(request: SignedIn) -> HttpResponse:
+    """Approves the selected suggestions without a look at the loads; those which cannot be are named."""
+    asked = _numbers(request.POST.getlist("item"))
+    if not asked:
+        say(request, "Select at least one suggestion first.", tone="warn")
+    items = resolved_visible_to(request.user).filter(pk__in=asked).select_related("opportunity")
+    outcome = decide_many(items=list(items), choice=Choice(APPROVE), by=request.user, at=timezone.now())
+    _told(request, outcome, APPROVE)
+    return redirect("queue")
+
+
+def _numbers(texts: Sequence[str]) -> list[int]:
+    """At most so many ids; what is none is passed over."""
+    return [int(text) for text in texts if text.isascii() and text.isdigit()][:MOST]
+
+
 def _preview(request: SignedIn, form: BulkDecisionForm) -> HttpResponse:
     """The form with the loads that would result; before anything was sent it does not complain."""
     values = form.cleaned_data
@@ -69,8 +88,8 @@ def _preview(request: SignedIn, form: BulkDecisionForm) -> HttpResponse:
 @requires("decide_queue")
 def queue_undo_many(request: SignedIn) -> HttpResponse:
     """The items stand in the address, which Undo was offered with."""
-    asked = [int(text) for text in request.GET.getlist("item") if text.isascii() and text.isdigit()]
-    seen = resolved_visible_to(request.user).filter(pk__in=asked[:MOST]).values_list("pk", flat=True)
+    asked = _numbers(request.GET.getlist("item"))
+    seen = resolved_visible_to(request.user).filter(pk__in=asked).values_list("pk", flat=True)
     outcome = undo_many(item_ids=list(seen), by=request.user, at=timezone.now())
     if outcome.done:
         say(request, f"{len(outcome.done)} wait again.")
