@@ -119,9 +119,13 @@ class KeptState:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self.forget()
+        self._begin()
 
     def forget(self) -> None:
+        with self._lock:
+            self._begin()
+
+    def _begin(self) -> None:
         self._of: tuple[str, int] | None = None  # the database, and the stamp of the roster
         self._seen = ""
         self._reps = np.zeros(0, REP)
@@ -133,7 +137,7 @@ class KeptState:
         with self._lock:
             now = (connection.settings_dict["NAME"], live.stamp)
             if self._of != now:
-                self.forget()
+                self._begin()
                 self._seen, content = ask_one(EVERYBODY)
                 self._reps = _in_order(_rows(content, REP), live.roster)
                 self._again = self._reps["id"][self._reps["fresh"]].tolist()
@@ -218,7 +222,8 @@ _kept = KeptState()
 
 
 def forget_state() -> None:
-    """For tests, whose database is emptied behind its back."""
+    """The next look reads everything: for the last round of a decision, and for tests, whose database is emptied
+    behind its back."""
     _kept.forget()
 
 

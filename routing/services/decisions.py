@@ -30,6 +30,7 @@ from routing.engine.trace import digest, pack_columns, trace_json
 from routing.models import Decision, OutboxMessage, QueueItem, RosterSnapshot
 from routing.queries.inputs import load_inputs
 from routing.queries.names import names_of
+from routing.queries.state import forget_state
 from routing.services import outbox
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.availability import flag_if_over
@@ -106,6 +107,7 @@ def _one_round(opportunity_id: int, at: datetime.datetime | None, in_batch: bool
 def _locked_round(opportunity_id: int, at: datetime.datetime | None, in_batch: bool) -> Decision | None:
     ownership.lock_opportunity(opportunity_id)
     ownership.lock_reps(Rep.objects.filter(left_at__isnull=True).values_list("pk", flat=True))
+    forget_state()  # nothing that was kept may keep this round from being the last
     return _one_round(opportunity_id, at, in_batch)
 
 

@@ -161,3 +161,17 @@ def test_suggestions_count_in_the_pipeline(ana: Rep, make_opportunity: Make) -> 
     route(opportunity_id=lead.pk, at=NOW)
     assert Opportunity.objects.get(pk=lead.pk).routing == Opportunity.Routing.SUGGESTED
     assert read().pipeline_value.tolist() == [500.0]
+
+
+@pytest.mark.django_db
+def test_a_look_that_lags_behind_costs_rounds_and_neither_a_limit_nor_an_error(
+    ana: Rep, omar: User, make_opportunity: Make
+) -> None:
+    Rep.objects.filter(pk=ana.pk).update(own_max_new_per_week=1)
+    read()
+    assigned(make_opportunity("Before"), ana, omar, NOW - HOUR)
+    state._kept._recent.low = 2**40  # as if nothing had come since
+    assert read().week.tolist() == [0]
+    decision = route(opportunity_id=make_opportunity("New").pk, at=NOW)
+    assert decision is not None
+    assert (decision.outcome, decision.rep_id) == ("hold", None)
