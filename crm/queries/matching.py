@@ -9,7 +9,7 @@ import logging
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from django.db import connection
@@ -51,6 +51,9 @@ LIMIT %s
 """
 
 
+Brings = Callable[[int, tuple[Match, ...]], AccountKey | None]
+
+
 class KeptMatcher:
     """The process's index. One thread at a time refreshes and asks it; the first builds it, the others wait."""
 
@@ -65,6 +68,23 @@ class KeptMatcher:
         with self._lock:
             matcher = self._current()
             return [matcher.match(lead, known) for lead, known in zip(leads, contacts, strict=True)]
+
+    def match_each(
+        self, leads: Sequence[Lead], contacts: Sequence[KnownContacts], brings: Brings
+    ) -> list[tuple[Match, ...]]:
+        """The same one after the other: what `brings` says of a lead (its place, its matches) is known to those after
+        it. Other transactions never see it: whatever was not committed goes with the next look."""
+        connection.ensure_connection()
+        found: list[tuple[Match, ...]] = []
+        with self._lock:
+            matcher = self._current()
+            for place, (lead, known) in enumerate(zip(leads, contacts, strict=True)):
+                found.append(matcher.match(lead, known))
+                account = brings(place, found[-1])
+                if account is not None:
+                    self._uncommitted.add(account.id)
+                    matcher.change([account])
+        return found
 
     def prepare(self) -> None:
         """Builds it, or brings it up to date."""
@@ -101,6 +121,14 @@ def match_lead(lead: Lead) -> tuple[Match, ...]:
 def match_known(lead: Lead, contacts: KnownContacts) -> tuple[Match, ...]:
     """The same where the lead's contacts have been looked up."""
     return _kept.match([lead], [contacts])[0]
+
+
+def match_each(
+    leads: Sequence[Lead], contacts: Sequence[KnownContacts], brings: Brings
+) -> list[tuple[Match, ...]]:
+    """The same for many whose contacts have been looked up, each of which may bring an account that the others may
+    belong to: `brings` gives it, with an id that the database has drawn."""
+    return _kept.match_each(leads, contacts, brings)
 
 
 def match_leads(leads: Sequence[Lead]) -> list[tuple[Match, ...]]:

@@ -47,6 +47,16 @@ def link_repeats(*, opportunity: Opportunity, at: datetime.datetime) -> bool:
     return _link(candidates_of_one(opportunity, within_days=WITHIN_DAYS), at) > 0
 
 
+@transaction.atomic
+def link_repeats_among(*, opportunities: Sequence[Opportunity], at: datetime.datetime) -> set[int]:
+    """The same for several at once, none of which repeats another one of them, with the locks on their people held by
+    whoever stored them. Returns the ids of those for which something was found."""
+    bought = {(one.account_id, one.product_id) for one in opportunities if one.account_id and one.product_id}
+    one_at_a_time(*sorted(("account and product", f"{account} {product}") for account, product in bought))
+    candidates = load_candidates([one.pk for one in opportunities], within_days=WITHIN_DAYS)
+    return {new.id for new, _ in candidates} if _link(candidates, at) else set()
+
+
 def link_all_repeats(*, opportunity_ids: Sequence[int], at: datetime.datetime) -> int:
     """The same for many that were just stored; of two that repeat each other the later id is the repeat. Returns how
     many links were made."""

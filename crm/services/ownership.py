@@ -64,6 +64,8 @@ FROM reps_rep r JOIN reps_roletemplate t ON t.id = r.role_template_id WHERE r.id
 FOR NO KEY UPDATE OF r
 """
 
+LOCK_REPS = LOCK_REP.replace("r.id = %s", "r.id = ANY(%s) ORDER BY r.id")
+
 
 def locked_rep(row: tuple[Any, ...]) -> Rep:
     """The rep of an answer to LOCK_REP, with the limits; the rest of the profile is read when it is asked for."""
@@ -157,6 +159,37 @@ def owner_written(opportunity: Opportunity) -> Beside:
     """What writes the owner whom `new_assignment` gave it, and the owner's load."""
     at, rep_id = opportunity.assigned_at, opportunity.owner_id
     return Beside(OWNER, (rep_id, at, at, opportunity.pk, opportunity.value_base or Decimal(0), rep_id))
+
+
+GIVEN = """
+UPDATE crm_opportunity o SET owner_id = g.rep_id, assigned_at = g.at, first_touch_at = NULL, routing = 'assigned',
+    routing_since = g.at
+FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[]) AS g (id, rep_id, at) WHERE o.id = g.id
+"""
+LOADED = """
+UPDATE reps_rep r SET load = r.load + l.count, pipeline_value = r.pipeline_value + l.value
+FROM unnest(%s::bigint[], %s::int[], %s::numeric[]) AS l (id, count, value) WHERE r.id = l.id
+"""
+
+
+def owners_written(opportunities: Sequence[Opportunity]) -> list[tuple[str, list[list[Any]]]]:
+    """The same for many: statements, each with its parameters."""
+    loads: Counter[int] = Counter(one.owner_id for one in opportunities if one.owner_id is not None)
+    values: dict[int, Decimal] = defaultdict(Decimal)
+    for one in opportunities:
+        values[one.owner_id or 0] += one.value_base or Decimal(0)
+    reps = sorted(loads)
+    return [
+        (
+            GIVEN,
+            [
+                [one.pk for one in opportunities],
+                [one.owner_id for one in opportunities],
+                [one.assigned_at for one in opportunities],
+            ],
+        ),
+        (LOADED, [reps, [loads[rep] for rep in reps], [values[rep] for rep in reps]]),
+    ]
 
 
 def _refuse_impossible(opportunity: Opportunity, rep: Rep) -> None:

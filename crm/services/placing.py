@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Model
 
 from crm.engine.matching.contacts import company_domain, normalise_phone
 from crm.engine.matching.matcher import KnownContacts, Lead, Match
 from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
-from crm.models import Account, AccountMatch, Opportunity
-from crm.queries.dictionary import STAMP, dictionary_of
+from crm.models import Account, AccountMatch, Contact, Opportunity
+from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
 from crm.queries.matching import contacts_asked, known_contacts, match_known
 from crm.services.opportunities import BY_EMAIL, FROM_ACCOUNT, contact_of, new_opportunity, opened
 from crm.services.waiting import locks
@@ -40,10 +41,12 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Stored:
-    """`is_all_new`: neither its account nor its contact was there before, so that it can repeat nothing."""
+class Brought:
+    """What a lead brings: records that are not stored yet, those that others refer to first. `is_all_new`: neither its
+    account nor its contact was there before, so that it can repeat nothing."""
 
     opportunity: Opportunity
+    records: tuple[Model, ...]
     is_all_new: bool
 
 
@@ -63,29 +66,37 @@ def store_placed(
     values: Mapping[str, Any],
     at: datetime.datetime,
     by: User | None,
-) -> Stored:
+) -> Brought:
     """Stores a new opportunity with its account and contact. `values` as `new_opportunity` takes them, with the
     mappings `company` (fields of Account) and `person` (fields of Contact) where it names no record of ours."""
     found = look_up(values)
     placed = place(values, found)
-    contact = contact_of(found.contact_ids, account=placed.account, values=found.person) or values.get(
-        "contact"
-    )
-    opportunity = new_opportunity(
-        values={
-            **values,
-            **company_facts(values, placed.account, placed.company),
-            "account": placed.account,
-            "contact": contact,
-        },
-        at=at,
-        dictionary=dictionary_of(found.stamp),
-    )
-    brings = [one for one in (placed.account, contact) if one is not None and one.pk is None]
+    contact = contact_of(found.contact_ids, account=placed.account, values=found.person)
+    brings = brought(values, placed, contact, dictionary=dictionary_of(found.stamp), at=at, by=by)
+    insert(*brings.records)
+    return brings
+
+
+def brought(
+    values: Mapping[str, Any],
+    placed: Placed,
+    contact: Contact | None,
+    *,
+    dictionary: Dictionary,
+    at: datetime.datetime,
+    by: User | None,
+) -> Brought:
+    """The opportunity with what goes with it. Raises ValidationError for a value that is none."""
+    contact = contact or values.get("contact")
+    facts = company_facts(values, placed.account, placed.company)
+    given = {**values, **facts, "account": placed.account, "contact": contact}
+    opportunity = new_opportunity(values=given, at=at, dictionary=dictionary)
+    parties = [one for one in (placed.account, contact) if one is not None]
+    brings = [one for one in parties if one._state.adding]
     match = match_of(opportunity, placed, given=values, brought_contact=contact in brings, at=at)
-    insert(*brings, opportunity, opened(opportunity, by=by), *([match] if match else []))
-    known = [one for one in (placed.account, contact) if one is not None and one not in brings]
-    return Stored(opportunity, is_all_new=not known and not found.person.get("phone"))
+    records = (*brings, opportunity, opened(opportunity, by=by), *([match] if match else []))
+    has_phone = bool((values.get("person") or {}).get("phone"))
+    return Brought(opportunity, records, is_all_new=len(brings) == len(parties) and not has_phone)
 
 
 @dataclass(frozen=True)
@@ -104,9 +115,7 @@ class Found:
 def look_up(values: Mapping[str, Any]) -> Found:
     """Leads of one new company or person that come in side by side wait for each other here, or each would add the
     company. One round trip."""
-    company = {
-        name: value for name, value in (values.get("company") or {}).items() if value not in (None, "")
-    }
+    company = company_of(values)
     lead = lead_of(company, values)
     wanted = [*([] if values.get("account") is not None else company_locks(lead)), *person_locks(lead)]
     *_, contacts, ids, ((stamp,),) = ask_all(
@@ -132,6 +141,11 @@ def place(values: Mapping[str, Any], found: Found) -> Placed:
     if not found.lead.name:
         return Placed(None)
     return Placed(new_account(found.company), State.CREATED, (), found.company)
+
+
+def company_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a lead says of its company."""
+    return {name: value for name, value in (values.get("company") or {}).items() if value not in (None, "")}
 
 
 def lead_of(company: Mapping[str, Any], values: Mapping[str, Any]) -> Lead:

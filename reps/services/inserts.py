@@ -65,25 +65,21 @@ def _values(
     targets: list[tuple[str, int]] = []
     if record.pk is not None:
         values.append(record.pk)
-    for field, attribute, is_plain in _fields(type(record)):
+    for field, attribute, is_plain in fields_of(type(record)):
         value = getattr(record, attribute) if is_plain else field.pre_save(record, True)
-        if value is None:
-            if field.is_relation and field.is_cached(record):
-                related = getattr(record, field.name)
-                target = next((place for place, one in enumerate(before) if one is related), None)
-                if target is not None:
-                    targets.append((field.name, target))
-                    continue
-            values.append(None)
-        elif is_plain and type(value) in READY:
-            values.append(value)
-        else:
-            values.append(field.get_db_prep_save(value, connection))
+        if value is None and field.is_relation and field.is_cached(record):
+            related = getattr(record, field.name)
+            target = next((place for place, one in enumerate(before) if one is related), None)
+            if target is not None:
+                targets.append((field.name, target))
+                continue
+        ready = value is None or (is_plain and type(value) in READY)
+        values.append(value if ready else field.get_db_prep_save(value, connection))
     return tuple(targets)
 
 
 @lru_cache(maxsize=64)
-def _fields(model: type[models.Model]) -> tuple[tuple[Any, str, bool], ...]:
+def fields_of(model: type[models.Model]) -> tuple[tuple[Any, str, bool], ...]:
     """(field, attribute, whether its value is what the attribute holds) of all but the key."""
     special = (models.JSONField, models.DateField, models.FileField)  # DateField: with `auto_now`
     return tuple(
@@ -107,10 +103,10 @@ def _statement(shape: Shape, beside: tuple[str, ...]) -> str:
     for place, (model, has_key, targets) in enumerate(shape):
         of_others = dict(targets)
         table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
-        columns = [key] * has_key + [quote(field.column) for field, _, _ in _fields(model)]
+        columns = [key] * has_key + [quote(field.column) for field, _, _ in fields_of(model)]
         row = ["%s"] * has_key + [
             f"(SELECT key FROM r{of_others[field.name]})" if field.name in of_others else "%s"
-            for field, _, _ in _fields(model)
+            for field, _, _ in fields_of(model)
         ]
         values = f"({', '.join(columns)}) VALUES ({', '.join(row)})"
         parts.append(f"r{place} AS (INSERT INTO {table} {values} RETURNING {key} AS key)")

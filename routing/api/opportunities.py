@@ -48,6 +48,7 @@ from routing.queries.names import load_names
 from routing.queries.reasons import offered_reasons
 from routing.services import acceptance, overrides
 from routing.services.intake import Accepted, KeyReused, take_in
+from routing.services.intake_many import Row, take_in_many
 from routing.services.outcomes import record_outcome
 from routing.services.tag_reviews import approve_suggestions
 
@@ -266,27 +267,31 @@ class OpportunityViewSet(RecordViewSet):
             raise serializers.ValidationError({"rows": ["Send a list of opportunities."]})
         if len(request.data) > MOST_IN_BULK:
             raise serializers.ValidationError({"rows": [f"At most {MOST_IN_BULK} at once."]})
-        results = [self._one_of_many(row, body) for row, body in enumerate(request.data)]
+        results = self._results(request.data)
         refused = sum("errors" in result for result in results)
         answer = {"accepted": len(results) - refused, "refused": refused, "results": results}
         return Response(answer)
 
-    def _one_of_many(self, row: int, body: Any) -> dict[str, Any]:
-        incoming = OpportunityInput(data=body, context={"request": self.request})
-        if not incoming.is_valid():
-            return {"row": row, "status": 400, "errors": incoming.errors}
-        try:
-            accepted = take_in(
-                values=incoming.validated_data,
-                body=body,
-                by=self.user,
-                at=timezone.now(),
-            )
-        except ValidationError as error:
-            return {"row": row, "status": 400, "errors": error.message_dict}
-        if not self._may_be_told(accepted):
+    def _results(self, bodies: Sequence[Any]) -> Sequence[dict[str, Any]]:
+        """What became of each row, in their order."""
+        incoming = OpportunityInput(context={"request": self.request})
+        results: dict[int, dict[str, Any]] = {}
+        rows: dict[int, Row] = {}
+        for row, body in enumerate(bodies):
+            try:
+                rows[row] = Row(incoming.run_validation(body), body)
+            except serializers.ValidationError as error:
+                results[row] = _refused(row, error.detail)
+        taken = take_in_many(rows=list(rows.values()), by=self.user)
+        results |= {row: self._taken(row, outcome) for row, outcome in zip(rows, taken, strict=True)}
+        return [results[row] for row in range(len(bodies))]
+
+    def _taken(self, row: int, outcome: Accepted | ValidationError) -> dict[str, Any]:
+        if isinstance(outcome, ValidationError):
+            return _refused(row, outcome.message_dict)
+        if not self._may_be_told(outcome):
             return {"row": row, "status": 409, "errors": {"external_id": [TAKEN]}}
-        return {"row": row, "status": 201 if accepted.is_new else 200, "opportunity": accepted.answer}
+        return {"row": row, "status": 201 if outcome.is_new else 200, "opportunity": outcome.answer}
 
     @extend_schema(request=OpportunityChange, responses={200: OpportunityAnswer}, parameters=[KEY_PARAMETER])
     def partial_update(self, request: Request, key: str) -> Response:
@@ -359,6 +364,12 @@ class OpportunityViewSet(RecordViewSet):
         with refused_as_conflict():
             acceptance.pass_on(opportunity_id=opportunity.pk, by=self.user, at=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _refused(row: int, errors: Any) -> dict[str, Any]:
+    """A row that is not taken, with what is wrong of which field."""
+    named = errors if isinstance(errors, dict) else {"non_field_errors": errors}
+    return {"row": row, "status": 400, "errors": named}
 
 
 @contextlib.contextmanager

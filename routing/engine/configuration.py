@@ -7,15 +7,17 @@ that cannot be, so that a version which cannot be used is never published.
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from crm.engine.conditions import ConditionError, Field, Predicate, compile_condition, condition_fields
+from crm.engine.conditions import ConditionError, Facts, Field, Predicate, compile_condition, condition_fields
+from crm.engine.demands import Demand, Filed, demand_of
 from reps.engine.capacity import BandBounds
 from routing.engine.clock import Terms
-from routing.engine.roster import Floats, Roster
+from routing.engine.roster import MOST_KEPT, Floats, Roster
 from routing.engine.schedule import BatchSchedule
 
 # What a condition's fields say about how specific a territory is: an account list beats a postal range beats ...
@@ -50,7 +52,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Territory:
-    """`lineage` is the territory itself, then its ancestors upwards."""
+    """`lineage` is the territory itself, then its ancestors upwards. `demand`: what it does not match without."""
 
     id: int
     name: str
@@ -58,10 +60,13 @@ class Territory:
     coverage: tuple[Coverage, ...]
     lineage: tuple[int, ...]
     specificity: int
+    demand: Demand | None = None
 
 
 @dataclass(frozen=True)
 class Rule:
+    """`demand`: what it does not match without."""
+
     id: int
     name: str
     matches: Predicate
@@ -73,6 +78,7 @@ class Rule:
     required_value: str = ""
     starts_at: datetime.datetime | None = None
     ends_at: datetime.datetime | None = None
+    demand: Demand | None = None
 
     def holds_at(self, at: datetime.datetime) -> bool:
         return (self.starts_at is None or self.starts_at <= at) and (
@@ -131,6 +137,25 @@ class Configuration:
     manager_ids: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     by_id: Mapping[int, Territory] = field(default_factory=dict)
 
+    def territories_matching(self, tests: Facts) -> list[Territory]:
+        """Those that match, in the order in which they win."""
+        possible = (self.territories[number] for number in self._filed_territories.possible(tests))
+        return [territory for territory in possible if territory.matches(tests)]
+
+    def rules_matching(self, tests: Facts) -> Iterator[tuple[int, Rule]]:
+        """Place and rule of those that match, by position."""
+        for place in self._filed_rules.possible(tests):
+            if self.rules[place].matches(tests):
+                yield place, self.rules[place]
+
+    @cached_property
+    def _filed_territories(self) -> Filed:
+        return Filed([territory.demand for territory in self.territories])
+
+    @cached_property
+    def _filed_rules(self) -> Filed:
+        return Filed([rule.demand for rule in self.rules])
+
     @classmethod
     def from_content(cls, number: int, content: Mapping[str, Any]) -> "Configuration":
         fields = condition_fields(content.get("custom_fields", ()))
@@ -153,6 +178,18 @@ def coverage_today(
 ) -> tuple[int | None, Floats, int | None]:
     """Whose coverage counts (the nearest of the lineage that has any on the day), how far each rep covers it (1
     personally, .5 through the team, 0 not), and the one team where there is one."""
+    kept, key = roster.coverages, (id(territory), day)
+    if key not in kept or kept[key][0] is not territory:
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[key] = (territory, _coverage_on(configuration, territory, roster, day))
+    found: tuple[int | None, Floats, int | None] = kept[key][1]
+    return found
+
+
+def _coverage_on(
+    configuration: Configuration, territory: Territory, roster: Roster, day: datetime.date
+) -> tuple[int | None, Floats, int | None]:
     for territory_id in territory.lineage:
         current = [c for c in configuration.by_id[territory_id].coverage if c.holds_on(day)]
         if not current:
@@ -182,7 +219,8 @@ def _territories(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Field])
     for row in rows:
         part = f"Territory “{row['name']}”"
         lineage = _lineage(row["id"], by_id, part)
-        tests = tuple(_compiled(part, by_id[id_]["condition"], fields) for id_ in lineage)
+        conditions = [by_id[id_]["condition"] for id_ in lineage]
+        tests = tuple(_compiled(part, condition, fields) for condition in conditions)
         found[row["id"]] = Territory(
             id=row["id"],
             name=row["name"],
@@ -190,6 +228,7 @@ def _territories(rows: Sequence[Mapping[str, Any]], fields: Mapping[str, Field])
             coverage=tuple(_coverage(item) for item in row.get("coverage", ())),
             lineage=lineage,
             specificity=_specificity(row["condition"]),
+            demand=demand_of({"all": conditions}, fields),
         )
     return found
 
@@ -256,6 +295,7 @@ def _rule(row: Mapping[str, Any], fields: Mapping[str, Field]) -> Rule:
         required_value=row.get("required_value", ""),
         starts_at=_moment(row.get("starts_at")),
         ends_at=_moment(row.get("ends_at")),
+        demand=demand_of(row["condition"], fields),
     )
 
 

@@ -292,7 +292,7 @@ class _Ladder:
     def _territory(self) -> None:
         configuration, tests = self.inputs.configuration, self.inputs.facts.tests
         before = int(self.mask.sum())
-        matching = [t for t in configuration.territories if t.matches(tests)]
+        matching = configuration.territories_matching(tests)
         if not matching:
             self._note("territory", {"why": "none" if configuration.territories else "not_used"}, before)
             return
@@ -317,9 +317,9 @@ class _Ladder:
         tests, at = self.inputs.facts.tests, self.inputs.at
         language = self.inputs.configuration.default_language
         routed = False
-        for index, rule in enumerate(self.inputs.configuration.rules):
+        for index, rule in self.inputs.configuration.rules_matching(tests):
             routes = rule.action in ROUTES
-            if (routes and routed) or not rule.matches(tests) or not rule.holds_at(at):
+            if (routes and routed) or not rule.holds_at(at):
                 continue
             keep = kept_by(rule, self.inputs.roster, self.inputs.facts, language)
             before = self._in

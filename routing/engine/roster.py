@@ -162,6 +162,11 @@ class Roster:
         """What models keep of this roster: id of the model's part → (that part, its effects in this order)."""
         return {}
 
+    @cached_property
+    def coverages(self) -> dict[tuple[int, datetime.date], tuple[Any, Any]]:
+        """What configurations keep of this roster: id of a territory and day → (the territory, how it is covered)."""
+        return {}
+
     def without(self, rep_ids: tuple[int, ...]) -> Mask:
         """Everybody but those reps."""
         if rep_ids not in self._without:
@@ -255,12 +260,20 @@ class RosterState:
         return np.asarray(self.away_until != NEVER)
 
     def to_bytes(self) -> bytes:
+        """Columns in which everybody has the same are one number in the head (`same`): less to compress, each time."""
+        columns = {name: getattr(self, name).astype(kind) for name, kind in _STATE_LAYOUT}
+        same = {
+            name: column[0].item()
+            for name, column in columns.items()
+            if len(column) and _is_one_value(column)
+        }
         head = {
             "n": len(self.load),
             "covering": {str(key): value for key, value in sorted(self.covering.items())},
             "clocks": {str(key): value for key, value in sorted(self.turn_clocks.items())},
+            "same": same,
         }
-        arrays = b"".join(getattr(self, name).astype(kind).tobytes() for name, kind in _STATE_LAYOUT)
+        arrays = b"".join(column.tobytes() for name, column in columns.items() if name not in same)
         text = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
         return zlib.compress(len(text).to_bytes(4, "little") + text + arrays, QUICKLY)
 
@@ -269,16 +282,25 @@ class RosterState:
         raw = zlib.decompress(content)
         size = int.from_bytes(raw[:4], "little")
         head = json.loads(raw[4 : 4 + size])
+        same = head.get("same", {})  # of states from before it there is none
         columns, at = {}, 4 + size
         for name, kind in _STATE_LAYOUT:
             dtype = np.dtype(kind)
-            columns[name] = np.frombuffer(raw, dtype, head["n"], at).astype(_IN_MEMORY.get(dtype.kind, dtype))
+            in_memory = _IN_MEMORY.get(dtype.kind, dtype)
+            if name in same:
+                columns[name] = np.full(head["n"], same[name], dtype=in_memory)
+                continue
+            columns[name] = np.frombuffer(raw, dtype, head["n"], at).astype(in_memory)
             at += dtype.itemsize * head["n"]
         return cls(
             **columns,
             covering={int(key): value for key, value in head["covering"].items()},
             turn_clocks={int(key): value for key, value in head["clocks"].items()},
         )
+
+
+def _is_one_value(column: npt.NDArray[Any]) -> bool:
+    return bool((column == column[0]).all())
 
 
 _STATE_LAYOUT = (

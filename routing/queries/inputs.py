@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
 
@@ -47,6 +48,20 @@ def claim_of(rep_id: int, at: datetime.datetime | None) -> tuple[str, dict[str, 
     """
     moment = at or timezone.now()
     return CLAIM, {"rep": rep_id, "week": moment - WEEK, "at": moment, "until": at}
+
+
+CLAIMS = """
+SELECT rep_id, (SELECT count(*) FROM crm_assignment
+                WHERE rep_id = r.rep_id AND assigned_at > %(week)s AND source <> 'import'),
+       EXISTS (SELECT 1 FROM reps_absence
+               WHERE rep_id = r.rep_id AND starts_at <= %(at)s AND (ends_at IS NULL OR ends_at > %(at)s))
+FROM unnest(%(reps)s::bigint[]) AS r (rep_id)
+"""
+
+
+def claims_of(rep_ids: Sequence[int], at: datetime.datetime) -> tuple[str, dict[str, object]]:
+    """The same for several: rep, assignments, whether away."""
+    return CLAIMS, {"reps": list(rep_ids), "week": at - WEEK, "at": at}
 
 
 @lru_cache(maxsize=32)
@@ -111,10 +126,16 @@ def load_inputs(
     holding_off_pause: bool = False,
 ) -> tuple[Inputs, Live]:
     """Everything to decide an opportunity with, now."""
-    live = load_live(at, holding_off_pause=holding_off_pause)
-    state, live = load_state_and_more(live, at)
+    state, live = load_state_and_more(load_live(at, holding_off_pause=holding_off_pause), at)
+    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat), live
+
+
+def inputs_of(
+    opportunity: Opportunity, live: Live, state: RosterState, at: datetime.datetime, *, may_repeat: bool
+) -> Inputs:
+    """The same from what was looked at once for several."""
     configuration = compiled(live.configuration_id)
-    inputs = Inputs(
+    return Inputs(
         facts=_facts_now(opportunity, may_repeat=may_repeat),
         roster=live.roster,
         state=state,
@@ -124,7 +145,6 @@ def load_inputs(
         seed=seed_of(opportunity.pk, at),
         recent_high_match=recent_high_match(configuration, at),
     )
-    return inputs, live
 
 
 def recent_high_match(configuration: Configuration, at: datetime.datetime) -> float | None:

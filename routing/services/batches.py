@@ -35,23 +35,29 @@ def put_off(
 
     None where somebody decided it meanwhile.
     """
-    assert verdict.policy.batch is not None
     opportunity = ownership.lock_opportunity(opportunity_id)
     if opportunity.routing not in (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH):
         return None
     before = BatchWait.objects.filter(opportunity=opportunity).first()
-    since = opportunity.routing_since if before is None else before.waiting_since
-    wait, _ = BatchWait.objects.update_or_create(
-        opportunity=opportunity,
-        defaults={
-            "policy_name": verdict.policy.name,
-            "configuration_id": configuration_id,
-            "due_at": next_run(verdict.policy.batch, at if before is None else since),
-            "waiting_since": since,
-        },
-    )
+    wait = new_wait(opportunity, verdict, configuration_id, at, before)
+    wait.save()
     opportunity.routing = Opportunity.Routing.BATCH
     opportunity.save(update_fields=["routing"])
+    return wait
+
+
+def new_wait(
+    opportunity: Opportunity,
+    verdict: Verdict,
+    configuration_id: int,
+    at: datetime.datetime,
+    before: BatchWait | None = None,
+) -> BatchWait:
+    """Its place in the next run of its policy, not stored yet; one that waits already keeps its place."""
+    assert verdict.policy.batch is not None
+    wait = before or BatchWait(opportunity=opportunity, waiting_since=opportunity.routing_since)
+    wait.policy_name, wait.configuration_id = verdict.policy.name, configuration_id
+    wait.due_at = next_run(verdict.policy.batch, at if before is None else wait.waiting_since)
     return wait
 
 

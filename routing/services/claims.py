@@ -1,15 +1,18 @@
 """Claiming the rep whom a verdict names: the row is locked, and the limits are checked again on what it says then."""
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from crm.services import ownership
 from reps.engine.capacity import Band, band
 from reps.models import Rep
 from reps.queries.prepared import ask_all, ask_one
+from reps.services.copying import ids_asked
 from routing.engine.ladder import Inputs, Verdict
 from routing.models import Decision
-from routing.queries.inputs import claim_of, suggested_value
+from routing.queries.inputs import claim_of, claims_of, suggested_value
 from routing.queries.live import Live
 
 
@@ -50,10 +53,51 @@ def claim_for(situation: Situation, at: datetime.datetime | None) -> Claim:
     if not rows:
         return Claim(decision_id)
     rep = ownership.locked_rep(rows[0])
-    return Claim(decision_id, rep, _check_claim(situation, rep, week, is_away))
+    return Claim(decision_id, rep, _checked(situation, rep, week, is_away))
 
 
-def _check_claim(situation: Situation, rep: Rep, week: int, is_away: bool) -> ownership.LimitsThen:
+class Claims:
+    """The claims of several verdicts that were reached one after the other: all whom they name are locked at once, in
+    rising order of id, and each claim is checked on what those before it leave."""
+
+    def __init__(self, situations: Sequence[Situation], at: datetime.datetime) -> None:
+        named = {one.verdict.rep_id for one in situations if one.verdict.outcome != Decision.Outcome.SHADOW}
+        rep_ids = sorted(rep_id for rep_id in named if rep_id is not None)
+        drawn, rows, now = ask_all(
+            ids_asked(Decision, len(situations)), (ownership.LOCK_REPS, [rep_ids]), claims_of(rep_ids, at)
+        )
+        self._decision_ids = (pk for (pk,) in drawn)
+        self._reps = {rep.pk: rep for rep in map(ownership.locked_rep, rows)}
+        self._week = {rep_id: week for rep_id, week, _ in now}
+        self._away = {rep_id for rep_id, _, is_away in now if is_away}
+
+    def claim(self, situation: Situation) -> Claim:
+        """The next one. Raises LimitGone."""
+        decision_id, verdict = next(self._decision_ids), situation.verdict
+        if verdict.rep_id is None or verdict.outcome == Decision.Outcome.SHADOW:
+            return Claim(decision_id)
+        rep = self._reps.get(verdict.rep_id)
+        if rep is None:
+            raise LimitGone("the rep is gone")
+        limits = _checked(situation, rep, self._week[rep.pk], rep.pk in self._away)
+        return Claim(decision_id, rep, limits)
+
+    def taken(self, situation: Situation) -> None:
+        """What the last one claimed is the rep's now."""
+        verdict, value = situation.verdict, Decimal(str(situation.inputs.facts.value or 0))
+        rep = self._reps.get(verdict.rep_id or 0)
+        if rep is None or verdict.outcome == Decision.Outcome.SHADOW:
+            return
+        if verdict.outcome == Decision.Outcome.ASSIGN:
+            rep.load, rep.pipeline_value = rep.load + 1, rep.pipeline_value + value
+            self._week[rep.pk] += 1
+        else:
+            rep.pending += 1
+        if verdict.turn is not None:
+            rep.turn_finish = verdict.turn.finish
+
+
+def _checked(situation: Situation, rep: Rep, week: int, is_away: bool) -> ownership.LimitsThen:
     """The limits of the locked rep, checked as the ladder checks them. Raises LimitGone."""
     verdict, capacity = situation.verdict, situation.inputs.configuration.capacity
     limits = ownership.LimitsThen(

@@ -7,36 +7,26 @@ rounds all reps are locked first, so that it ends.
 
 import datetime
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from django.db import transaction
 from django.db.models import F, Model
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from crm.models import Assignment, Opportunity
+from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from crm.services import ownership
-from reps.engine.capacity import Band, band
 from reps.models import Rep, Team
-from reps.services.inserts import Beside, insert
-from routing.engine.configuration import Policy
-from routing.engine.explain import Names, headline
-from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import ENGINE_VERSION, Inputs, Verdict, decide
-from routing.engine.order import order_points
-from routing.engine.trace import digest, pack_columns, trace_json
-from routing.models import Decision, OutboxMessage, QueueItem, RosterSnapshot
+from reps.services.inserts import insert
+from routing.engine.ladder import Inputs, Verdict, decide
+from routing.models import Decision, QueueItem
 from routing.queries.inputs import load_inputs
-from routing.queries.names import names_of
 from routing.queries.state import forget_state
-from routing.services import outbox
 from routing.services.automation import AutomationPaused, refuse_while_paused
-from routing.services.availability import flag_if_over
 from routing.services.batches import put_off, taken_out, waits_for_batch
-from routing.services.claims import Claim, LimitGone, Situation, claim_for
-from routing.services.clocks import new_clocks
+from routing.services.claims import LimitGone, Situation, claim_for
+from routing.services.decided import Also, Decided, Made, assigned, tell_what_follows, waits
 from routing.services.queue import let_repeats_follow
 
 log = logging.getLogger(__name__)
@@ -46,17 +36,6 @@ UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH, Opportunity
 
 class NoLongerOpen(Exception):
     """Between scoring and locking, somebody else decided, closed or locked the opportunity."""
-
-
-@dataclass(frozen=True)
-class Made:
-    """A decision, and what is called what in it."""
-
-    decision: Decision
-    names: Names
-
-
-Also = Callable[[Made], Sequence[Model]]  # what else is to be stored with a decision
 
 
 def _nothing(_made: Made) -> Sequence[Model]:
@@ -204,40 +183,16 @@ def _carry_out(
     if rep is not None:
         _take_turn(verdict)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
-        made = _assign(opportunity, rep, situation, claim, moment, also)
-        flag_owner_over_capacity(situation, opportunity, rep, moment)
+        made = _store(assigned(opportunity, rep, situation, claim, moment), also)
     else:
-        made = _enqueue(opportunity, situation, claim, waiting_since, moment, also)
-    original_owner = situation.inputs.facts.duplicate_owner_id
-    if original_owner in situation.inputs.roster.index and opportunity.owner_id != original_owner:
-        tell_repeated(opportunity, moment)
+        made = _store(waits(opportunity, situation, claim, waiting_since, moment), also)
+    tell_what_follows(opportunity, situation, rep, moment)
     return made
 
 
-def _assign(
-    opportunity: Opportunity,
-    rep: Rep,
-    situation: Situation,
-    claim: Claim,
-    at: datetime.datetime,
-    also: Also,
-) -> Made:
-    verdict = situation.verdict
-    assignment = ownership.new_assignment(
-        opportunity=opportunity,
-        rep=rep,
-        source=Assignment.Source.AUTOMATION,
-        at=at,
-        exempt=verdict.exempt,
-        reason=f"{Decision.Via(verdict.via).label}, {verdict.policy.name}"[:200],
-        limits=claim.limits,
-    )
-    decision = new_decision(situation, claim, assignment)
-    made = Made(decision, names_of(decision, situation.live))
-    message = assigned_message(made, opportunity, rep, at)
-    clock = new_clocks([(assignment, verdict.policy)])
-    insert(assignment, decision, message, *clock, *also(made), beside=ownership.owner_written(opportunity))
-    return made
+def _store(decided: Decided, also: Also) -> Made:
+    insert(*decided.records, *also(decided.made), beside=decided.beside)
+    return decided.made
 
 
 def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetime.datetime:
@@ -258,131 +213,3 @@ def _take_turn(verdict: Verdict) -> None:
     )
     if verdict.team_id is not None:
         Team.objects.filter(pk=verdict.team_id).update(turn_clock=Greatest("turn_clock", verdict.turn.clock))
-
-
-def new_decision(situation: Situation, claim: Claim, assignment: Assignment | None) -> Decision:
-    """The decision with everything that a replay needs, not stored yet; the roster that it refers to is."""
-    inputs, live, verdict = situation.inputs, situation.live, situation.verdict
-    roster = inputs.roster
-    if not live.roster_is_kept:
-        RosterSnapshot.objects.bulk_create(
-            [RosterSnapshot(digest=roster.digest, content=roster.content)], ignore_conflicts=True
-        )
-    return Decision(
-        pk=claim.decision_id,
-        opportunity_id=inputs.facts.id,
-        made_at=inputs.at,
-        engine=ENGINE_VERSION,
-        seed=inputs.seed,
-        recent_high_match=inputs.recent_high_match,
-        configuration_id=live.configuration_id,
-        model_id=live.model_id,
-        roster_id=roster.digest,
-        facts=inputs.facts.to_json(),
-        state=inputs.state.to_bytes(),
-        outcome=verdict.outcome,
-        via=verdict.via,
-        rep_id=verdict.rep_id,
-        team_id=verdict.team_id,
-        policy_name=verdict.policy.name,
-        score=verdict.score,
-        win_probability=verdict.win_probability,
-        win_probability_low=verdict.win_probability_low,
-        priority=verdict.priority,
-        propensity=verdict.propensity,
-        trace=trace_json(verdict, inputs),
-        columns=pack_columns(verdict),
-        result_digest=digest(verdict),
-        assignment=assignment,
-    )
-
-
-QUEUE_KIND = {
-    Decision.Outcome.SUGGEST: (QueueItem.Kind.SUGGESTION, Opportunity.Routing.SUGGESTED),
-    Decision.Outcome.MANAGER: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
-    Decision.Outcome.HOLD: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
-    Decision.Outcome.SHADOW: (QueueItem.Kind.MANAGER, Opportunity.Routing.MANAGER),
-    Decision.Outcome.UNTOUCHED: (QueueItem.Kind.HELD, Opportunity.Routing.HELD),
-}
-
-
-WAITS = (
-    "claimed AS (UPDATE reps_rep SET pending = pending + 1 WHERE id = %s)",
-    "waits AS (UPDATE crm_opportunity SET routing = %s, routing_since = %s WHERE id = %s)",
-)
-
-
-def _enqueue(
-    opportunity: Opportunity,
-    situation: Situation,
-    claim: Claim,
-    waiting_since: datetime.datetime,
-    at: datetime.datetime,
-    also: Also,
-) -> Made:
-    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
-    decision = new_decision(situation, claim, None)
-    kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
-    opportunity.routing, opportunity.routing_since = routing, at
-    rep_id = decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None
-    item = QueueItem(
-        opportunity=opportunity,
-        decision=decision,
-        kind=kind,
-        rep_id=rep_id,
-        team_id=decision.team_id,
-        waiting_since=waiting_since,
-        order_points=order_points(situation.inputs.facts),
-        created_at=at,
-        expires_at=_expiry(situation.verdict.policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
-        touch_due_at=_touch_due(situation.verdict.policy, waiting_since),
-    )
-    made = Made(decision, names_of(decision, situation.live))
-    waits = Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
-    insert(decision, item, *also(made), beside=waits)
-    return made
-
-
-def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
-    if policy.batch is None or policy.batch.expiry_hours is None:
-        return None
-    return at + datetime.timedelta(hours=policy.batch.expiry_hours)
-
-
-def _touch_due(policy: Policy, waiting_since: datetime.datetime) -> datetime.datetime | None:
-    """By when it should be with somebody and touched: whoever waits does not know whose working hours count."""
-    if policy.first_touch_target_minutes is None:
-        return None
-    return waiting_since + datetime.timedelta(minutes=policy.first_touch_target_minutes)
-
-
-def assigned_message(made: Made, opportunity: Opportunity, rep: Rep, at: datetime.datetime) -> OutboxMessage:
-    """The rep's notification, with the reason in words; not stored yet."""
-    decision = made.decision
-    why = headline(OpportunityFacts.from_json(decision.facts), decision.via, decision.trace, made.names)
-    text = f"{opportunity.name} is yours: {why}."
-    payload = {"opportunity_id": opportunity.pk, "rep_id": rep.pk, "text": text}
-    return outbox.new_message("opportunity.assigned", payload, at=at)
-
-
-def tell_repeated(opportunity: Opportunity, at: datetime.datetime) -> None:
-    """Whoever works on what it repeats hears that somebody asks again, whoever gets this one."""
-    original = standing_original(opportunity.pk)
-    if original is None or original[1] is None:
-        return
-    who = opportunity.contact or opportunity.account
-    text = f"{who.name if who else 'Somebody'} asks again: {opportunity.name}."
-    outbox.tell(
-        "opportunity.repeated", {"opportunity_id": original[0], "rep_id": original[1], "text": text}, at=at
-    )
-
-
-def flag_owner_over_capacity(
-    situation: Situation, opportunity: Opportunity, rep: Rep, at: datetime.datetime
-) -> None:
-    """An exempt assignment may take its owner past the maximum: the team's managers should know, once."""
-    load = rep.load + 1
-    if band(load, rep.max_open, situation.inputs.configuration.capacity.bounds) == Band.OVER:
-        repeats = situation.verdict.via == Decision.Via.DUPLICATE
-        why = f"repeats what {rep.name} works on" if repeats else "belongs to a named account"
-        flag_if_over(rep=rep, load=load, why=f"{opportunity.name} {why}", at=at)

@@ -10,7 +10,8 @@ from crm.queries.duplicates import standing_original
 from crm.services import duplicates
 from crm.services.duplicates import AlreadySaid, NoRepeat
 from reps.models import User
-from routing.services.decisions import route, tell_repeated
+from routing.services.decided import tell_repeated
+from routing.services.decisions import route
 from routing.services.queue import let_wait
 from routing.services.turns import give_back_wasted
 

@@ -8,14 +8,14 @@ import datetime
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
 
-from crm.models import Opportunity
+from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import links_that_hold
 from crm.services.duplicates import link_repeats
 from crm.services.placing import store_placed
@@ -24,7 +24,8 @@ from reps.queries.prepared import ask
 from reps.services.inserts import insert
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
-from routing.services.decisions import Also, Made, decide_new, route
+from routing.services.decided import Also, Made
+from routing.services.decisions import decide_new, route
 
 log = logging.getLogger(__name__)
 # By the key, and by the other system's id; one that was imported, or made in the browser, has no receipt.
@@ -107,7 +108,7 @@ def _stored(request: Request) -> Accepted:
         log.error("a request is accepted but could not be decided with it", exc_info=failed.__cause__)
         opportunity, receipt = _store(request, decides=False)
     if receipt.answer is None:
-        receipt.answer = _route_and_answer(opportunity)
+        receipt.answer = route_and_answer(opportunity)
         IntakeReceipt.objects.filter(pk=receipt.pk).update(answer=receipt.answer)
     return Accepted(opportunity, True, receipt.answer)
 
@@ -126,7 +127,8 @@ def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeRecei
     )
 
     def with_answer(made: Made) -> list[IntakeReceipt]:
-        receipt.answer = _answer(opportunity, made, may_repeat=may_repeat)
+        link = links_that_hold([opportunity]).get(opportunity.pk) if may_repeat else None
+        receipt.answer = answer_of(opportunity, made, link)
         return [receipt]
 
     if not decides or not _decided(opportunity, may_repeat, with_answer):
@@ -143,10 +145,16 @@ def _decided(opportunity: Opportunity, may_repeat: bool, also: Also) -> bool:
         raise _Undecided from failed
 
 
-def _answer(opportunity: Opportunity, made: Made, *, may_repeat: bool) -> dict[str, Any]:
-    """The answer from what is at hand."""
-    link = links_that_hold([opportunity]).get(opportunity.pk) if may_repeat else None
-    return _plain(opportunity_answer(opportunity, made.decision, made.names, link=link))
+def answer_of(opportunity: Opportunity, made: Made | None, link: DuplicateLink | None) -> dict[str, Any]:
+    """The answer from what is at hand. `link`: what it repeats, if it does."""
+    decision, names = (made.decision, made.names) if made else (None, None)
+    return _plain(opportunity_answer(opportunity, decision, names, link=link))
+
+
+def known_external_ids(external_ids: Sequence[str]) -> set[str]:
+    """Which of them are another opportunity's already."""
+    known = Opportunity.objects.filter(external_id__in=external_ids)
+    return {found for found in known.values_list("external_id", flat=True) if found}
 
 
 def _seen(external_id: str | None, by: User, key: str, print_: str) -> Accepted | None:
@@ -162,7 +170,7 @@ def _seen(external_id: str | None, by: User, key: str, print_: str) -> Accepted 
     return Accepted(opportunity, False, json.loads(answer) if answer else answer_now(opportunity_id))
 
 
-def _route_and_answer(opportunity: Opportunity) -> dict[str, Any]:
+def route_and_answer(opportunity: Opportunity) -> dict[str, Any]:
     try:
         if opportunity.routing == Opportunity.Routing.WAITING:
             route(opportunity_id=opportunity.pk)

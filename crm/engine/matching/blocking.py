@@ -38,7 +38,7 @@ class Pieces:
 
     def __init__(self, keys: Sequence[NameKey], ranks: Sequence[int]) -> None:
         self._numbers: dict[str, int] = {}
-        self._added: dict[int, list[int]] = {}
+        self._added: dict[int, array[int]] = {}
         self._added_count = 0
         self._living = len(keys)
         self._new: list[tuple[int, int]] = []  # size and rank of each entry that the arrays do not hold yet
@@ -77,7 +77,7 @@ class Pieces:
             if number == len(self._counts):
                 self._counts.append(0)
             self._count(number, 1)
-            self._added.setdefault(number, []).append(entry)
+            self._added.setdefault(number, array("i")).append(entry)
         self._added_count += len(found)
         self._new.append((len(found), rank))
         self._living += 1
@@ -137,7 +137,8 @@ class Pieces:
             else self._postings[:0]
         )
         added = self._added.get(number)
-        return np.concatenate([sorted_ones, np.array(added, dtype=np.int32)]) if added else sorted_ones
+        # A copy of what was added: an array that is looked at cannot grow.
+        return np.concatenate([sorted_ones, np.frombuffer(added, dtype=np.int32)]) if added else sorted_ones
 
     def _count(self, number: int, change: int) -> None:
         self._before.setdefault(number, self._counts[number])
@@ -159,19 +160,20 @@ class Pieces:
         if self._added_count > MOST_ADDED + len(self._postings) // 4:
             self._sort()
         elif sum(self._counts[number] for number in self._before) <= MOST_TOUCHED:
-            for number, before in self._before.items():
-                self._shift(number, before)
+            self._shift()
             self._before, self._settled = {}, len(self._sizes)
             return
         self._count_lengths()
 
-    def _shift(self, number: int, before: int) -> None:
-        """The logarithm of one piece's count changes in the lengths of all its entries, and is new in new ones."""
-        after = log(max(self._counts[number], 1))
-        entries = self._entries(number)
-        old = entries < self._settled
-        self._logs[entries[old]] += after - log(max(before, 1))
-        self._logs[entries[~old]] += after
+    def _shift(self) -> None:
+        """The logarithms of the changed counts change in the lengths of all their entries, and are new in new ones."""
+        parts = [self._entries(number) for number in self._before]
+        sizes = [len(part) for part in parts]
+        entries = np.concatenate(parts)
+        after = np.log([max(self._counts[number], 1) for number in self._before])
+        before = np.log([max(count, 1) for count in self._before.values()])
+        moved = np.where(entries < self._settled, np.repeat(after - before, sizes), np.repeat(after, sizes))
+        self._logs += np.bincount(entries, weights=moved, minlength=len(self._logs))
 
     def _count_lengths(self) -> None:
         logs = np.log(np.maximum(self._counts, 1))
@@ -180,7 +182,7 @@ class Pieces:
         logs_of_sorted = np.bincount(self._postings, weights=weights, minlength=len(self._sizes))
         self._logs = logs_of_sorted.astype(np.float64)
         for number, entries in self._added.items():
-            self._logs[entries] += logs[number]
+            self._logs[np.frombuffer(entries, dtype=np.int32)] += logs[number]
         self._before, self._settled = {}, len(self._sizes)
 
     def _sort(self) -> None:
@@ -191,7 +193,7 @@ class Pieces:
         entries_of = [self._postings]
         for number, entries in self._added.items():
             pieces_of.append(np.full(len(entries), number, dtype=np.int32))
-            entries_of.append(np.array(entries, dtype=np.int32))
+            entries_of.append(np.frombuffer(entries, dtype=np.int32).copy())
         which, entries_all = np.concatenate(pieces_of), np.concatenate(entries_of)
         living = self._sizes[entries_all] > 0
         which, entries_all = which[living], entries_all[living]

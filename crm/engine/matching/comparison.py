@@ -125,15 +125,17 @@ def compare(lead: NameKey, known: NameKey, words: Words) -> Comparison:
 
 def align(left: Sequence[str], right: Sequence[str], words: Words) -> Aligned:
     """Equal words first, then the cheapest spellings; each word once."""
-    options = sorted(
-        (0.0 if a == b else _spelling(a, b, words), i, j)
+    options = [
+        (cost, i, j)
         for i, a in enumerate(left)
         for j, b in enumerate(right)
-    )
+        if (cost := 0.0 if a == b else _spelling(a, b, words)) < NEVER
+    ]
+    options.sort()
     pairs: list[tuple[int, int, float]] = []
     lefts, rights = set(range(len(left))), set(range(len(right)))
     for cost, i, j in options:
-        if cost < NEVER and i in lefts and j in rights:
+        if i in lefts and j in rights:
             pairs.append((i, j, cost))
             lefts.remove(i)
             rights.remove(j)
@@ -224,6 +226,8 @@ def _lose_slips(
 ) -> None:
     """A slip costs less beside a rare word that agrees: Massive Dynmic. Beside a trade alone (Taulbari Bank) it
     costs all."""
+    if not any(cost for _, _, cost in aligned.pairs):
+        return
     matched = [known[right] for _, right, _ in aligned.pairs]
     total = sum(words.nats(word) for word in matched if kind(word) not in LISTED)
     for left, right, cost in aligned.pairs:
@@ -240,19 +244,22 @@ def _lose_extras(
     words: Words,
 ) -> None:
     matched = [known[right] for _, right, _ in aligned.pairs]
-    rare = any(kind(word) not in LISTED and words.nats(word) >= RARE_NATS for word in matched)
-    last = max((left for left, _, _ in aligned.pairs), default=-1)
     lead_kinds, known_kinds = kinds(tuple(lead)), kinds(tuple(known))
-    telling_nats = sum(words.nats(word) for word in matched)
-    if telling_nats >= BRANCH_NATS and not aligned.right and _is_branch(aligned.left, lead_kinds, last):
-        found.is_branch = True
-        found.lose(SUBSIDIARY, f"a subsidiary, {' '.join(lead[left] for left in aligned.left)}")
-        return
+    if not aligned.right:
+        last = max((left for left, _, _ in aligned.pairs), default=-1)
+        if (
+            _is_branch(aligned.left, lead_kinds, last)
+            and sum(words.nats(word) for word in matched) >= BRANCH_NATS
+        ):
+            found.is_branch = True
+            found.lose(SUBSIDIARY, f"a subsidiary, {' '.join(lead[left] for left in aligned.left)}")
+            return
     for left in aligned.left:
         found.lose(EXTRA[lead_kinds[left]][0], f"“{lead[left]}” besides")
     for right in aligned.right:
         cost = EXTRA[known_kinds[right]][1]
-        if known_kinds[right] == "trade" and right == len(known) - 1 and rare and len(matched) > 1:
+        is_tail = known_kinds[right] == "trade" and right == len(known) - 1 and len(matched) > 1
+        if is_tail and any(kind(word) not in LISTED and words.nats(word) >= RARE_NATS for word in matched):
             cost = TAIL
         found.lose(cost, f"without “{known[right]}”")
     telling = [

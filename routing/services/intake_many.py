@@ -1,0 +1,292 @@
+"""Taking in many at once: looked up, decided and stored in waves, each one transaction.
+
+What becomes of each is what `intake` would do with one after the other: every decision of a wave is made on what those
+before it leave, and no limit is passed. Only what stands in nobody's way shares a wave; whatever a wave cannot do (a
+limit that others took meanwhile, a row that broke it) is left to `intake`.
+"""
+
+import datetime
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, transaction
+from django.db.models import Model
+from django.utils import timezone
+
+from crm.models import DuplicateLink, Opportunity
+from crm.queries.duplicates import links_that_hold
+from crm.services import ownership
+from crm.services.duplicates import link_repeats_among
+from crm.services.placing import Brought
+from crm.services.placing_many import Key, keys_of, store_many_placed
+from reps.models import User
+from reps.queries.prepared import ask_all
+from reps.services.copying import copy_in
+from routing.engine.ladder import Verdict, decide
+from routing.engine.sequence import state_after
+from routing.models import Decision, IntakeReceipt
+from routing.queries.inputs import inputs_of
+from routing.queries.live import load_live
+from routing.queries.state import load_state_and_more
+from routing.services.batches import new_wait, waits_for_batch
+from routing.services.claims import Claims, LimitGone, Situation
+from routing.services.decided import Decided, Made, assigned, keep_roster, tell_what_follows, waits
+from routing.services.intake import (
+    Accepted,
+    answer_of,
+    fingerprint,
+    known_external_ids,
+    route_and_answer,
+    take_in,
+)
+
+log = logging.getLogger(__name__)
+WAVE = 50  # for so many, people and companies are locked at a time: about a quarter of a second
+ROUNDS = 2
+CLAIMED = (Decision.Outcome.ASSIGN, Decision.Outcome.SUGGEST)  # what takes a slot, and a turn
+
+Outcome = Accepted | ValidationError
+
+
+@dataclass
+class Row:
+    """One lead of a list: its values as `take_in` takes them, and the body that they came in."""
+
+    values: Mapping[str, Any]
+    body: Any
+    keys: frozenset[Key] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keys = frozenset(keys_of(self.values))
+
+
+def take_in_many(*, rows: Sequence[Row], by: User) -> list[Outcome]:
+    """Accepts, routes and answers each row by itself; ValidationError for one that is refused."""
+    known = known_external_ids([row.values["external_id"] for row in rows if row.values.get("external_id")])
+    alone = [place for place, row in enumerate(rows) if row.values.get("external_id") in known]
+    left = sorted(set(range(len(rows))) - set(alone))
+    found: dict[int, Outcome] = {}
+    while left:
+        wave = _wave([(place, rows[place]) for place in left])
+        stored = _taken([rows[place] for place in wave], by)
+        found |= {place: one for place, one in zip(wave, stored, strict=True) if one is not None}
+        if stored[0] is None:  # nothing of the same wave stood in its way
+            alone += [place for place in wave if place not in found]
+        left = [place for place in left if place not in found and place not in alone]
+    found |= {place: _taken_alone(rows[place], by) for place in sorted(alone)}
+    return [found[place] for place in range(len(rows))]
+
+
+def _wave(waiting: Sequence[tuple[int, Row]]) -> list[int]:
+    """The first ones that have nothing in common."""
+    chosen: list[int] = []
+    met: set[Key] = set()
+    for place, row in waiting:
+        if len(chosen) == WAVE:
+            break
+        if met.isdisjoint(row.keys):
+            chosen.append(place)
+        met |= row.keys  # also of one that waits, or a third would overtake it
+    return chosen
+
+
+def _taken_alone(row: Row, by: User) -> Outcome:
+    try:
+        return take_in(values=row.values, body=row.body, by=by, at=timezone.now())
+    except ValidationError as error:
+        return error
+
+
+def _taken(wave: Sequence[Row], by: User) -> list[Outcome | None]:
+    """None for what was not taken in."""
+    try:
+        found = _Wave(wave, by, timezone.now()).store()
+    except (
+        DatabaseError
+    ):  # somebody else's row with the same external id, or two lists that waited for each other
+        log.info("a wave of %s rows is taken in one by one", len(wave), exc_info=True)
+        return [None] * len(wave)
+    for accepted in found:
+        if isinstance(accepted, Accepted) and not accepted.answer:
+            accepted.answer.update(route_and_answer(accepted.opportunity))
+    return found
+
+
+@dataclass
+class _Wave:
+    """One transaction. `made`: what was decided, by opportunity."""
+
+    rows: Sequence[Row]
+    by: User
+    at: datetime.datetime
+    made: dict[int, Made] = field(default_factory=dict)
+    links: Mapping[int, DuplicateLink] = field(default_factory=dict)
+    is_decided: bool = False
+
+    @transaction.atomic
+    def store(self) -> list[Outcome | None]:
+        brought = store_many_placed(rows=[row.values for row in self.rows], at=self.at, by=self.by)
+        stored = [one for one in brought if isinstance(one, Brought)]
+        known = [one.opportunity for one in stored if not one.is_all_new]
+        repeating = link_repeats_among(opportunities=known, at=self.at) if known else set()
+        if repeating:
+            self.links = links_that_hold([one for one in known if one.pk in repeating])
+        self._decide([one.opportunity for one in stored], repeating)
+        found = [
+            self._accepted(one, row) if isinstance(one, Brought) else one
+            for one, row in zip(brought, self.rows, strict=True)
+        ]
+        copy_in(
+            self._receipt(one, row)
+            for one, row in zip(found, self.rows, strict=True)
+            if isinstance(one, Accepted)
+        )
+        return found
+
+    def _accepted(self, one: Brought, row: Row) -> Accepted:
+        """Without an answer where deciding failed: it is routed by itself afterwards."""
+        made, link = self.made.get(one.opportunity.pk), self.links.get(one.opportunity.pk)
+        return Accepted(
+            one.opportunity, True, answer_of(one.opportunity, made, link) if self.is_decided else {}
+        )
+
+    def _receipt(self, one: Accepted, row: Row) -> IntakeReceipt:
+        return IntakeReceipt(
+            opportunity=one.opportunity,
+            user=self.by,
+            fingerprint=fingerprint(row.body),
+            answer=one.answer or None,
+            created_at=self.at,
+        )
+
+    # --- deciding ---------------------------------------------------------------------------------------------
+
+    def _decide(self, opportunities: Sequence[Opportunity], repeating: set[int]) -> None:
+        for round_ in range(ROUNDS):
+            before = [(one.routing, one.routing_since) for one in opportunities]
+            try:
+                with transaction.atomic():  # whose end lets go of the reps, should it fail
+                    self._decide_each(opportunities, repeating)
+                self.is_decided = True
+                return
+            except LimitGone as gone:
+                log.info("a wave, round %s: %s", round_ + 1, gone)
+            except DatabaseError:
+                raise
+            except Exception:
+                log.exception("a wave is accepted but could not be decided with it")
+                round_ = ROUNDS
+            self.made.clear()
+            for one, (routing, since) in zip(opportunities, before, strict=True):
+                one.owner, one.assigned_at, one.routing, one.routing_since = None, None, routing, since
+            if round_ == ROUNDS:
+                return
+
+    def _decide_each(self, opportunities: Sequence[Opportunity], repeating: set[int]) -> None:
+        situations = _situations(opportunities, repeating)
+        if not situations:
+            return  # automation is paused
+        live, at = situations[0].live, situations[0].inputs.at
+        keep_roster(live)
+        kept = [replace(one, live=replace(live, roster_is_kept=True)) for one in situations]
+        claims = Claims([one for one in kept if not waits_for_batch(one.verdict)], at)
+        now = (
+            timezone.now()
+        )  # after the locks, so that a rep's assignments are dated in the order they happened
+        records: list[Model] = []
+        for place, (opportunity, situation) in enumerate(zip(opportunities, kept, strict=True)):
+            if waits_for_batch(situation.verdict):
+                records.append(new_wait(opportunity, situation.verdict, live.configuration_id, at))
+                opportunity.routing = Opportunity.Routing.BATCH
+                continue
+            moment = now + datetime.timedelta(microseconds=place)
+            decided = _decided(opportunity, situation, claims, moment)
+            self.made[opportunity.pk] = decided.made
+            records += decided.records
+        copy_in(records)
+        _write(opportunities, kept)
+
+
+def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> list[Situation]:
+    """The verdicts, each on what those before it leave; none while automation is paused."""
+    at = timezone.now()
+    state, live = load_state_and_more(load_live(at, holding_off_pause=True), at)
+    if live.is_paused:
+        return []
+    found = []
+    for opportunity in opportunities:
+        inputs = inputs_of(opportunity, live, state, at, may_repeat=opportunity.pk in repeating)
+        verdict = decide(inputs)
+        found.append(Situation(inputs, live, verdict))
+        if not waits_for_batch(verdict):
+            state = state_after(inputs, verdict)
+    return found
+
+
+def _decided(
+    opportunity: Opportunity, situation: Situation, claims: Claims, at: datetime.datetime
+) -> Decided:
+    claim = claims.claim(situation)
+    if claim.rep is not None and situation.verdict.outcome == Decision.Outcome.ASSIGN:
+        decided = assigned(opportunity, claim.rep, situation, claim, at)
+    else:
+        decided = waits(opportunity, situation, claim, opportunity.accepted_at, at)
+    tell_what_follows(opportunity, situation, claim.rep, at)
+    claims.taken(situation)
+    return decided
+
+
+# --- what changes of rows that are there ----------------------------------------------------------------------------
+
+WAITS = """
+UPDATE crm_opportunity o SET routing = w.routing, routing_since = w.since
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS w (id, routing, since) WHERE o.id = w.id
+"""
+SUGGESTED = """
+UPDATE reps_rep r SET pending = r.pending + s.count
+FROM unnest(%s::bigint[], %s::int[]) AS s (id, count) WHERE r.id = s.id
+"""
+TURNS = """
+UPDATE reps_rep r SET turn_finish = t.finish, turns_taken = r.turns_taken + t.count
+FROM unnest(%s::bigint[], %s::float8[], %s::int[]) AS t (id, finish, count) WHERE r.id = t.id
+"""
+CLOCKS = """
+UPDATE reps_team t SET turn_clock = greatest(t.turn_clock, c.clock)
+FROM unnest(%s::bigint[], %s::float8[]) AS c (id, clock) WHERE t.id = c.id
+"""
+
+
+def _write(opportunities: Sequence[Opportunity], situations: Sequence[Situation]) -> None:
+    """Owners, loads, slots and turns, in one round trip."""
+    given = [one for one in opportunities if one.owner_id is not None]
+    waiting = [one for one in opportunities if one.owner_id is None]
+    statements: list[tuple[str, Sequence[Any]]] = [*(ownership.owners_written(given) if given else ())]
+    if waiting:
+        rows = [(one.pk, str(one.routing), one.routing_since) for one in waiting]
+        statements.append((WAITS, [list(column) for column in zip(*rows, strict=True)]))
+    verdicts = [one.verdict for one in situations if not waits_for_batch(one.verdict)]
+    suggested = Counter(
+        one.rep_id for one in verdicts if one.outcome == Decision.Outcome.SUGGEST and one.rep_id
+    )
+    if suggested:
+        statements.append((SUGGESTED, [list(suggested), list(suggested.values())]))
+    statements += _turns([one for one in verdicts if one.turn is not None and one.outcome in CLAIMED])
+    if statements:
+        ask_all(*statements)
+
+
+def _turns(verdicts: Sequence[Verdict]) -> list[tuple[str, Sequence[Any]]]:
+    if not verdicts:
+        return []
+    finish = {one.rep_id: one.turn.finish for one in verdicts if one.turn}  # the last one of each
+    taken = Counter(one.rep_id for one in verdicts)
+    clocks: dict[int, float] = {}
+    for one in verdicts:
+        if one.turn is not None and one.team_id is not None:
+            clocks[one.team_id] = max(one.turn.clock, clocks.get(one.team_id, 0.0))
+    turns = (TURNS, [list(finish), list(finish.values()), [taken[rep_id] for rep_id in finish]])
+    return [turns, (CLOCKS, [sorted(clocks), [clocks[team] for team in sorted(clocks)]])]
