@@ -18,7 +18,7 @@ from reps.queries.prepared import ask, ask_one
 @dataclass(frozen=True)
 class Dictionary:
     """Loaded once for many. `products` by case-folded name; whoever adds one to the organisation adds it here. `met`:
-    how unconfirmed words are written that came up since."""
+    how unconfirmed words are written that came up since. `noted`: unknown words that were stored with it."""
 
     vocabulary: Vocabulary
     languages: Mapping[tuple[str, str], str]
@@ -26,6 +26,7 @@ class Dictionary:
     base_currency: str
     products: dict[str, Product] = field(default_factory=dict)
     met: dict[tuple[str, str], str] = field(default_factory=dict)
+    noted: set[tuple[str, str]] = field(default_factory=set)
 
 
 def load_dictionary() -> Dictionary:
@@ -51,7 +52,7 @@ def current_dictionary() -> Dictionary:
 def dictionary_of(stamp: int | None) -> Dictionary:
     """The dictionary of the present stamp."""
     kept = _dictionary(connection.settings_dict["NAME"], stamp)
-    return replace(kept, products=dict(kept.products))
+    return replace(kept, products=dict(kept.products), noted=set())
 
 
 @lru_cache(maxsize=2)

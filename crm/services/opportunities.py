@@ -109,7 +109,7 @@ def fill(opportunity: Opportunity, values: Mapping[str, Any], words: Dictionary)
         opportunity.product = _product(words, values["product"], unknown)
     _complete(opportunity, words)
     if unknown:
-        _remember(unknown)
+        _remember(unknown, words)
     untouched = {kind for kind, name in LISTED.items() if name not in values} & set(opportunity.flags or ())
     opportunity.flags = sorted({kind for kind, _ in unknown} | untouched | _money_flag(opportunity))
 
@@ -169,11 +169,12 @@ def _money_flag(opportunity: Opportunity) -> set[str]:
     return {"rate"} if opportunity.value is not None and opportunity.value_base is None else set()
 
 
-def _remember(unknown: list[tuple[str, str]]) -> None:
+def _remember(unknown: list[tuple[str, str]], words: Dictionary) -> None:
     """In one order for all, so that intakes side by side that bring the same words cannot wait for each other."""
+    new = sorted(set(unknown) - words.noted)
+    words.noted.update(new)
     Term.objects.bulk_create(
-        [Term(kind=kind, name=name, is_known=False) for kind, name in sorted(set(unknown))],
-        ignore_conflicts=True,
+        [Term(kind=kind, name=name, is_known=False) for kind, name in new], ignore_conflicts=True
     )
 
 

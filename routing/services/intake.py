@@ -108,8 +108,7 @@ def _stored(request: Request) -> Accepted:
         log.error("a request is accepted but could not be decided with it", exc_info=failed.__cause__)
         opportunity, receipt = _store(request, decides=False)
     if receipt.answer is None:
-        receipt.answer = route_and_answer(opportunity)
-        IntakeReceipt.objects.filter(pk=receipt.pk).update(answer=receipt.answer)
+        receipt.answer = late_answer(opportunity)
     return Accepted(opportunity, True, receipt.answer)
 
 
@@ -170,13 +169,16 @@ def _seen(external_id: str | None, by: User, key: str, print_: str) -> Accepted 
     return Accepted(opportunity, False, json.loads(answer) if answer else answer_now(opportunity_id))
 
 
-def route_and_answer(opportunity: Opportunity) -> dict[str, Any]:
+def late_answer(opportunity: Opportunity) -> dict[str, Any]:
+    """The answer about one that was stored without a decision: decided now where it can be. Kept with its receipt."""
     try:
         if opportunity.routing == Opportunity.Routing.WAITING:
             route(opportunity_id=opportunity.pk)
     except Exception:
         log.exception("opportunity %s is accepted but could not be routed; the sweep will", opportunity.pk)
-    return answer_now(opportunity.pk)
+    answer = answer_now(opportunity.pk)
+    IntakeReceipt.objects.filter(opportunity=opportunity.pk).update(answer=answer)
+    return answer
 
 
 def answer_now(opportunity_id: int) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from routing.services.intake import (
     answer_of,
     fingerprint,
     known_external_ids,
-    route_and_answer,
+    late_answer,
     take_in,
 )
 
@@ -112,7 +112,7 @@ def _taken(wave: Sequence[Row], by: User) -> list[Outcome | None]:
         return [None] * len(wave)
     for accepted in found:
         if isinstance(accepted, Accepted) and not accepted.answer:
-            accepted.answer.update(route_and_answer(accepted.opportunity))
+            accepted.answer.update(late_answer(accepted.opportunity))
     return found
 
 
