@@ -8,7 +8,7 @@ gets anything; a number that lagged behind would cost another round, never a lim
 
 import datetime
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -49,7 +49,8 @@ SELECT pg_current_snapshot()::text, string_agg({REP_NUMBERS}, ''::bytea) FROM re
 CHANGED = f"""
 SELECT pg_current_snapshot()::text,
     (SELECT string_agg({REP_NUMBERS}, ''::bytea) FROM reps_rep r WHERE r.left_at IS NULL
-        AND (age(r.xmin) <= age(pg_snapshot_xmin(%(seen)s::pg_snapshot)::xid) OR r.id = ANY(%(again)s::bigint[]))),
+        AND (age(r.xmin) <= (SELECT age(pg_snapshot_xmin(%(seen)s::pg_snapshot)::xid))
+            OR r.id = ANY(%(again)s::bigint[]))),
     (SELECT string_agg({ASSIGNED}, ''::bytea) FROM crm_assignment WHERE id > %(low)s AND source <> 'import'),
     ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
     EXISTS (SELECT 1 FROM routing_rostersnapshot WHERE digest = %(digest)s),
@@ -142,7 +143,7 @@ class KeptState:
                 self._reps = _in_order(_rows(content, REP), live.roster)
                 self._again = self._reps["id"][self._reps["fresh"]].tolist()
                 self._of = now
-            self._recent.reach(at - WEEK)
+            self._recent.reach(at - WEEK, live.roster)
             asked = {"seen": self._seen, "again": self._again, "low": self._recent.low}
             (changed,), spans = ask_all(
                 (CHANGED, {**asked, "digest": live.roster.digest}), (ABSENCES, {"first": at, "last": None})
@@ -175,17 +176,18 @@ class KeptState:
 
 
 class RecentAssignments:
-    """Assignments of somewhat more than a week. Those up to `low` are settled: no running transaction can bring another
-    one; those above are read each time."""
+    """Assignments of somewhat more than a week to reps of one roster. Those up to `low` are settled: no running
+    transaction can bring another one; they are kept by moment, each with its rep's place. Those above are read each
+    time."""
 
     def __init__(self) -> None:
         self.low = 0
-        self._settled = np.zeros(0, ASSIGNMENT)
+        self._settled = _Settled()
         self._since: datetime.datetime | None = None
         self._read_at = 0
         self._mark: tuple[int, int, int] | None = None  # newest id, first transaction after it, and when
 
-    def reach(self, since: datetime.datetime) -> None:
+    def reach(self, since: datetime.datetime, roster: Roster) -> None:
         """Makes sure that what was assigned after the moment is known."""
         now = _microseconds(datetime.datetime.now(datetime.UTC))
         if self._since is not None and since >= self._since and now - self._read_at < READ_ANEW_AFTER:
@@ -194,19 +196,20 @@ class RecentAssignments:
         newest, content = ask_one(OF_THE_WEEK, {"since": self._since})
         rows = _rows(content, ASSIGNMENT)
         self.low = max(newest - MAY_COME_LATE, 0)
-        self._settled = rows[rows["id"] <= self.low]
+        self._settled = _Settled().with_more(rows[rows["id"] <= self.low], roster)
 
     def counts(self, added: Rows, seen: str, at: datetime.datetime, roster: Roster) -> tuple[Ints, Ints]:
         """Assignments of seven rolling days and of 24 hours before the moment, by rep."""
-        until = _microseconds(at)
-        week, day = np.zeros(len(roster), dtype=np.int64), np.zeros(len(roster), dtype=np.int64)
-        for rows in (self._settled, added):
-            week += _counted(rows, _microseconds(at - WEEK), until, roster)
-            day += _counted(rows, _microseconds(at - DAY), until, roster)
-        self._settle(added, seen)
+        until, new = _microseconds(at), _Settled().with_more(added, roster)
+        week, day = (
+            self._settled.counted(_microseconds(at - span), until, roster)
+            + new.counted(_microseconds(at - span), until, roster)
+            for span in (WEEK, DAY)
+        )
+        self._settle(added, seen, roster)
         return week, day
 
-    def _settle(self, added: Rows, seen: str) -> None:
+    def _settle(self, added: Rows, seen: str, roster: Roster) -> None:
         now = _microseconds(datetime.datetime.now(datetime.UTC))
         oldest, next_one = (int(part) for part in seen.split(":")[:2])  # running, and not begun
         if self._mark is None:
@@ -214,8 +217,29 @@ class RecentAssignments:
             self._mark = (newest, next_one, now)
         elif oldest >= self._mark[1] and now - self._mark[2] > SETTLES_AFTER:
             newest = self._mark[0]
-            self._settled = np.concatenate([self._settled, added[added["id"] <= newest]])
+            self._settled = self._settled.with_more(added[added["id"] <= newest], roster)
             self.low, self._mark = max(self.low, newest), None
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """Moments (microseconds, rising) and the place in the roster of whom something was assigned to then."""
+
+    moments: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    places: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def with_more(self, rows: Rows, roster: Roster) -> "_Settled":
+        if not len(rows):
+            return self
+        places, known = _places(roster, rows["rep"])
+        moments = np.concatenate([self.moments, rows["at"][known]])
+        order = np.argsort(moments, kind="stable")
+        return _Settled(moments[order], np.concatenate([self.places, places[known]])[order])
+
+    def counted(self, after: int, until: int, roster: Roster) -> Ints:
+        """How many each rep has later than one moment and not later than the other."""
+        first, last = np.searchsorted(self.moments, (after, until), side="right")
+        return np.bincount(self.places[first:last], minlength=len(roster))
 
 
 _kept = KeptState()
@@ -247,14 +271,6 @@ def _in_order(found: Rows, roster: Roster) -> Rows:
     places, known = _places(roster, found["id"])
     rows[places[known]] = found[known]
     return rows
-
-
-def _counted(rows: Rows, after: int, until: int, roster: Roster) -> Ints:
-    if not len(rows):
-        return np.zeros(len(roster), dtype=np.int64)
-    inside = rows["rep"][(rows["at"] > after) & (rows["at"] <= until)]
-    places, known = _places(roster, inside)
-    return np.bincount(places[known], minlength=len(roster))
 
 
 def _microseconds(moment: datetime.datetime) -> int:

@@ -137,7 +137,7 @@ class TestSettling:
         monkeypatch.setattr(state, "SETTLES_AFTER", -1)
         made = [assigned(make_opportunity(f"Lead {n}"), ana, omar, NOW - n * HOUR) for n in range(3)]
         roster, recent = load_live(NOW).roster, state.RecentAssignments()
-        recent.reach(NOW - state.WEEK)
+        recent.reach(NOW - state.WEEK, roster)
         rows = np.array([(m.pk, ana.pk, state._microseconds(m.assigned_at)) for m in made], state.ASSIGNMENT)
         weeks = []
         for seen in (
