@@ -18,7 +18,7 @@ from routing.services import outbox
 from routing.services.webhooks.planning import plan_deliveries
 
 log = logging.getLogger(__name__)
-GATHERS_SECONDS = 0.02  # what is committed meanwhile goes out in the same round
+GATHERS_SECONDS = 0.1  # what is committed meanwhile goes out in the same round
 LOOKS_SECONDS = 5.0  # also without a notification: what is due again after a failure
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -43,8 +43,9 @@ def _listen(stop: threading.Event) -> None:
         while not stop.is_set():
             outbox.deliver_due(at=timezone.now())
             plan_deliveries(at=timezone.now())
-            connection.close()  # a pooled one is given back, another one does not idle in this thread
-            for _ in listening.notifies(timeout=LOOKS_SECONDS, stop_after=1):
+            if any(True for _ in listening.notifies(timeout=LOOKS_SECONDS, stop_after=1)):
                 stop.wait(GATHERS_SECONDS)
-            for _ in listening.notifies(timeout=0):
-                pass  # told while gathering
+                for _ in listening.notifies(timeout=0):
+                    pass  # told while gathering
+            else:
+                connection.close()  # none idles in this thread; while there is work, opening one costs more than it

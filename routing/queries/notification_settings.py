@@ -1,5 +1,7 @@
 """How users want to be told, and the channels of teams."""
 
+from collections.abc import Collection
+
 from django.db.models import QuerySet
 
 from reps.models import Rep, User
@@ -16,6 +18,15 @@ def settings_of(user: User) -> NotificationSettings:
     found = NotificationSettings.objects.filter(user=user).first() or NotificationSettings()
     found.user = user
     return found
+
+
+def settings_of_many(users: Collection[User]) -> dict[int, NotificationSettings]:
+    """The same of many, by user; one query."""
+    own = {found.user_id: found for found in NotificationSettings.objects.filter(user__in=users)}
+    wishes = {user.pk: own.get(user.pk) or NotificationSettings() for user in users}
+    for user in users:
+        wishes[user.pk].user = user
+    return wishes
 
 
 def kinds_for(user: User) -> list[Kind]:

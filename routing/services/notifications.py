@@ -2,16 +2,16 @@
 
 import datetime
 import json
-
-from django.db import connection
-from django.db.models import Q, QuerySet
+from collections.abc import Sequence
 
 from reps.models import User
+from reps.queries.prepared import ask
 from routing.models import Notification, OutboxMessage
-from routing.services.delivery.planning import plan
+from routing.queries.notification_settings import settings_of_many
+from routing.services.audiences import Audiences
+from routing.services.delivery.planning import awaits_digest, plan
 
 LIVE_CHANNEL = "notifications"  # PostgreSQL's NOTIFY: {"user": id, "id": id} with the commit
-HERE = Q(is_active=True) & ~Q(role=User.Role.REP, rep__left_at__isnull=False)
 Kind = Notification.Kind
 KINDS: dict[str, Kind] = {
     "opportunity.assigned": Kind.ASSIGNED,
@@ -32,35 +32,42 @@ KINDS: dict[str, Kind] = {
     "webhook.failing": Kind.WEBHOOKS,
 }
 ABOUT_THE_REP = {"rep.over_capacity", "profile.proposed", "calendar.state_changed"}
+# Whoever listens is told with the commit, and not at all where it is rolled back.
+ANNOUNCE = "SELECT pg_notify(%s, line) FROM unnest(%s::text[]) AS lines (line)"
 
 
-def notify(message: OutboxMessage, users: QuerySet[User]) -> None:
-    """A line in the page of each who is still here. The message's key makes a repeat harmless."""
-    about = message.payload.get("rep_id") if message.topic in ABOUT_THE_REP else None
-    for user in users.filter(HERE):
-        line, is_new = Notification.objects.get_or_create(
-            key=message.key,
-            user=user,
-            defaults={
-                "opportunity_id": message.payload.get("opportunity_id"),
-                "account_transfer_id": message.payload.get("transfer_id"),
-                "about_rep_id": about,
-                "path": message.payload.get("path", ""),
-                "kind": KINDS[message.topic],
-                "text": message.payload["text"][:500],
-                "created_at": message.created_at,
-            },
-        )
-        if is_new:
-            _announce(line)
-            plan(line, user, at=message.created_at)
+def notify(messages: Sequence[OutboxMessage]) -> None:
+    """A line in the page of each who is told and still here. A message's key makes a repeat harmless. The number of
+    queries does not grow with the messages."""
+    audiences = Audiences(messages)
+    told = [(message, user) for message in messages for user in audiences.of(message)]
+    keys = {message.key for message, _ in told}
+    before = set(Notification.objects.filter(key__in=keys).values_list("key", "user")) if keys else set()
+    new = [(message, user) for message, user in told if (message.key, user.pk) not in before]
+    if not new:
+        return
+    wishes = settings_of_many([user for _, user in new])
+    lines = [_line(message, user) for message, user in new]
+    for line in lines:
+        line.awaits_digest = awaits_digest(wishes[line.user_id], line.kind)
+    Notification.objects.bulk_create(lines)
+    ask(ANNOUNCE, [LIVE_CHANNEL, [json.dumps({"user": line.user_id, "id": line.pk}) for line in lines]])
+    plan(lines, wishes)
 
 
-def _announce(line: Notification) -> None:
-    """Tells whoever listens; with the commit, and not at all where it is rolled back."""
-    with connection.cursor() as cursor:
-        payload = json.dumps({"user": line.user_id, "id": line.pk})
-        cursor.execute("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, payload])
+def _line(message: OutboxMessage, user: User) -> Notification:
+    payload = message.payload
+    return Notification(
+        key=message.key,
+        user=user,
+        opportunity_id=payload.get("opportunity_id"),
+        account_transfer_id=payload.get("transfer_id"),
+        about_rep_id=payload.get("rep_id") if message.topic in ABOUT_THE_REP else None,
+        path=payload.get("path", ""),
+        kind=KINDS[message.topic],
+        text=payload["text"][:500],
+        created_at=message.created_at,
+    )
 
 
 def mark_read(*, user: User, at: datetime.datetime) -> int:

@@ -2,16 +2,14 @@
 
 import datetime
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from reps.models import User
-from reps.permissions import MATRIX
 from reps.queries.prepared import ask
 from reps.services.inserts import insert
 from routing.engine.notices import MOST_ATTEMPTS, retry_after
@@ -21,6 +19,9 @@ from routing.services.notifications import KINDS, notify
 
 log = logging.getLogger(__name__)
 CHANNEL = "outbox"  # told by a trigger (migration 0017)
+AT_ONCE = 100
+# Events that tell nobody: what is to be done.
+JOBS = {"rep.away": "routing.jobs.decide_anew", "capacity.freed": "routing.jobs.drain"}
 
 
 def tell(topic: str, payload: Mapping[str, Any], *, at: datetime.datetime) -> OutboxMessage:
@@ -42,109 +43,67 @@ def wake() -> None:
 
 
 def deliver_due(*, at: datetime.datetime, most: int = 500) -> int:
-    """Delivers what is due, oldest first, each in a transaction of its own; returns how many were delivered.
+    """Delivers what is due, oldest first, a few at a time, each few in one transaction; returns how many were
+    delivered.
 
     Several workers may run it: a message is claimed by its row lock, and another worker passes over it.
     """
-    delivered = 0
-    for _ in range(most):
-        outcome = _deliver_next(at)
-        if outcome is None:
+    delivered = tried = 0
+    while tried < most:
+        few = min(AT_ONCE, most - tried)
+        found, done = _deliver_few(at, few)
+        tried, delivered = tried + found, delivered + done
+        if found < few:
             break
-        delivered += outcome
     return delivered
 
 
-def _deliver_next(at: datetime.datetime) -> bool | None:
-    """Whether the next one got through; None when nothing is due."""
-    with transaction.atomic():
-        due = OutboxMessage.objects.filter(
-            delivered_at__isnull=True, dead_at__isnull=True, next_attempt_at__lte=at
-        ).order_by("id")
-        message = due.select_for_update(skip_locked=True).first()
-        if message is None:
-            return None
-        message.attempts += 1
-        try:
-            with transaction.atomic():
-                CHANNELS[message.topic](message)
-                if message.topic in KINDS:
-                    plan_for_channels(message, KINDS[message.topic], at=message.created_at)
-        except Exception as error:
-            log.exception("outbox message %s failed", message.key)
-            _note_failure(message, error, at)
-            return False
-        message.delivered_at = timezone.now()
-        message.save(update_fields=["attempts", "delivered_at"])
-        return True
+@transaction.atomic
+def _deliver_few(at: datetime.datetime, most: int) -> tuple[int, int]:
+    """How many were due, and how many got through. One that fails holds up none of the others."""
+    due = OutboxMessage.objects.filter(
+        delivered_at__isnull=True, dead_at__isnull=True, next_attempt_at__lte=at
+    ).order_by("id")
+    messages = list(due.select_for_update(skip_locked=True)[:most])
+    if not messages:
+        return 0, 0
+    try:
+        with transaction.atomic():
+            _deliver(messages)
+        done = messages
+    except Exception:
+        done = [message for message in messages if _deliver_alone(message, at)]
+    OutboxMessage.objects.filter(pk__in=[message.pk for message in done]).update(
+        attempts=F("attempts") + 1, delivered_at=timezone.now()
+    )
+    return len(messages), len(done)
+
+
+def _deliver_alone(message: OutboxMessage, at: datetime.datetime) -> bool:
+    try:
+        with transaction.atomic():
+            _deliver([message])
+    except Exception as error:
+        log.exception("outbox message %s failed", message.key)
+        _note_failure(message, error, at)
+        return False
+    return True
+
+
+def _deliver(messages: Sequence[OutboxMessage]) -> None:
+    """Notifications and posts of those that tell somebody; the jobs that the others ask for, each once."""
+    told = [message for message in messages if message.topic in KINDS]
+    if told:
+        notify(told)
+        plan_for_channels(told, KINDS)
+    for job in sorted({JOBS[message.topic] for message in messages if message.topic not in KINDS}):
+        async_task(job, group="drain")
 
 
 def _note_failure(message: OutboxMessage, error: Exception, at: datetime.datetime) -> None:
     """It waits longer each time, and is given up after about a day: people see it and can let it be tried again."""
+    message.attempts += 1
     message.last_error = f"{type(error).__name__}: {error}"[:1000]
     message.next_attempt_at = at + retry_after(message.attempts, message.key)
     message.dead_at = at if message.attempts >= MOST_ATTEMPTS else None
     message.save(update_fields=["attempts", "last_error", "next_attempt_at", "dead_at"])
-
-
-def _notify_rep(message: OutboxMessage) -> None:
-    """A line for the rep who got it."""
-    notify(message, User.objects.filter(rep__pk=message.payload["rep_id"]))
-
-
-def _notify_rep_and_managers(message: OutboxMessage) -> None:
-    """A line for the rep and for each manager of the team."""
-    told = Q(rep__pk=message.payload["rep_id"]) | Q(managed_teams=message.payload["team_id"])
-    notify(message, User.objects.filter(told).distinct())
-
-
-def _notify_of_failed_transfer(message: OutboxMessage) -> None:
-    """A line for whoever planned it, and for everybody who looks after all accounts."""
-    looks_after = Q(role__in=(User.Role.OPS, User.Role.ADMIN)) | Q(pk=message.payload["user_id"])
-    notify(message, User.objects.filter(looks_after))
-
-
-def _notify_integrators(message: OutboxMessage) -> None:
-    """A line for everybody who looks after webhooks."""
-    notify(message, User.objects.filter(role__in=MATRIX["edit_integrations"]))
-
-
-def _notify_user(message: OutboxMessage) -> None:
-    """A line for the one user whom it names."""
-    notify(message, User.objects.filter(pk=message.payload["user_id"]))
-
-
-def _notify_managers_or_ops(message: OutboxMessage) -> None:
-    """A line for each manager of the team; a team without one must not go unseen."""
-    managers = User.objects.filter(managed_teams=message.payload["team_id"], is_active=True)
-    notify(message, managers if managers.exists() else User.objects.filter(role=User.Role.OPS))
-
-
-def _decide_anew(message: OutboxMessage) -> None:
-    async_task("routing.jobs.decide_anew", group="drain")
-
-
-def _drain(message: OutboxMessage) -> None:
-    async_task("routing.jobs.drain", group="drain")
-
-
-CHANNELS: dict[str, Callable[[OutboxMessage], None]] = {
-    "opportunity.assigned": _notify_rep,
-    "opportunity.repeated": _notify_rep,
-    "touch.due": _notify_rep,
-    "touch.taken": _notify_rep,
-    "touch.missed": _notify_managers_or_ops,
-    "queue.waiting": _notify_managers_or_ops,
-    "rep.over_capacity": _notify_managers_or_ops,
-    "rep.away": _decide_anew,
-    "capacity.freed": _drain,
-    "calendar.state_changed": _notify_rep_and_managers,
-    "accounts.given": _notify_rep,
-    "opportunities.given": _notify_rep,
-    "accounts.transfer_failed": _notify_of_failed_transfer,
-    "tags.suggested": _notify_user,
-    "profile.proposed": _notify_managers_or_ops,
-    "profile.decided": _notify_user,
-    "profile.review_due": _notify_user,
-    "webhook.failing": _notify_integrators,
-}

@@ -17,10 +17,11 @@ from routing.models import Delivery, Digest, Notification, OutboxMessage, QueueI
 from routing.queries.messages import TOPICS
 from routing.queries.notification_settings import settings_of
 from routing.services import outbox
+from routing.services.audiences import TOLD
 from routing.services.decisions import route
 from routing.services.delivery import digests, keeping, texts
 from routing.services.notification_settings import save_wishes
-from routing.services.notifications import LIVE_CHANNEL
+from routing.services.notifications import KINDS, LIVE_CHANNEL
 from routing.services.queue_notices import tell_of_waiting
 from tests.conftest import NOW
 
@@ -227,7 +228,8 @@ class TestForgetting:
 
 
 def test_every_event_has_its_words() -> None:
-    assert set(TOPICS) == set(outbox.CHANNELS)
+    assert set(TOPICS) == KINDS.keys() | outbox.JOBS.keys()
+    assert set(TOLD) == set(KINDS)
 
 
 class TestCommand:

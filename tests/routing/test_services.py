@@ -5,7 +5,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from crm.models import Account, Assignment, Opportunity
 from crm.services.ownership import OwnershipError
@@ -29,6 +30,7 @@ from routing.queries.inputs import stored_inputs
 from routing.queries.invariants import check_invariants
 from routing.services import outbox, overrides, queue, sweep
 from routing.services.decisions import route
+from routing.services.notifications import KINDS
 from routing.services.outcomes import record_outcome
 from tests.conftest import NOW
 
@@ -334,21 +336,36 @@ class TestSweep:
 
 
 class TestOutbox:
-    def test_failed_delivery_is_retried_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        outbox.tell("opportunity.assigned", {"rep_id": 1, "opportunity_id": 1, "text": "x"}, at=NOW)
-        calls: list[int] = []
-
-        def broken(message: OutboxMessage) -> None:
-            calls.append(1)
-            raise ConnectionError("no line")
-
-        monkeypatch.setitem(outbox.CHANNELS, "opportunity.assigned", broken)
+    def test_failed_delivery_is_retried_later(self, ana: Rep, bo: Rep) -> None:
+        told = {"opportunity_id": None, "text": "x"}
+        outbox.tell(
+            "opportunity.assigned", {"rep_id": ana.pk, "opportunity_id": None}, at=NOW
+        )  # without its text
+        for _ in range(3):
+            outbox.tell("opportunity.assigned", {"rep_id": bo.pk, **told}, at=NOW)
+        assert outbox.deliver_due(at=NOW) == 3
         assert outbox.deliver_due(at=NOW) == 0
-        assert outbox.deliver_due(at=NOW) == 0
-        message = OutboxMessage.objects.get()
-        assert (len(calls), message.attempts, message.last_error) == (1, 1, "ConnectionError: no line")
-        monkeypatch.undo()
+        message = OutboxMessage.objects.earliest("pk")
+        assert (message.attempts, message.last_error) == (1, "KeyError: 'text'")
+        assert set(OutboxMessage.objects.exclude(pk=message.pk).values_list("attempts", flat=True)) == {1}
+        OutboxMessage.objects.filter(pk=message.pk).update(payload={"rep_id": ana.pk, **told})
         assert outbox.deliver_due(at=NOW + datetime.timedelta(minutes=1)) == 1
+        assert sorted(Notification.objects.values_list("user__name", flat=True)) == ["Ana", "Bo", "Bo", "Bo"]
+
+    def test_statements_do_not_grow_with_the_messages(
+        self, ana: Rep, bo: Rep, omar: User, east: Team
+    ) -> None:
+        counts = []
+        for number in (1, 20):
+            for n in range(number):
+                rep = (ana, bo)[n % 2]
+                about = {"rep_id": rep.pk, "team_id": east.pk, "user_id": omar.pk, "text": f"{number} {n}"}
+                for topic in KINDS:
+                    outbox.tell(topic, about, at=NOW)
+            with CaptureQueriesContext(connection) as asked:
+                assert outbox.deliver_due(at=NOW, most=1000) == number * len(KINDS)
+            counts.append(len(asked) / -(-number * len(KINDS) // outbox.AT_ONCE))
+        assert counts[1] <= counts[0]
 
     @pytest.mark.usefixtures("assign_at_once")
     def test_repeated_delivery_notifies_once(self, ana: Rep, make_opportunity: Make) -> None:

@@ -1,11 +1,11 @@
 """What must leave the house for a notification or an event, written in the same transaction."""
 
 import datetime
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
-from django.db.models import Q
 
-from reps.models import Rep, User
+from reps.models import Rep
 from routing.engine.notices import quiet_until
 from routing.models import (
     ByEmail,
@@ -15,34 +15,42 @@ from routing.models import (
     NotificationSettings,
     OutboxMessage,
 )
-from routing.queries.notification_settings import settings_of
 from routing.services.senders import Sender
 
 Channel = Delivery.Channel
 SENDER = Sender("routing.jobs.send_deliveries", "deliveries", 0x73656E64)
 
 
-def plan(notification: Notification, user: User, *, at: datetime.datetime) -> None:
-    """Email and chat as the user wants them; what is for the digest is marked so."""
-    wishes = settings_of(user)
-    channels = [Channel.CHAT] if wishes.chat_sealed and wishes.by_chat(notification.kind) else []
-    if settings.MAIL_URL:
-        by_email = wishes.by_email(notification.kind)
-        if by_email == ByEmail.AT_ONCE:
-            channels.append(Channel.EMAIL)
-        elif by_email == ByEmail.DIGEST:
-            Notification.objects.filter(pk=notification.pk).update(awaits_digest=True)
-    for channel in channels:
-        Delivery.objects.create(
+def plan(lines: Sequence[Notification], wishes: Mapping[int, NotificationSettings]) -> None:
+    """Email and chat for new notifications as each user wants them."""
+    deliveries = [
+        Delivery(
             channel=channel,
-            kind=notification.kind,
-            user=user,
-            notification=notification,
-            created_at=at,
-            next_attempt_at=due_at(wishes, notification.kind, at),
+            kind=line.kind,
+            user_id=line.user_id,
+            notification=line,
+            created_at=line.created_at,
+            next_attempt_at=due_at(wishes[line.user_id], line.kind, line.created_at),
         )
-    if channels:
+        for line in lines
+        for channel in _channels(wishes[line.user_id], line.kind)
+    ]
+    if deliveries:
+        Delivery.objects.bulk_create(deliveries)
         SENDER.wake_after_commit()
+
+
+def _channels(wishes: NotificationSettings, kind: str) -> list[str]:
+    """Where it goes at once."""
+    channels = [Channel.CHAT] if wishes.chat_sealed and wishes.by_chat(kind) else []
+    if settings.MAIL_URL and wishes.by_email(kind) == ByEmail.AT_ONCE:
+        channels.append(Channel.EMAIL)
+    return [str(channel) for channel in channels]
+
+
+def awaits_digest(wishes: NotificationSettings, kind: str) -> bool:
+    """Whether a notification of this kind is for the user's digest."""
+    return bool(settings.MAIL_URL) and wishes.by_email(kind) == ByEmail.DIGEST
 
 
 def due_at(wishes: NotificationSettings, kind: str, at: datetime.datetime) -> datetime.datetime:
@@ -52,21 +60,39 @@ def due_at(wishes: NotificationSettings, kind: str, at: datetime.datetime) -> da
     return quiet_until(at, wishes.zone, wishes.quiet)
 
 
-def plan_for_channels(message: OutboxMessage, kind: str, *, at: datetime.datetime) -> None:
-    """A post for each team channel that wants this kind for the team that it is about."""
-    team_id = message.payload.get("team_id")
-    rep_id = message.payload.get("rep_id")
-    if team_id is None and rep_id is not None:
-        team_id = Rep.objects.filter(pk=rep_id).values_list("team_id", flat=True).first()
-    of_team = Q(teams__isnull=True) | Q(teams=team_id)
-    wanted = ChatChannel.objects.filter(of_team, is_active=True, kinds__contains=[kind]).distinct()
-    for channel in wanted.order_by("pk"):
-        _, is_new = Delivery.objects.get_or_create(
+def plan_for_channels(messages: Sequence[OutboxMessage], kinds: Mapping[str, str]) -> None:
+    """A post for each team channel that wants such a message (`kinds` by topic) for the team that it is about."""
+    channels = list(ChatChannel.objects.filter(is_active=True).prefetch_related("teams").order_by("pk"))
+    if not channels:
+        return
+    teams = _teams_of(messages)
+    deliveries = [
+        Delivery(
             message=message,
             chat_channel=channel,
-            defaults={
-                "channel": Channel.TEAM, "kind": kind, "created_at": at, "next_attempt_at": at
-            },
-        )  # fmt: skip
-        if is_new:
-            SENDER.wake_after_commit()
+            channel=Channel.TEAM,
+            kind=kinds[message.topic],
+            created_at=message.created_at,
+            next_attempt_at=message.created_at,
+        )
+        for message in messages
+        for channel in channels
+        if kinds[message.topic] in channel.kinds and _is_for(channel, teams[message.pk])
+    ]
+    if deliveries:
+        Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)  # planned before it was given up
+        SENDER.wake_after_commit()
+
+
+def _is_for(channel: ChatChannel, team_id: int | None) -> bool:
+    of = {team.pk for team in channel.teams.all()}
+    return not of or team_id in of
+
+
+def _teams_of(messages: Sequence[OutboxMessage]) -> dict[int, int | None]:
+    """The team that each is about: as it says, else that of its rep."""
+    said = {message.pk: message.payload.get("team_id") for message in messages}
+    reps = {m.pk: m.payload.get("rep_id") for m in messages if said[m.pk] is None}
+    wanted = {rep_id for rep_id in reps.values() if rep_id is not None}
+    of_rep = dict(Rep.objects.filter(pk__in=wanted).values_list("pk", "team")) if wanted else {}
+    return said | {pk: of_rep.get(rep_id) for pk, rep_id in reps.items()}
