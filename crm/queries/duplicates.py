@@ -9,7 +9,7 @@ from crm.engine.matching.duplicates import OpenOpportunity
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.opportunities import opportunities_visible_to
 from reps.models import User
-from reps.queries.prepared import ask
+from reps.queries.prepared import ask, ask_all
 
 MOST_CANDIDATES = 200  # of one new opportunity, the oldest: a mailbox for everybody has no end of them
 LONGEST_CHAIN = 20
@@ -60,7 +60,7 @@ WITH people AS (
             AND %(opened)s::timestamptz + make_interval(days => %(days)s)
 )
 SELECT o.id, o.opened_at, coalesce(c.email, ''), coalesce(c.phone, ''), o.country, o.account_id, o.product_id
-FROM (SELECT id FROM found WHERE id <> %(new)s ORDER BY id LIMIT %(most)s) f
+FROM (SELECT id FROM found WHERE NOT id = ANY(%(new)s::bigint[]) ORDER BY id LIMIT %(most)s) f
 JOIN crm_opportunity o ON o.id = f.id LEFT JOIN crm_contact c ON c.id = o.contact_id
 ORDER BY o.id
 """
@@ -100,19 +100,34 @@ def candidates_of_one(
     opportunity: Opportunity, *, within_days: int
 ) -> list[tuple[OpenOpportunity, list[OpenOpportunity]]]:
     """What `load_candidates` gives for one, with its contact at hand."""
+    return candidates_of_each([opportunity], within_days=within_days)
+
+
+def candidates_of_each(
+    opportunities: Sequence[Opportunity], *, within_days: int
+) -> list[tuple[OpenOpportunity, list[OpenOpportunity]]]:
+    """The same for some, those of one another left out: a statement for each that is planned once, sent together."""
+    ids = [one.pk for one in opportunities]
+    answers = ask_all(*((CANDIDATES_OF_ONE, _asked_of(one, ids, within_days)) for one in opportunities))
+    found = []
+    for one, rows in zip(opportunities, answers, strict=True):
+        email, phone = (one.contact.email, one.contact.phone) if one.contact else ("", "")
+        new = OpenOpportunity(
+            one.pk, one.opened_at, email, phone, one.country, one.account_id, one.product_id
+        )
+        if rows:
+            found.append((new, [OpenOpportunity(*row) for row in rows]))
+    return found
+
+
+def _asked_of(opportunity: Opportunity, ids: list[int], within_days: int) -> dict[str, object]:
     contact = opportunity.contact
-    email, phone = (contact.email, contact.phone) if contact else ("", "")
-    asked = {
-        "new": opportunity.pk, "contact": opportunity.contact_id, "email": email, "phone": phone.lower(),
-        "account": opportunity.account_id, "product": opportunity.product_id, "opened": opportunity.opened_at,
-        "days": within_days, "most": MOST_CANDIDATES,
+    return {
+        "new": ids, "contact": opportunity.contact_id, "email": contact.email if contact else "",
+        "phone": contact.phone.lower() if contact else "", "account": opportunity.account_id,
+        "product": opportunity.product_id, "opened": opportunity.opened_at, "days": within_days,
+        "most": MOST_CANDIDATES,
     }  # fmt: skip
-    others = [OpenOpportunity(*row) for row in ask(CANDIDATES_OF_ONE, asked)]
-    new = OpenOpportunity(
-        opportunity.pk, opportunity.opened_at, email, phone, opportunity.country, opportunity.account_id,
-        opportunity.product_id,
-    )  # fmt: skip
-    return [(new, others)] if others else []
 
 
 def first_open(opportunity_ids: Collection[int]) -> dict[int, int]:

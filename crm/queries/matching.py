@@ -145,12 +145,14 @@ def prepare_matcher() -> None:
     _kept.prepare()
 
 
-def prepare_in_background() -> None:
-    """The same on a thread of its own. What fails here is only logged: the first lead tries again."""
+def prepare_in_background(then: Callable[[], None]) -> None:
+    """The same on a thread of its own, and `then` something else. What fails here is only logged: the first lead tries
+    again."""
 
     def work() -> None:
         try:
             prepare_matcher()
+            then()
         except Exception:
             log.exception("the index of accounts could not be built beforehand")
         finally:

@@ -12,7 +12,14 @@ from django.db import transaction
 from crm.engine.matching.contacts import normalise_email, normalise_phone
 from crm.engine.matching.duplicates import SURE, Duplicate, OpenOpportunity, find_duplicates
 from crm.models import DuplicateLink, Opportunity
-from crm.queries.duplicates import candidates_of_one, first_open, holding, load_candidates, originals_above
+from crm.queries.duplicates import (
+    candidates_of_each,
+    candidates_of_one,
+    first_open,
+    holding,
+    load_candidates,
+    originals_above,
+)
 from crm.services import ownership
 from crm.services.waiting import one_at_a_time
 from reps.models import User
@@ -53,7 +60,7 @@ def link_repeats_among(*, opportunities: Sequence[Opportunity], at: datetime.dat
     whoever stored them. Returns the ids of those for which something was found."""
     bought = {(one.account_id, one.product_id) for one in opportunities if one.account_id and one.product_id}
     one_at_a_time(*sorted(("account and product", f"{account} {product}") for account, product in bought))
-    candidates = load_candidates([one.pk for one in opportunities], within_days=WITHIN_DAYS)
+    candidates = candidates_of_each(opportunities, within_days=WITHIN_DAYS)
     return {new.id for new, _ in candidates} if _link(candidates, at) else set()
 
 
