@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
@@ -96,19 +97,15 @@ def load_candidates(
     return [(fresh[new_id], others) for new_id, others in found.items()]
 
 
-def candidates_of_one(
-    opportunity: Opportunity, *, within_days: int
-) -> list[tuple[OpenOpportunity, list[OpenOpportunity]]]:
-    """What `load_candidates` gives for one, with its contact at hand."""
-    return candidates_of_each([opportunity], within_days=within_days)
-
-
 def candidates_of_each(
-    opportunities: Sequence[Opportunity], *, within_days: int
+    opportunities: Sequence[Opportunity], *, within_days: int, after: tuple[str, Any]
 ) -> list[tuple[OpenOpportunity, list[OpenOpportunity]]]:
-    """The same for some, those of one another left out: a statement for each that is planned once, sent together."""
+    """The same for a few with their contacts at hand, those of one another left out: a statement for each that is
+    planned once, all sent together after the one that waits for its turn."""
     ids = [one.pk for one in opportunities]
-    answers = ask_all(*((CANDIDATES_OF_ONE, _asked_of(one, ids, within_days)) for one in opportunities))
+    _, *answers = ask_all(
+        after, *((CANDIDATES_OF_ONE, _asked_of(one, ids, within_days)) for one in opportunities)
+    )
     found = []
     for one, rows in zip(opportunities, answers, strict=True):
         email, phone = (one.contact.email, one.contact.phone) if one.contact else ("", "")

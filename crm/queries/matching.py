@@ -1,15 +1,17 @@
 """Leads → accounts of ours: one index in each process, kept current by what other transactions have changed.
 
-Building it takes seconds at 100,000 accounts, so it is built once. Before each look-up one query asks which accounts
-were changed by transactions that were not visible the last time (`crm_accountchange`, which triggers write), and only
-those are read. Contacts are looked up in the database.
+Building it takes seconds at 100,000 accounts, so it is built once. Before each look-up one query reads the accounts
+that were changed by transactions which were not visible the last time (`crm_accountchange`, which triggers write).
+Contacts are looked up in the database.
 """
 
+import json
 import logging
 import re
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
@@ -21,25 +23,30 @@ from reps.queries.prepared import ask, ask_one
 log = logging.getLogger(__name__)
 MOST_CONTACTS = 1000  # of one lead's address and number; a switchboard's tells nothing more
 AT_ONCE = 100  # leads for which one thread keeps the index, about a quarter of a second
-# What became visible since a snapshot, and what this transaction itself has changed. Numbers beyond the newest
-# transaction come from another database's dump.
-CHANGED = """
-SELECT pg_current_snapshot()::text,
-    ARRAY(SELECT account_id FROM crm_accountchange
-        WHERE changed_in >= pg_snapshot_xmin(seen.snapshot)::text::bigint
-          AND changed_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
-          AND pg_visible_in_snapshot(changed_in::text::xid8, pg_current_snapshot())
-          AND NOT pg_visible_in_snapshot(changed_in::text::xid8, seen.snapshot)),
-    ARRAY(SELECT account_id FROM crm_accountchange
-        WHERE changed_in = pg_current_xact_id_if_assigned()::text::bigint)
-FROM (SELECT coalesce(nullif(%s, '')::pg_snapshot, pg_current_snapshot()) AS snapshot) AS seen
-"""
 # With the spellings that people have confirmed.
 KEYS = """
 SELECT a.id, a.name, a.domain, a.country, a.parent_id, ARRAY(
     SELECT m.company ->> 'name' FROM crm_accountmatch m
-    WHERE m.account_id = a.id AND m.state = 'confirmed' AND m.confidence IS NOT NULL AND m.company ->> 'name' <> '')
+    WHERE m.account_id = a.id AND m.state = 'confirmed' AND m.confidence IS NOT NULL AND m.company ->> 'name' <> ''
+) AS aliases
 FROM crm_account a
+"""
+# What became visible since a snapshot, what this transaction itself has changed, and what is matched of both. Numbers
+# beyond the newest transaction come from another database's dump.
+CHANGES = f"""
+WITH seen AS (SELECT coalesce(nullif(%(seen)s, '')::pg_snapshot, pg_current_snapshot()) AS snapshot),
+own AS (SELECT account_id FROM crm_accountchange WHERE changed_in = pg_current_xact_id_if_assigned()::text::bigint),
+changed AS (
+    SELECT account_id FROM crm_accountchange, seen
+    WHERE changed_in >= pg_snapshot_xmin(seen.snapshot)::text::bigint
+      AND changed_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+      AND pg_visible_in_snapshot(changed_in::text::xid8, pg_current_snapshot())
+      AND NOT pg_visible_in_snapshot(changed_in::text::xid8, seen.snapshot)
+    UNION SELECT account_id FROM own
+    UNION SELECT unnest(%(again)s::bigint[])
+)
+SELECT pg_current_snapshot()::text, ARRAY(SELECT account_id FROM own), ARRAY(SELECT account_id FROM changed),
+    (SELECT jsonb_agg(to_jsonb(k)) FROM ({KEYS} WHERE a.id IN (SELECT account_id FROM changed)) AS k)
 """
 # By the address or by the last digits, each with an index.
 CONTACTS = """
@@ -54,34 +61,51 @@ LIMIT %s
 Brings = Callable[[int, tuple[Match, ...]], AccountKey | None]
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What became of accounts since an index was current: the answer to `KeptMatcher.asked` of the same `version`."""
+
+    version: int
+    snapshot: str
+    own: frozenset[int]
+    ids: frozenset[int]
+    present: tuple[AccountKey, ...]
+
+
 class KeptMatcher:
     """The process's index. One thread at a time refreshes and asks it; the first builds it, the others wait."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._matcher: Matcher | None = None
+        self._version = 0  # of the index: an answer about another one is not taken in
         self._seen = ""  # the database's snapshot that the index is of
         self._uncommitted: set[int] = set()  # changed by a transaction that may still be rolled back
 
-    def match(self, leads: Sequence[Lead], contacts: Sequence[KnownContacts]) -> list[tuple[Match, ...]]:
-        connection.ensure_connection()  # whoever waits for one must not keep the others waiting
+    def asked(self) -> tuple[int, tuple[str, dict[str, Any]]]:
+        """The version, and the statement that asks what has changed since; to be sent with others that its transaction
+        asks before it matches."""
         with self._lock:
-            matcher = self._current()
-            return [matcher.match(lead, known) for lead, known in zip(leads, contacts, strict=True)]
+            return self._version, self._statement()
 
     def match_each(
-        self, leads: Sequence[Lead], contacts: Sequence[KnownContacts], brings: Brings
+        self,
+        leads: Sequence[Lead],
+        contacts: Sequence[KnownContacts],
+        changes: Changes | None = None,
+        brings: Brings = lambda place, matches: None,
     ) -> list[tuple[Match, ...]]:
-        """The same one after the other: what `brings` says of a lead (its place, its matches) is known to those after
-        it. Other transactions never see it: whatever was not committed goes with the next look."""
-        connection.ensure_connection()
+        """The matches of leads one after the other: what `brings` says of one (its place, its matches) is known to
+        those after it. Other transactions never see it: whatever was not committed goes with the next look."""
+        connection.ensure_connection()  # whoever waits for one must not keep the others waiting
         found: list[tuple[Match, ...]] = []
         with self._lock:
-            matcher = self._current()
+            matcher = self._current(changes)
             for place, (lead, known) in enumerate(zip(leads, contacts, strict=True)):
                 found.append(matcher.match(lead, known))
                 account = brings(place, found[-1])
                 if account is not None:
+                    self._version += 1
                     self._uncommitted.add(account.id)
                     matcher.change([account])
         return found
@@ -90,27 +114,47 @@ class KeptMatcher:
         """Builds it, or brings it up to date."""
         connection.ensure_connection()
         with self._lock:
-            self._current()
+            self._current(None)
 
     def forget(self) -> None:
         with self._lock:
             self._matcher = None
+            self._version += 1
 
-    def _current(self) -> Matcher:
+    def _statement(self) -> tuple[str, dict[str, Any]]:
+        seen = "" if self._matcher is None else self._seen
+        return CHANGES, {"seen": seen, "again": list(self._uncommitted)}
+
+    def _current(self, changes: Changes | None) -> Matcher:
+        """Up to date with the changes, which are asked for here where another thread was faster."""
         matcher = self._matcher
-        seen, changed, own = changed_since("" if matcher is None else self._seen)
+        if changes is None or changes.version != self._version or matcher is None:
+            statement, parameters = self._statement()
+            changes = changes_of(self._version, ask_one(statement, parameters))
         if matcher is None:
             matcher = Matcher(account_keys())
             log.info("index of %s accounts built", len(matcher))
-        elif stale := {*changed, *own, *self._uncommitted}:
-            present = list(account_keys(stale))
+        elif changes.ids:
             self._matcher = None  # if this fails half-way it is built anew
-            matcher.change(present, gone=stale)
-        self._matcher, self._seen, self._uncommitted = matcher, seen, set(own)
+            matcher.change(changes.present, gone=changes.ids)
+        self._version += 1
+        self._matcher, self._seen, self._uncommitted = matcher, changes.snapshot, set(changes.own)
         return matcher
 
 
+def changes_of(version: int, row: tuple[Any, ...]) -> Changes:
+    """The answer to `changes_asked`."""
+    snapshot, own, ids, rows = row
+    present = tuple(_account_key(**one) for one in json.loads(rows or "[]"))
+    return Changes(version, snapshot, frozenset(own), frozenset(ids), present)
+
+
 _kept = KeptMatcher()
+
+
+def changes_asked() -> tuple[int, tuple[str, dict[str, Any]]]:
+    """For who looks up more than the matches: a version, and the statement whose row `changes_of` reads."""
+    return _kept.asked()
 
 
 def match_lead(lead: Lead) -> tuple[Match, ...]:
@@ -118,17 +162,17 @@ def match_lead(lead: Lead) -> tuple[Match, ...]:
     return match_known(lead, contacts_of([lead])[0])
 
 
-def match_known(lead: Lead, contacts: KnownContacts) -> tuple[Match, ...]:
-    """The same where the lead's contacts have been looked up."""
-    return _kept.match([lead], [contacts])[0]
+def match_known(lead: Lead, contacts: KnownContacts, changes: Changes | None = None) -> tuple[Match, ...]:
+    """The same where the lead's contacts, and perhaps what has changed, have been looked up."""
+    return _kept.match_each([lead], [contacts], changes)[0]
 
 
 def match_each(
-    leads: Sequence[Lead], contacts: Sequence[KnownContacts], brings: Brings
+    leads: Sequence[Lead], contacts: Sequence[KnownContacts], changes: Changes, brings: Brings
 ) -> list[tuple[Match, ...]]:
-    """The same for many whose contacts have been looked up, each of which may bring an account that the others may
-    belong to: `brings` gives it, with an id that the database has drawn."""
-    return _kept.match_each(leads, contacts, brings)
+    """The same for many, each of which may bring an account that the others may belong to: `brings` gives it, with an
+    id that the database has drawn."""
+    return _kept.match_each(leads, contacts, changes, brings)
 
 
 def match_leads(leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
@@ -136,7 +180,7 @@ def match_leads(leads: Sequence[Lead]) -> list[tuple[Match, ...]]:
     found: list[tuple[Match, ...]] = []
     for start in range(0, len(leads), AT_ONCE):
         some = leads[start : start + AT_ONCE]
-        found += _kept.match(some, contacts_of(some))
+        found += _kept.match_each(some, contacts_of(some))
     return found
 
 
@@ -166,25 +210,18 @@ def forget_matcher() -> None:
     _kept.forget()
 
 
-def changed_since(seen: str) -> tuple[str, list[int], list[int]]:
-    """The snapshot of now, the ids of accounts that became another since the one seen ("": none was), and of those
-    that the present transaction changed."""
-    snapshot, changed, own = ask_one(CHANGED, [seen])
-    return snapshot, changed, own
+def account_keys() -> Iterator[AccountKey]:
+    """What is matched of all accounts."""
+    for pk, name, domain, country, parent_id, aliases in ask(KEYS):
+        yield _account_key(pk, name, domain, country, parent_id, aliases)
 
 
-def account_keys(ids: Collection[int] | None = None) -> Iterator[AccountKey]:
-    """What is matched of all accounts, or of those with the given ids that there are."""
-    rows = ask(KEYS) if ids is None else ask(f"{KEYS} WHERE a.id = ANY(%s)", [list(ids)])
-    for pk, name, domain, country, parent_id, aliases in rows:
-        yield AccountKey(
-            pk,
-            name,
-            domain=domain,
-            country=country,
-            parent_id=parent_id,
-            aliases=tuple(sorted(set(aliases))),
-        )
+def _account_key(
+    id: int, name: str, domain: str, country: str, parent_id: int | None, aliases: Iterable[str]
+) -> AccountKey:
+    return AccountKey(
+        id, name, domain=domain, country=country, parent_id=parent_id, aliases=tuple(sorted(set(aliases)))
+    )
 
 
 # --- contacts ------------------------------------------------------------------------------------------------------

@@ -14,14 +14,13 @@ from crm.engine.matching.duplicates import SURE, Duplicate, OpenOpportunity, fin
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import (
     candidates_of_each,
-    candidates_of_one,
     first_open,
     holding,
     load_candidates,
     originals_above,
 )
 from crm.services import ownership
-from crm.services.waiting import one_at_a_time
+from crm.services.waiting import locks, one_at_a_time
 from reps.models import User
 
 WITHIN_DAYS = 30  # as long as one round of buying: later, the same product for the same account is a new one
@@ -48,19 +47,23 @@ def link_repeats(*, opportunity: Opportunity, at: datetime.datetime) -> bool:
     if contact is not None:
         email, phone = normalise_email(contact.email), normalise_phone(contact.phone, opportunity.country)
         wanted += [("contact", email), ("phone", phone[-7:])]  # as crm.services.placing has them
-    if opportunity.account_id and opportunity.product_id:
-        wanted.append(("account and product", f"{opportunity.account_id} {opportunity.product_id}"))
-    one_at_a_time(*((kind, name) for kind, name in wanted if name))
-    return _link(candidates_of_one(opportunity, within_days=WITHIN_DAYS), at) > 0
+    return bool(_linked([opportunity], [(kind, name) for kind, name in wanted if name], at))
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def link_repeats_among(*, opportunities: Sequence[Opportunity], at: datetime.datetime) -> set[int]:
     """The same for several at once, none of which repeats another one of them, with the locks on their people held by
     whoever stored them. Returns the ids of those for which something was found."""
+    return _linked(opportunities, [], at)
+
+
+def _linked(
+    opportunities: Sequence[Opportunity], wanted: Sequence[tuple[str, str]], at: datetime.datetime
+) -> set[int]:
     bought = {(one.account_id, one.product_id) for one in opportunities if one.account_id and one.product_id}
-    one_at_a_time(*sorted(("account and product", f"{account} {product}") for account, product in bought))
-    candidates = candidates_of_each(opportunities, within_days=WITHIN_DAYS)
+    purchases = sorted(("account and product", f"{account} {product}") for account, product in bought)
+    waits = locks([*wanted, *purchases])
+    candidates = candidates_of_each(opportunities, within_days=WITHIN_DAYS, after=waits)
     return {new.id for new, _ in candidates} if _link(candidates, at) else set()
 
 

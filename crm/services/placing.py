@@ -18,7 +18,15 @@ from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
 from crm.models import Account, AccountMatch, Contact, Opportunity
 from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
-from crm.queries.matching import contacts_asked, known_contacts, match_known
+from crm.queries.matching import (
+    Changes,
+    changes_asked,
+    changes_of,
+    contacts_asked,
+    known_contacts,
+    match_known,
+)
+from crm.queries.records import account_of
 from crm.services.opportunities import BY_EMAIL, FROM_ACCOUNT, contact_of, new_opportunity, opened
 from crm.services.waiting import locks
 from reps.models import User
@@ -101,14 +109,15 @@ def brought(
 
 @dataclass(frozen=True)
 class Found:
-    """What is known of a lead's company and person: accounts by their contacts, contacts with the address (ids), and
-    the stamp of the dictionary."""
+    """What is known of a lead's company and person: accounts by their contacts, contacts with the address (ids), what
+    has changed of accounts, and the stamp of the dictionary."""
 
     company: Mapping[str, Any]
     person: Mapping[str, Any]
     lead: Lead
     contacts: KnownContacts
     contact_ids: Sequence[int]
+    changes: Changes
     stamp: int | None
 
 
@@ -118,15 +127,18 @@ def look_up(values: Mapping[str, Any]) -> Found:
     company = company_of(values)
     lead = lead_of(company, values)
     wanted = [*([] if values.get("account") is not None else company_locks(lead)), *person_locks(lead)]
-    *_, contacts, ids, ((stamp,),) = ask_all(
+    version, changes_since = changes_asked()
+    *_, contacts, ids, (changed,), ((stamp,),) = ask_all(
         *([locks(wanted)] if wanted else []),
         contacts_asked([lead]),
         (BY_EMAIL, [lead.email.strip()]),
+        changes_since,
         (STAMP, ()),
     )
     person = values.get("person") or {}
     known = known_contacts([lead], contacts)[0]
-    return Found(company, person, lead, known, [pk for (pk,) in ids], stamp)
+    changes = changes_of(version, changed)
+    return Found(company, person, lead, known, [pk for (pk,) in ids], changes, stamp)
 
 
 def place(values: Mapping[str, Any], found: Found) -> Placed:
@@ -162,11 +174,12 @@ def lead_of(company: Mapping[str, Any], values: Mapping[str, Any]) -> Lead:
 
 def _find(found: Found) -> tuple[Account | None, tuple[Match, ...]]:
     """The account that is surely meant, and all that could be. One that was deleted meanwhile is looked for again."""
+    changes: Changes | None = found.changes
     for _ in range(ROUNDS):
-        matches = match_known(found.lead, found.contacts)
+        matches = match_known(found.lead, found.contacts, changes)
         if not matches or not matches[0].is_sure:
             return None, matches
-        account = Account.objects.filter(pk=matches[0].account_id).first()
+        account, changes = account_of(matches[0].account_id), None
         if account is not None:
             return account, matches
     return None, ()

@@ -17,7 +17,14 @@ from crm.engine.matching.contacts import normalise_email
 from crm.engine.matching.matcher import AccountKey, KnownContacts, Lead, Match
 from crm.models import Account, Contact, Opportunity
 from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
-from crm.queries.matching import contacts_asked, known_contacts, match_each
+from crm.queries.matching import (
+    Changes,
+    changes_asked,
+    changes_of,
+    contacts_asked,
+    known_contacts,
+    match_each,
+)
 from crm.services.opportunities import contact_of
 from crm.services.placing import (
     Brought,
@@ -64,6 +71,7 @@ class _Known:
     `accounts` for those after it."""
 
     contacts: Sequence[KnownContacts]
+    changes: Changes
     contact_ids: Mapping[str, int]  # by address
     dictionary: Dictionary
     account_ids: Iterator[int]
@@ -116,16 +124,19 @@ def _look_up(asked: Sequence[_Asked]) -> _Known:
     wanted |= {lock for lead in leads for lock in person_locks(lead)}
     emails = sorted({lead.email.strip().lower() for lead in leads if lead.email.strip()})
     new_companies = sum(bool(one.lead.name) and not one.names_account for one in asked)
-    _, contacts, ids, ((stamp,),), account_ids, opportunity_ids = ask_all(
+    version, changes_since = changes_asked()
+    _, contacts, ids, (changed,), ((stamp,),), account_ids, opportunity_ids = ask_all(
         locks(sorted(wanted, key=lambda lock: (RANKS[lock[0]], lock[1].lower()))),
         contacts_asked(leads),
         (BY_EMAILS, [emails]),
+        changes_since,
         (STAMP, ()),
         ids_asked(Account, new_companies),
         ids_asked(Opportunity, len(asked)),
     )
     return _Known(
         contacts=known_contacts(leads, contacts),
+        changes=changes_of(version, changed),
         contact_ids=dict(ids),
         dictionary=dictionary_of(stamp),
         account_ids=(pk for (pk,) in account_ids),
@@ -145,7 +156,7 @@ def _match(asked: Sequence[_Asked], known: _Known) -> list[tuple[Match, ...]]:
         known.brings[place] = known.accounts[account.pk] = account
         return AccountKey(account.pk, account.name, domain=account.domain, country=account.country)
 
-    return match_each([one.lead for one in asked], known.contacts, brings)
+    return match_each([one.lead for one in asked], known.contacts, known.changes, brings)
 
 
 def _fetch(matches: Sequence[tuple[Match, ...]], known: _Known) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from crm.models import Account, Contact, DuplicateLink, Opportunity
-from crm.queries.duplicates import candidates_of_one, load_candidates
+from crm.queries.duplicates import candidates_of_each, load_candidates
 from crm.services.duplicates import link_all_repeats
+from crm.services.waiting import locks
 from reps.models import Absence, Rep, User
 from routing.engine.ladder import decide
 from routing.engine.trace import digest
@@ -450,7 +451,7 @@ class TestOneAndMany:
         ]
         both = []
         for one in Opportunity.objects.filter(pk__in=[one.pk for one in found]):
-            alone = candidates_of_one(one, within_days=30)
+            alone = candidates_of_each([one], within_days=30, after=locks([]))
             both.append((alone, load_candidates([one.pk], within_days=30)))
         assert [alone for alone, _ in both] == [many for _, many in both]
         assert sum(len(others) for alone, _ in both for _, others in alone) >= 8
