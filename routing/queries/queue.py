@@ -1,34 +1,35 @@
 """The Routing Queue as a user sees it: which items, in which order, with the reason in a sentence."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Expression, F, Min, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Expression, F, Min, Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from reps.queries.people import SEES_EVERYBODY
+from routing.engine.doubt import Doubt
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.engine.order import IN_WORDS
 from routing.models import Decision, QueueItem
+from routing.models.queue import DUE_SOONEST, MOST_POINTS_FIRST
 from routing.queries.names import load_names
 from routing.queries.shadow import HEADLINE
 from routing.queries.work import current_absence
 
-NO_TARGET = datetime.datetime(9999, 1, 1, tzinfo=datetime.UTC)  # behind everything that has one
+# Each has its index (QueueItem.Meta), whose columns and tie-breaker these are: a test asks the planner.
 ORDERS: dict[str, tuple[str, Expression | F, bool]] = {
     "": ("Longest waiting", F("waiting_since"), False),
-    "points": ("Score, urgency and value", 0.0 - F("order_points"), False),  # ties: who waits longest
-    "due": ("First touch due soonest", Coalesce(F("touch_due_at"), Value(NO_TARGET)), False),
+    "points": ("Score, urgency and value", MOST_POINTS_FIRST, False),
+    "due": ("First touch due soonest", DUE_SOONEST, False),
     "newest": ("Newest", F("waiting_since"), True),
-    "value": ("Highest value", Coalesce(F("opportunity__value_base"), 0.0), True),
-    "score": ("Best match", Coalesce(F("decision__score"), 0.0), True),
-    "lead_score": ("Highest lead score", Coalesce(F("opportunity__lead_score"), 0), True),
+    "value": ("Highest value", F("value"), True),
+    "score": ("Best match", F("score"), True),
+    "lead_score": ("Highest lead score", F("lead_score"), True),
 }
 
 ORDER_WORDS = {
@@ -92,25 +93,30 @@ def queue_matching(items: QuerySet[QueueItem], search: QueueSearch) -> QuerySet[
     if search.late_at is not None:
         items = items.filter(touch_due_at__lte=search.late_at)
     if search.min_score is not None:
-        items = items.filter(decision__score__gte=search.min_score)
+        items = items.filter(score__gte=search.min_score)
     if search.min_value is not None:
-        items = items.filter(opportunity__value_base__gte=search.min_value)
+        items = items.filter(value__gte=search.min_value)
     return items
 
 
 def with_queue_records(items: QuerySet[QueueItem]) -> QuerySet[QueueItem]:
     """What the list names, in one query; the bulky parts of a decision stay in the database."""
-    return items.select_related("opportunity", "rep", "team", "decision").defer(
+    return items.select_related("opportunity", "rep", "team", "decision", "renewed_from").defer(
         "decision__state", "decision__columns"
     )
 
 
 @dataclass(frozen=True)
 class QueueRow:
-    """An item of the list with its reason."""
+    """An item of the list with its reason; `out_of_date`: why it may not hold any more; `before`: what it was."""
 
     item: QueueItem
     why: str
+    out_of_date: str = ""
+
+    @property
+    def before(self) -> str:
+        return renewal_words(self.item)
 
     @property
     def score(self) -> int | None:
@@ -118,10 +124,28 @@ class QueueRow:
         return None if score is None or self.item.rep_id is None else round(score)
 
 
-def queue_rows(items: Sequence[QueueItem]) -> list[QueueRow]:
-    """The reasons of a page of items; a fixed number of queries."""
+def queue_rows(items: Sequence[QueueItem], doubts: Mapping[int, Doubt]) -> list[QueueRow]:
+    """The reasons of a page of items; a fixed number of queries. `doubts`: of routing.queries.doubts."""
     names = load_names(item.decision for item in items)
-    return [QueueRow(item, why_waiting(item, names)) for item in items]
+    return [QueueRow(item, why_waiting(item, names), doubt_words(item, doubts)) for item in items]
+
+
+def doubt_words(item: QueueItem, doubts: Mapping[int, Doubt]) -> str:
+    """ "Out of date: Ana has no room any more"; only "may be" where the router has still to say what follows."""
+    doubt = doubts.get(item.pk)
+    if doubt is None:
+        return ""
+    said = doubt.sentence(item.rep.name if item.rep else "")
+    if doubt.is_of_rep:
+        return f"Out of date: {said}"
+    return f"May be out of date: {said}" + ("; it stays with its batch" if item.is_of_batch else "")
+
+
+def renewal_words(item: QueueItem) -> str:
+    """ "Before: Ana, who has no room any more"; "" where nothing was taken back, and in shadow."""
+    if item.renewed_from is None or item.decision.outcome == Decision.Outcome.SHADOW:
+        return ""
+    return f"Before: {item.renewed_from.name}, {item.renewed_because}"
 
 
 def why_waiting(item: QueueItem, names: Names) -> str:

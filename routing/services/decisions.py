@@ -37,7 +37,7 @@ from routing.services.availability import flag_if_over
 from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.claims import Claim, LimitGone, Situation, claim_for
 from routing.services.clocks import new_clocks
-from routing.services.queue import let_repeats_follow
+from routing.services.queue import Waited, let_repeats_follow, take_over
 
 log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
@@ -197,17 +197,18 @@ def _carry_out(
     moment = (
         at or timezone.now()
     )  # after the locks, so that a rep's assignments are dated in the order they happened
+    waited = Waited(opportunity.accepted_at if waiting_since is None else waiting_since)
     if waiting_since is None:
         if opportunity.routing == Opportunity.Routing.BATCH:
             taken_out(opportunity.pk)
-        waiting_since = _take_from_queue(opportunity, moment)
+        waited = take_over(opportunity, moment)
     if rep is not None:
         _take_turn(verdict)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
         made = _assign(opportunity, rep, situation, claim, moment, also)
         flag_owner_over_capacity(situation, opportunity, rep, moment)
     else:
-        made = _enqueue(opportunity, situation, claim, waiting_since, moment, also)
+        made = _enqueue(opportunity, situation, claim, waited, moment, also)
     original_owner = situation.inputs.facts.duplicate_owner_id
     if original_owner in situation.inputs.roster.index and opportunity.owner_id != original_owner:
         tell_repeated(opportunity, moment)
@@ -238,16 +239,6 @@ def _assign(
     clock = new_clocks([(assignment, verdict.policy)])
     insert(assignment, decision, message, *clock, *also(made), beside=ownership.owner_written(opportunity))
     return made
-
-
-def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetime.datetime:
-    """Withdraws the item of a held opportunity that is decided anew; returns since when it has waited."""
-    item = QueueItem.objects.filter(opportunity=opportunity, state=QueueItem.State.PENDING).first()
-    if item is None:
-        return opportunity.accepted_at
-    item.state, item.resolved_at, item.note = QueueItem.State.WITHDRAWN, at, "Decided anew"
-    item.save(update_fields=["state", "resolved_at", "note"])
-    return item.waiting_since
 
 
 def _take_turn(verdict: Verdict) -> None:
@@ -316,7 +307,7 @@ def _enqueue(
     opportunity: Opportunity,
     situation: Situation,
     claim: Claim,
-    waiting_since: datetime.datetime,
+    waited: Waited,
     at: datetime.datetime,
     also: Also,
 ) -> Made:
@@ -324,18 +315,28 @@ def _enqueue(
     decision = new_decision(situation, claim, None)
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
     opportunity.routing, opportunity.routing_since = routing, at
-    rep_id = decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None
+    verdict, is_suggestion = situation.verdict, kind == QueueItem.Kind.SUGGESTION
+    rep_id = decision.rep_id if is_suggestion else None
     item = QueueItem(
         opportunity=opportunity,
         decision=decision,
         kind=kind,
         rep_id=rep_id,
         team_id=decision.team_id,
-        waiting_since=waiting_since,
+        waiting_since=waited.since,
         order_points=order_points(situation.inputs.facts),
+        score=(decision.score or 0) if is_suggestion else 0,
+        value=opportunity.value_base or 0,
+        lead_score=opportunity.lead_score or 0,
         created_at=at,
-        expires_at=_expiry(situation.verdict.policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
-        touch_due_at=_touch_due(situation.verdict.policy, waiting_since),
+        expires_at=(waited.expires_at or _expiry(verdict.policy, at)) if is_suggestion else None,
+        touch_due_at=_touch_due(verdict.policy, waited.since),
+        checked_configuration_id=decision.configuration_id,
+        checked_model_id=decision.model_id,
+        is_exempt=verdict.exempt,
+        is_of_batch=is_suggestion and waits_for_batch(verdict),
+        renewed_from_id=waited.rep_id,
+        renewed_because=waited.because,
     )
     made = Made(decision, names_of(decision, situation.live))
     waits = Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
