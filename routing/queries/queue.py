@@ -10,6 +10,7 @@ from django.utils.formats import date_format
 
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
+from reps.queries.pages import COUNTED_UP_TO, Counted
 from reps.queries.people import SEES_EVERYBODY
 from routing.engine.doubt import Doubt
 from routing.engine.explain import Names, headline, ladder_lines
@@ -58,9 +59,19 @@ def resolved_visible_to(user: User) -> QuerySet[QueueItem]:
     if user.role in SEES_EVERYBODY:
         return items
     if user.role == User.Role.MANAGER:
-        teams = user.managed_teams.all()
-        return items.filter(Q(team__in=teams) | Q(team__isnull=True) | Q(rep__team__in=teams))
+        teams, reps = _led_by(user)
+        return items.filter(Q(team__in=teams) | Q(team__isnull=True) | Q(rep__in=reps))
     return items.none()
+
+
+def _led_by(user: User) -> tuple[list[int], list[int]]:
+    """The manager's teams and everybody in them, looked up once for the user of a request. As plain numbers: the
+    planner then knows how much of the queue they are, and takes an order's index only where that is quicker."""
+    if not hasattr(user, "led"):
+        rows = list(user.managed_teams.order_by().values_list("pk", "reps__pk"))
+        user.led = (sorted({team for team, _ in rows}), sorted(rep for _, rep in rows if rep is not None))  # type: ignore[attr-defined]
+    led: tuple[list[int], list[int]] = user.led  # type: ignore[attr-defined]
+    return led
 
 
 def decided_of(user: User, item_ids: Sequence[int]) -> QuerySet[QueueItem]:
@@ -89,7 +100,8 @@ def queue_matching(items: QuerySet[QueueItem], search: QueueSearch) -> QuerySet[
     if search.kind:
         items = items.filter(kind=search.kind)
     if search.team:
-        items = items.filter(Q(team=search.team) | Q(rep__team=search.team))
+        reps = list(search.team.reps.values_list("pk", flat=True))
+        items = items.filter(Q(team=search.team) | Q(rep__in=reps))
     if search.late_at is not None:
         items = items.filter(touch_due_at__lte=search.late_at)
     if search.min_score is not None:
@@ -164,12 +176,15 @@ def why_waiting(item: QueueItem, names: Names) -> str:
     return (before or lines)[-1].sentence
 
 
-def queue_counts(user: User) -> dict[str, int]:
-    """How many of each kind wait for the user's eyes."""
-    counts = dict.fromkeys(QueueItem.Kind.values, 0)
-    for kind in queue_visible_to(user).order_by().values_list("kind", flat=True)[:10_000]:
-        counts[kind] += 1
-    return counts
+def queue_counts(user: User) -> dict[str, str]:
+    """How many of each kind wait for the user's eyes, in words; one query, counted as far as a page counts."""
+    visible = queue_visible_to(user).order_by()
+    parts = [visible.filter(kind=kind).values("pk")[: COUNTED_UP_TO + 1] for kind in QueueItem.Kind.values]
+    found = User.objects.filter(pk=user.pk).values_list(*(Counted(part) for part in parts)).get()
+    return {
+        kind: f"{count:,}" if count <= COUNTED_UP_TO else f"more than {COUNTED_UP_TO:,}"
+        for kind, count in zip(QueueItem.Kind.values, found, strict=True)
+    }
 
 
 @dataclass(frozen=True)
