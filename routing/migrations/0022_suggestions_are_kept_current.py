@@ -17,6 +17,17 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name="FactsChange",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+            ],
+        ),
         migrations.AddField(
             model_name="queueitem",
             name="checked_configuration",
@@ -175,6 +186,28 @@ class Migration(migrations.Migration):
                 condition=models.Q(("facts_changed_at__isnull", False), ("state", "pending")),
                 fields=["facts_changed_at"],
                 name="queue_item_facts_changed",
+            ),
+        ),
+        migrations.AddField(
+            model_name="factschange",
+            name="account",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="crm.account",
+            ),
+        ),
+        migrations.AddField(
+            model_name="factschange",
+            name="product",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="crm.product",
             ),
         ),
     ]

@@ -35,27 +35,23 @@ CREATE TRIGGER queue_follows_opportunity AFTER UPDATE OF {", ".join(FACTS)} ON c
     FOR EACH ROW WHEN (NEW.stage = 'open' AND ({OLD}) IS DISTINCT FROM ({NEW}))
     EXECUTE FUNCTION routing_queue_follows_opportunity();
 
-CREATE FUNCTION routing_queue_follows_account() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Whoever changes an account's owner holds locks on accounts and goes on to those on reps; a lock on what waits in
+-- between would close a circle with a person who decides it. So these only note what has changed.
+CREATE FUNCTION routing_note_account() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE routing_queueitem q SET facts_changed_at = clock_timestamp()
-    FROM crm_opportunity o
-    WHERE o.account_id = NEW.id AND o.routing = 'suggested' AND q.opportunity_id = o.id
-      AND q.state = 'pending' AND q.kind = 'suggestion';
+    INSERT INTO routing_factschange (account_id) VALUES (NEW.id);
     RETURN NULL;
 END $$;
 CREATE TRIGGER queue_follows_account AFTER UPDATE OF owner_id ON crm_account
-    FOR EACH ROW WHEN (OLD.owner_id IS DISTINCT FROM NEW.owner_id) EXECUTE FUNCTION routing_queue_follows_account();
+    FOR EACH ROW WHEN (OLD.owner_id IS DISTINCT FROM NEW.owner_id) EXECUTE FUNCTION routing_note_account();
 
-CREATE FUNCTION routing_queue_follows_product() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION routing_note_product() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE routing_queueitem q SET facts_changed_at = clock_timestamp()
-    FROM crm_opportunity o
-    WHERE o.product_id = NEW.id AND o.routing = 'suggested' AND q.opportunity_id = o.id
-      AND q.state = 'pending' AND q.kind = 'suggestion';
+    INSERT INTO routing_factschange (product_id) VALUES (NEW.id);
     RETURN NULL;
 END $$;
 CREATE TRIGGER queue_follows_product AFTER UPDATE OF name ON crm_product
-    FOR EACH ROW WHEN (OLD.name IS DISTINCT FROM NEW.name) EXECUTE FUNCTION routing_queue_follows_product();
+    FOR EACH ROW WHEN (OLD.name IS DISTINCT FROM NEW.name) EXECUTE FUNCTION routing_note_product();
 
 UPDATE routing_queueitem q SET
     score = CASE WHEN q.kind = 'suggestion' THEN coalesce(d.score, 0) ELSE 0 END,
@@ -72,9 +68,9 @@ WHERE q.state = 'pending' AND d.id = q.decision_id AND o.id = q.opportunity_id;
 
 BACKWARD = """
 DROP TRIGGER queue_follows_product ON crm_product;
-DROP FUNCTION routing_queue_follows_product();
+DROP FUNCTION routing_note_product();
 DROP TRIGGER queue_follows_account ON crm_account;
-DROP FUNCTION routing_queue_follows_account();
+DROP FUNCTION routing_note_account();
 DROP TRIGGER queue_follows_opportunity ON crm_opportunity;
 DROP FUNCTION routing_queue_follows_opportunity();
 DROP FUNCTION routing_order_points(integer, text, numeric);

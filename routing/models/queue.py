@@ -7,7 +7,7 @@ from django.db.models import Expression, F, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from crm.models import Assignment, Opportunity
+from crm.models import Account, Assignment, Opportunity, Product
 from reps.models import Rep, Team, User
 from routing.models.configuration import ConfigurationVersion
 from routing.models.decisions import Decision
@@ -71,6 +71,13 @@ class QueueItem(models.Model):
         help_text="Of the opportunity, in the base currency; a trigger keeps it, the lead score and the points.",
     )
     lead_score = models.PositiveSmallIntegerField(default=0, help_text="Of the opportunity; 0 without.")
+    counted_value = models.DecimalField(
+        max_digits=16,
+        decimal_places=2,
+        default=0,
+        editable=False,
+        help_text="What of it is in the rep’s `pending_value`; written by a trigger.",
+    )
     created_at = models.DateTimeField(default=timezone.now)
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
@@ -181,6 +188,21 @@ class QueueItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.opportunity}"
+
+
+class FactsChange(models.Model):
+    """An account has another owner, or a product another name: suggestions for their leads are to be looked at. Written
+    by triggers, which lock nothing of the queue; the sweep marks the items and takes the row away."""
+
+    account = models.ForeignKey(
+        Account, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    product = models.ForeignKey(
+        Product, null=True, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+
+    def __str__(self) -> str:
+        return str(self.account or self.product)
 
 
 class Override(models.Model):

@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from crm.models import Assignment, Opportunity
@@ -74,17 +74,8 @@ def standings(reps: QuerySet[Rep], at: datetime.datetime) -> dict[int, Standing]
         .values("rep")
         .annotate(n=Count("pk"))
     )
-    suggested = (
-        QueueItem.objects.filter(
-            rep=OuterRef("pk"), state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION
-        )
-        .order_by()
-        .values("rep")
-        .annotate(value=Sum("value"))
-    )
     found = reps.select_related("role_template").annotate(
         week=Coalesce(Subquery(recent.values("n")), 0),
-        suggested_value=Subquery(suggested.values("value")),
         is_away=Exists(absences_at(at).filter(rep=OuterRef("pk"))),
     )
     return {rep.pk: _standing(rep) for rep in found}
@@ -100,7 +91,7 @@ def _standing(rep: Rep) -> Standing:
         week=rep.week,  # type: ignore[attr-defined]
         pending=rep.pending,
         max_new_per_week=rep.max_new_per_week,
-        pipeline_value=float(rep.pipeline_value) + float(rep.suggested_value or 0),  # type: ignore[attr-defined]
+        pipeline_value=float(rep.pipeline_value + rep.pending_value),
         max_pipeline_value=None if cap is None else float(cap),
     )
 

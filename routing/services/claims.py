@@ -9,7 +9,7 @@ from reps.models import Rep
 from reps.queries.prepared import ask_all, ask_one
 from routing.engine.ladder import Inputs, Verdict
 from routing.models import Decision
-from routing.queries.inputs import claim_of, suggested_value
+from routing.queries.inputs import claim_of
 from routing.queries.live import Live
 
 
@@ -77,7 +77,7 @@ def _check_claim(situation: Situation, rep: Rep, week: int, is_away: bool) -> ow
     if limits.week + rep.pending >= rep.max_new_per_week:
         raise LimitGone(f"{rep.name} has reached the weekly cap")
     if rep.max_pipeline_value is not None:
-        committed = float(rep.pipeline_value + suggested_value(rep.pk))
+        committed = float(rep.pipeline_value + rep.pending_value)
         if committed + (situation.inputs.facts.value or 0.0) > float(rep.max_pipeline_value):
             raise LimitGone(f"{rep.name} has reached the pipeline cap")
     if verdict.turn is not None and rep.turn_finish != situation.inputs.state.turn_finish[verdict.turn.rep]:

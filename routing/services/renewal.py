@@ -21,15 +21,16 @@ import logging
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from crm.models import Opportunity
 from crm.services import ownership
 from routing.engine.doubt import GONE, Doubt, without_own_claim
 from routing.engine.ladder import Verdict, decide
-from routing.models import Decision, QueueItem
+from routing.models import Decision, FactsChange, QueueItem
 from routing.queries.automation import is_paused
-from routing.queries.doubts import oldest_in_doubt
+from routing.queries.doubts import oldest_in_doubt, pending_suggestions
 from routing.queries.inputs import load_inputs
 from routing.queries.live import Live
 from routing.services.decisions import route
@@ -54,11 +55,12 @@ def renew_suggestions(
 ) -> Renewed:
     """Looks at the suggestions in doubt at the moment, the oldest first. One run at a time; none while paused."""
     found = Renewed()
-    if is_paused():
-        return found
     with alone(RENEWAL_LOCK) as is_ours:
         if not is_ours:
             return found  # another worker is at it
+        _mark_changed()
+        if is_paused():
+            return found
         for item, doubt in oldest_in_doubt(at, most):
             try:
                 _renew(item, doubt, at, now, found)
@@ -96,18 +98,36 @@ def _said_now(item: QueueItem, moment: datetime.datetime) -> tuple[Verdict, Live
     return decide(dataclasses.replace(free, seed=item.decision.seed)), live
 
 
+def _mark_changed() -> None:
+    """Marks what waits for leads of accounts and products that have changed, each item by itself: whoever decides one
+    holds other locks as well. In a pause too, so that the rows say it."""
+    changes = list(FactsChange.objects.order_by("pk")[:A_PIECE])
+    accounts, products = (
+        {getattr(change, name) for change in changes} for name in ("account_id", "product_id")
+    )
+    of_them = Q(opportunity__account__in=accounts) | Q(opportunity__product__in=products)
+    for pk in list(pending_suggestions().filter(of_them).values_list("pk", flat=True)) if changes else ():
+        QueueItem.objects.filter(pk=pk).update(facts_changed_at=timezone.now())
+    FactsChange.objects.filter(pk__in=[change.pk for change in changes]).delete()
+
+
+@transaction.atomic
 def _holds(item: QueueItem, verdict: Verdict, live: Live) -> None:
     """Remembers by what it was found to hold. A change of the lead meanwhile is another doubt."""
-    same = QueueItem.objects.filter(pk=item.pk, state=QueueItem.State.PENDING)
-    same.filter(facts_changed_at=item.facts_changed_at).update(facts_changed_at=None)
-    same.update(
+    _forget_change(item)
+    QueueItem.objects.filter(pk=item.pk, state=QueueItem.State.PENDING).update(
         checked_configuration=live.configuration_id, checked_model=live.model_id, is_exempt=verdict.exempt
     )
 
 
+@transaction.atomic
 def _forget_change(item: QueueItem) -> None:
-    """The lead is again as it was decided on."""
-    QueueItem.objects.filter(pk=item.pk, facts_changed_at=item.facts_changed_at).update(facts_changed_at=None)
+    """The lead is as it was looked at. A trigger then counts its value for the rep, whose row is locked therefore,
+    after the opportunity's."""
+    ownership.lock_opportunity(item.opportunity_id)
+    ownership.lock_reps([item.rep_id])
+    same = QueueItem.objects.filter(pk=item.pk, state=QueueItem.State.PENDING)
+    same.filter(facts_changed_at=item.facts_changed_at).update(facts_changed_at=None)
 
 
 @transaction.atomic

@@ -12,7 +12,8 @@ from django.urls import reverse
 
 from crm.models import Account, Opportunity, Product
 from crm.services.opportunities import update_opportunity
-from reps.models import Absence, Rep, Skill, User
+from crm.services.ownership import many_at_once
+from reps.models import Absence, Rep, RosterStamp, Skill, User
 from routing import jobs
 from routing.models import CapacitySettings, Decision, ModelVersion, Policy, QueueItem, Rule
 from routing.queries.doubts import doubts_about
@@ -226,8 +227,22 @@ class TestFacts:
         route(opportunity_id=lead.pk, at=NOW)
         assert lead.product == product
         Product.objects.filter(pk=product.pk).update(name="Light")
+        assert renew() == (1, 0)
+        assert renew() == (0, 0)
+
+    def test_in_a_pause_the_row_says_what_has_changed(
+        self, suggested: QueueItem, ana: Rep, bo: Rep, omar: User, make_opportunity: Make
+    ) -> None:
+        account = Account.objects.create(name="Acme", owner=bo)
+        lead = make_opportunity(account=account, industry="Healthcare")
+        route(opportunity_id=lead.pk, at=NOW)
+        automation.pause(by=omar, at=NOW, reason="")
+        Account.objects.filter(pk=account.pk).update(owner=ana)
+        assert renew() == (0, 0)
         item = QueueItem.objects.select_related("decision", "rep").get(opportunity=lead)
-        assert doubts_about([item], NOW)[item.pk].detail == "product"
+        assert (
+            doubts_about([item], NOW)[item.pk].sentence("Bo") == "the lead has changed (the account’s owner)"
+        )
 
     def test_what_changed_while_it_was_assigned_counts_after_an_undo(
         self, suggested: QueueItem, bo: Rep, omar: User
@@ -454,3 +469,44 @@ def test_the_minutely_job_does_it(suggested: QueueItem, bo: Rep) -> None:
     rule_for(bo)
     assert jobs.decide_anew() == 1
     assert pending(suggested.opportunity).rep == bo
+
+
+class TestPendingValue:
+    """What a rep's pending suggestions are worth stands on the rep."""
+
+    def worth(self, rep: Rep) -> int:
+        rep.refresh_from_db()
+        assert check_invariants().violations == []
+        return int(rep.pending_value)
+
+    def test_it_comes_and_goes_with_the_suggestion(self, suggested: QueueItem, ana: Rep, omar: User) -> None:
+        assert self.worth(ana) == 180_000
+        queue.approve(item_id=suggested.pk, by=omar, at=NOW)
+        assert self.worth(ana) == 0
+        queue.undo(item_id=suggested.pk, by=omar, at=NOW)
+        assert self.worth(ana) == 180_000
+        queue.reject(item_id=pending(suggested.opportunity).pk, by=omar, at=NOW)
+        assert self.worth(ana) == 0
+
+    def test_it_moves_with_the_suggestion(self, suggested: QueueItem, ana: Rep, bo: Rep) -> None:
+        rule_for(bo)
+        renew()
+        assert (self.worth(ana), self.worth(bo)) == (0, 180_000)
+
+    def test_an_edited_value_counts_at_once(self, suggested: QueueItem, ana: Rep) -> None:
+        update_opportunity(opportunity_id=suggested.opportunity_id, values={"value": 50_000})
+        assert self.worth(ana) == 50_000
+
+    def test_of_many_at_once_it_counts_with_the_sweep(self, suggested: QueueItem, ana: Rep) -> None:
+        """An import or new rates lock all reps at their end, so nothing may lock one before."""
+        with many_at_once():
+            Opportunity.objects.filter(pk=suggested.opportunity_id).update(value_base=70_000)
+        assert self.worth(ana) == 180_000
+        assert renew() == (1, 0)
+        assert self.worth(ana) == 70_000
+
+    def test_the_roster_stays_as_it_is(self, suggested: QueueItem, ana: Rep) -> None:
+        stamp = RosterStamp.objects.get().version
+        Rep.objects.filter(pk=ana.pk).update(pending_value=1)
+        assert RosterStamp.objects.get().version == stamp
+        assert len(check_invariants().violations) == 1
