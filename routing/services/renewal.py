@@ -93,7 +93,7 @@ def _said_now(item: QueueItem, moment: datetime.datetime) -> tuple[Verdict, Live
     inputs, live = load_inputs(opportunity, moment)
     took_turn = item.decision.via == Decision.Via.ROUND_ROBIN
     free = without_own_claim(
-        inputs, rep_id=item.rep_id or 0, value=float(opportunity.value_base or 0), took_turn=took_turn
+        inputs, rep_id=item.rep_id or 0, value=float(item.counted_value), took_turn=took_turn
     )
     return decide(dataclasses.replace(free, seed=item.decision.seed)), live
 
