@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from django.db.models import IntegerField, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from reps.models import User
 from reps.permissions import may
+from reps.queries.pages import Counted
 from reps.queries.tags import suggestions_waiting_for
 from routing.queries.messages import dead_for
 from routing.queries.queue import queue_visible_to
@@ -109,16 +110,11 @@ COUNTED: dict[str, Callable[[User], QuerySet[Any] | None]] = {
 ONLY_IF_ANY = {"reps", "messages", "webhooks"}  # no number rather than a nought
 
 
-class _Count(Subquery):
-    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
-    output_field = IntegerField()
-
-
 def waiting_counts(user: User, url_names: Iterable[str]) -> dict[str, int | None]:
     """The numbers beside these items, in one query."""
     found = {name: COUNTED[name](user) for name in url_names}
     counts = {
-        f"count_{name}": _Count(rows.order_by().values("pk")[:MOST])
+        f"count_{name}": Counted(rows.order_by().values("pk")[:MOST])
         for name, rows in found.items()
         if rows is not None
     }

@@ -78,7 +78,7 @@ class RepAdmin(ReadOnlyAdmin):
     list_select_related = ("team", "role_template")
     list_filter = ("team", "tier")
     search_fields = ("name", "email", "external_id")
-    readonly_fields = ("load", "pending", "pipeline_value", "turn_finish", "turns_taken")
+    readonly_fields = ("load", "pending", "pipeline_value", "pending_value", "turn_finish", "turns_taken")
     inlines = (SkillInline, AbsenceInline)
 
 

@@ -21,6 +21,7 @@ from routing.services import (
     outbox,
     profile_notices,
     queue_notices,
+    renewal,
     sweep,
     tag_reviews,
     training,
@@ -55,8 +56,8 @@ def drain() -> int:
 
 
 def decide_anew() -> int:
-    """Decides again what was suggested to somebody who has left or is away."""
-    return sweep.decide_anew_for_those_gone(at=timezone.now())
+    """Decides again what was suggested and does not hold any more, a piece of it at a time."""
+    return renewal.renew_suggestions(at=timezone.now()).decided
 
 
 def route_waiting() -> int:
@@ -140,8 +141,8 @@ def every_few_minutes() -> None:
 
 
 def every_minute() -> None:
-    """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions for people who
-    have left or are away, who carries too much, intake left behind, batches that are due, first touches that are due
+    """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions that
+    do not hold any more, who carries too much, intake left behind, batches that are due, first touches that are due
     or missed, held ones, what waits in the queue and nobody was told of, undelivered messages, digests, webhooks, and
     a training or a review of tags whose worker died."""
     account_transfers.do_planned(at=timezone.now())

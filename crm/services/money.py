@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from crm.models import CustomField, ExchangeRate, RegionLanguage
-from crm.services.ownership import recount_loads
+from crm.services.ownership import many_at_once, recount_loads
 from reps.models import Organisation, User
 from reps.queries import organisation
 from reps.services.edits import lock_unchanged
@@ -31,7 +31,7 @@ FROM priced p WHERE p.id = o.id AND o.value_base IS DISTINCT FROM p.in_base
 @transaction.atomic
 def reprice(*, currency: str = "") -> int:
     """Set values in the base currency anew, of one currency or of all; pipelines follow. Returns how many changed."""
-    with connection.cursor() as cursor:
+    with many_at_once(), connection.cursor() as cursor:
         cursor.execute(REPRICE, {"base": organisation().base_currency, "currency": currency})
         changed = cursor.rowcount
     if changed:

@@ -76,7 +76,7 @@ class Rep(KeptFieldsModel):
 
     KEPT_BY_SERVICES = frozenset(
         {
-            "load", "pending", "pipeline_value", "turn_finish", "turns_taken",
+            "load", "pending", "pipeline_value", "pending_value", "turn_finish", "turns_taken",
             "reviewed_at", "reviewed_by", "confirmed_at",
         }
     )  # fmt: skip
@@ -143,6 +143,8 @@ class Rep(KeptFieldsModel):
     load = models.IntegerField(default=0, editable=False)
     pending = models.IntegerField(default=0, editable=False)
     pipeline_value = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0), editable=False)
+    # What the pending suggestions are worth, kept by triggers on what waits (routing.0025).
+    pending_value = models.DecimalField(max_digits=18, decimal_places=2, default=Decimal(0), editable=False)
     # The rep's place in the team's round-robin (routing.engine.turns), kept across edits, restarts and absence.
     turn_finish = models.FloatField(default=0, editable=False)
     turns_taken = models.PositiveIntegerField(default=0, editable=False)

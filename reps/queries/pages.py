@@ -13,12 +13,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Expression, F, Model, Q, QuerySet
+from django.db.models import Expression, F, IntegerField, Model, Q, QuerySet, Subquery
 from django.utils.dateparse import parse_datetime
 
 Row = TypeVar("Row", bound=Model)
 READERS: dict[str, Callable[[Any], Any]] = {"t": parse_datetime, "d": Decimal, "s": lambda plain: plain}
 COUNTED_UP_TO = 10_000  # counting further costs more than the number is worth
+
+
+class Counted(Subquery):
+    """How many rows a query has, beside others in one query; give it a slice, so that it stops counting."""
+
+    template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+    output_field = IntegerField()
 
 
 class BadCursor(ValueError):

@@ -23,8 +23,13 @@ IN_WORDS = (
 
 def order_points(facts: OpportunityFacts) -> float:
     """The points, to one decimal."""
-    score = UNKNOWN_LEAD_SCORE if facts.lead_score is None else facts.lead_score
-    return round(score + URGENCY_POINTS.get(facts.urgency, 0.0) + value_points(facts.value), 1)
+    return points(facts.lead_score, facts.urgency, facts.value)
+
+
+def points(lead_score: int | None, urgency: str, value: float | None) -> float:
+    """The same; the database counts alike when a lead changes (migration 0023)."""
+    score = UNKNOWN_LEAD_SCORE if lead_score is None else lead_score
+    return round(score + URGENCY_POINTS.get(urgency, 0.0) + value_points(value), 1)
 
 
 def value_points(value: float | None) -> float:

@@ -10,7 +10,7 @@ from routing.models.deliveries import ByEmail, ChatChannel, Delivery, Notificati
 from routing.models.departures import Departure
 from routing.models.intake import IntakeReceipt
 from routing.models.messages import Digest, Notification, OutboxMessage
-from routing.models.queue import Override, OverrideReason, QueueItem
+from routing.models.queue import FactsChange, Override, OverrideReason, QueueItem
 from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, ModelVersion
 from routing.models.turns import TurnReturn
 from routing.models.web_forms import WebForm, WebFormHour
@@ -29,6 +29,7 @@ __all__ = [
     "Delivery",
     "Departure",
     "Digest",
+    "FactsChange",
     "FirstTouchClock",
     "HistoryCheck",
     "IntakeReceipt",

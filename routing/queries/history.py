@@ -25,6 +25,7 @@ def history_of(opportunity: Opportunity) -> list[Event]:
         *_stages(opportunity),
         *_assignments(opportunity),
         *_decisions(opportunity),
+        *_taken_back(opportunity),
         *_overrides(opportunity),
         *_clocks(opportunity),
         *_duplicates(opportunity),
@@ -74,6 +75,16 @@ def _decisions(opportunity: Opportunity) -> list[Event]:
             )
         )
     return found
+
+
+def _taken_back(opportunity: Opportunity) -> list[Event]:
+    """Suggestions that automation took back because they did not hold any more."""
+    items = opportunity.queue_items.exclude(taken_back_because="").select_related("rep")
+    return [
+        Event(item.resolved_at, f"The suggestion of {item.rep.name} was out of date: decided anew", item.note)
+        for item in items
+        if item.resolved_at and item.rep
+    ]
 
 
 def _clocks(opportunity: Opportunity) -> list[Event]:

@@ -3,11 +3,9 @@
 import dataclasses
 import datetime
 from collections.abc import Sequence
-from decimal import Decimal
 from functools import lru_cache
 
 from django.db import connection
-from django.db.models import Sum
 from django.utils import timezone
 
 from crm.models import Opportunity
@@ -17,20 +15,12 @@ from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs
 from routing.engine.model import MatchModel
 from routing.engine.roster import Roster, RosterState
-from routing.models import Decision, ModelVersion, QueueItem
+from routing.models import Decision, ModelVersion
 from routing.queries.configuration import compiled
 from routing.queries.live import Live, load_live
 from routing.queries.state import WEEK, load_state_and_more
 
 RECENT = datetime.timedelta(days=90)
-
-
-def suggested_value(rep_id: int) -> Decimal:
-    """What the pending suggestions of one rep are worth."""
-    pending = QueueItem.objects.filter(
-        rep=rep_id, state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION
-    )
-    return pending.aggregate(value=Sum("opportunity__value_base"))["value"] or Decimal(0)
 
 
 CLAIM = """

@@ -64,12 +64,17 @@ GUARANTEES = (
         "pending_is_pending_suggestions",
         "SELECT count(*) FROM reps_rep",
         """
-        SELECT 'rep ' || r.id || ' shows ' || r.pending || ' pending but has ' || coalesce(c.n, 0)
+        SELECT 'rep ' || r.id || ' shows ' || r.pending || ' pending worth ' || r.pending_value || ' but has '
+               || coalesce(c.n, 0) || ' worth ' || coalesce(c.value, 0)
         FROM reps_rep r LEFT JOIN (
-            SELECT rep_id, count(*) AS n FROM routing_queueitem
-            WHERE state = 'pending' AND kind = 'suggestion' GROUP BY rep_id
+            SELECT q.rep_id, count(*) AS n,
+                   -- what many at once changed (an import, other rates) is counted by the next sweep
+                   sum(CASE WHEN q.facts_changed_at IS NULL THEN coalesce(o.value_base, 0)
+                       ELSE q.counted_value END) AS value
+            FROM routing_queueitem q JOIN crm_opportunity o ON o.id = q.opportunity_id
+            WHERE q.state = 'pending' AND q.kind = 'suggestion' GROUP BY q.rep_id
         ) c ON c.rep_id = r.id
-        WHERE r.pending <> coalesce(c.n, 0)
+        WHERE r.pending <> coalesce(c.n, 0) OR r.pending_value <> coalesce(c.value, 0)
         """,
     ),
     Guarantee(

@@ -34,11 +34,20 @@ READ_ANEW_AFTER = 300 * MICROSECONDS  # rows that somebody deleted are forgotten
 # that has just ended.
 REP_NUMBERS = """
 int8send(r.id) || int4send(r.load) || int4send(r.pending) || float8send(r.pipeline_value::float8)
-|| float8send(r.turn_finish) || boolsend(age(r.xmin) <= age(pg_snapshot_xmin(pg_current_snapshot())::xid))
+|| float8send(r.pending_value::float8) || float8send(r.turn_finish)
+|| boolsend(age(r.xmin) <= age(pg_snapshot_xmin(pg_current_snapshot())::xid))
 """
 ASSIGNED = "int8send(id) || int8send(rep_id) || int8send((extract(epoch FROM assigned_at) * 1000000)::int8)"
 REP = np.dtype(
-    [("id", ">i8"), ("load", ">i4"), ("pending", ">i4"), ("value", ">f8"), ("finish", ">f8"), ("fresh", "?")]
+    [
+        ("id", ">i8"),
+        ("load", ">i4"),
+        ("pending", ">i4"),
+        ("value", ">f8"),
+        ("suggested", ">f8"),
+        ("finish", ">f8"),
+        ("fresh", "?"),
+    ]
 )
 ASSIGNMENT = np.dtype([("id", ">i8"), ("rep", ">i8"), ("at", ">i8")])
 Rows = npt.NDArray[np.void]
@@ -54,10 +63,7 @@ SELECT pg_current_snapshot()::text,
     (SELECT string_agg({ASSIGNED}, ''::bytea) FROM crm_assignment WHERE id > %(low)s AND source <> 'import'),
     ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
     EXISTS (SELECT 1 FROM routing_rostersnapshot WHERE digest = %(digest)s),
-    coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false),
-    ARRAY(SELECT ARRAY[q.rep_id::float8, sum(o.value_base)::float8]
-        FROM routing_queueitem q JOIN crm_opportunity o ON o.id = q.opportunity_id
-        WHERE q.state = 'pending' AND q.kind = 'suggestion' AND o.value_base IS NOT NULL GROUP BY q.rep_id)
+    coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false)
 """
 # What an import brought along counts for no limit.
 OF_THE_WEEK = f"""
@@ -78,7 +84,6 @@ class Read:
     numbers: Rows
     week: Ints
     day: Ints
-    suggested: npt.NDArray[np.float64]
     clocks: dict[int, float]
     absences: Absences
     roster_is_kept: bool
@@ -100,7 +105,7 @@ def load_state_and_more(live: Live, at: datetime.datetime) -> tuple[RosterState,
         pending=read.numbers["pending"].astype(np.int64),
         week=read.week,
         day=read.day,
-        pipeline_value=read.numbers["value"].astype(float) + read.suggested,
+        pipeline_value=read.numbers["value"].astype(float) + read.numbers["suggested"].astype(float),
         away_until=away_until,
         absence_in=absence_in,
         works_now=_present(connection.settings_dict["NAME"], live.stamp, at.date(), minute),
@@ -148,21 +153,16 @@ class KeptState:
             (changed,), spans = ask_all(
                 (CHANGED, {**asked, "digest": live.roster.digest}), (ABSENCES, {"first": at, "last": None})
             )
-            seen, reps, added, clocks, is_kept, is_paused, suggested = changed
+            seen, reps, added, clocks, is_kept, is_paused = changed
             self._take_in(_rows(reps, REP), live.roster)
             self._seen = seen
             week, day = self._recent.counts(_rows(added, ASSIGNMENT), seen, at, live.roster)
-            values = np.zeros(len(live.roster))
-            for rep_id, value in suggested:
-                if int(rep_id) in live.roster.index:
-                    values[live.roster.index[int(rep_id)]] = value
             clocks_by_team = {int(team_id): clock for team_id, clock in clocks}
             absences = Absences((Span(*row) for row in spans), live.roster)
             return Read(
                 self._reps.copy(),
                 week,
                 day,
-                values,
                 clocks_by_team,
                 absences,
                 is_kept,

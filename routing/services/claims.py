@@ -12,7 +12,7 @@ from reps.queries.prepared import ask_all, ask_one
 from reps.services.copying import ids_asked
 from routing.engine.ladder import Inputs, Verdict
 from routing.models import Decision
-from routing.queries.inputs import claim_of, claims_of, suggested_value
+from routing.queries.inputs import claim_of, claims_of
 from routing.queries.live import Live
 
 
@@ -92,7 +92,7 @@ class Claims:
             rep.load, rep.pipeline_value = rep.load + 1, rep.pipeline_value + value
             self._week[rep.pk] += 1
         else:
-            rep.pending += 1
+            rep.pending, rep.pending_value = rep.pending + 1, rep.pending_value + value
         if verdict.turn is not None:
             rep.turn_finish = verdict.turn.finish
 
@@ -121,7 +121,7 @@ def _checked(situation: Situation, rep: Rep, week: int, is_away: bool) -> owners
     if limits.week + rep.pending >= rep.max_new_per_week:
         raise LimitGone(f"{rep.name} has reached the weekly cap")
     if rep.max_pipeline_value is not None:
-        committed = float(rep.pipeline_value + suggested_value(rep.pk))
+        committed = float(rep.pipeline_value + rep.pending_value)
         if committed + (situation.inputs.facts.value or 0.0) > float(rep.max_pipeline_value):
             raise LimitGone(f"{rep.name} has reached the pipeline cap")
     if verdict.turn is not None and rep.turn_finish != situation.inputs.state.turn_finish[verdict.turn.rep]:

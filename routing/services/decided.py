@@ -23,8 +23,10 @@ from routing.queries.live import Live
 from routing.queries.names import names_of
 from routing.services import outbox
 from routing.services.availability import flag_if_over
+from routing.services.batches import waits_for_batch
 from routing.services.claims import Claim, Situation
 from routing.services.clocks import new_clocks
+from routing.services.queue import Waited
 
 
 @dataclass(frozen=True)
@@ -88,25 +90,35 @@ def waits(
     opportunity: Opportunity,
     situation: Situation,
     claim: Claim,
-    waiting_since: datetime.datetime,
+    waited: Waited,
     at: datetime.datetime,
 ) -> Decided:
     """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
     decision = new_decision(situation, claim, None)
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
     opportunity.routing, opportunity.routing_since = routing, at
-    rep_id = decision.rep_id if kind == QueueItem.Kind.SUGGESTION else None
+    verdict, is_suggestion = situation.verdict, kind == QueueItem.Kind.SUGGESTION
+    rep_id = decision.rep_id if is_suggestion else None
     item = QueueItem(
         opportunity=opportunity,
         decision=decision,
         kind=kind,
         rep_id=rep_id,
         team_id=decision.team_id,
-        waiting_since=waiting_since,
+        waiting_since=waited.since,
         order_points=order_points(situation.inputs.facts),
+        score=(decision.score or 0) if is_suggestion else 0,
+        value=opportunity.value_base or 0,
+        lead_score=opportunity.lead_score or 0,
         created_at=at,
-        expires_at=_expiry(situation.verdict.policy, at) if kind == QueueItem.Kind.SUGGESTION else None,
-        touch_due_at=_touch_due(situation.verdict.policy, waiting_since),
+        expires_at=(waited.expires_at or _expiry(verdict.policy, at)) if is_suggestion else None,
+        touch_due_at=_touch_due(verdict.policy, waited.since),
+        checked_configuration_id=decision.configuration_id,
+        checked_model_id=decision.model_id,
+        is_exempt=verdict.exempt,
+        is_of_batch=is_suggestion and waits_for_batch(verdict),
+        renewed_from_id=waited.rep_id,
+        renewed_because=waited.because,
     )
     made = Made(decision, names_of(decision, situation.live))
     return Decided(made, (decision, item), Beside(WAITS, (rep_id, str(routing), at, opportunity.pk)))

@@ -27,7 +27,7 @@ from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.claims import LimitGone, Situation, claim_for
 from routing.services.decided import Also, Decided, Made, assigned, tell_what_follows, waits
-from routing.services.queue import let_repeats_follow
+from routing.services.queue import Waited, let_repeats_follow, take_over
 
 log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
@@ -176,16 +176,17 @@ def _carry_out(
     moment = (
         at or timezone.now()
     )  # after the locks, so that a rep's assignments are dated in the order they happened
+    waited = Waited(opportunity.accepted_at if waiting_since is None else waiting_since)
     if waiting_since is None:
         if opportunity.routing == Opportunity.Routing.BATCH:
             taken_out(opportunity.pk)
-        waiting_since = _take_from_queue(opportunity, moment)
+        waited = take_over(opportunity, moment)
     if rep is not None:
         _take_turn(verdict)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
         made = _store(assigned(opportunity, rep, situation, claim, moment), also)
     else:
-        made = _store(waits(opportunity, situation, claim, waiting_since, moment), also)
+        made = _store(waits(opportunity, situation, claim, waited, moment), also)
     tell_what_follows(opportunity, situation, rep, moment)
     return made
 
@@ -193,16 +194,6 @@ def _carry_out(
 def _store(decided: Decided, also: Also) -> Made:
     insert(*decided.records, *also(decided.made), beside=decided.beside)
     return decided.made
-
-
-def _take_from_queue(opportunity: Opportunity, at: datetime.datetime) -> datetime.datetime:
-    """Withdraws the item of a held opportunity that is decided anew; returns since when it has waited."""
-    item = QueueItem.objects.filter(opportunity=opportunity, state=QueueItem.State.PENDING).first()
-    if item is None:
-        return opportunity.accepted_at
-    item.state, item.resolved_at, item.note = QueueItem.State.WITHDRAWN, at, "Decided anew"
-    item.save(update_fields=["state", "resolved_at", "note"])
-    return item.waiting_since
 
 
 def _take_turn(verdict: Verdict) -> None:

@@ -43,6 +43,7 @@ from routing.services.intake import (
     late_answer,
     take_in,
 )
+from routing.services.queue import Waited
 
 log = logging.getLogger(__name__)
 WAVE = 50  # for so many, people and companies are locked at a time: about a quarter of a second
@@ -234,7 +235,7 @@ def _decided(
     if claim.rep is not None and situation.verdict.outcome == Decision.Outcome.ASSIGN:
         decided = assigned(opportunity, claim.rep, situation, claim, at)
     else:
-        decided = waits(opportunity, situation, claim, opportunity.accepted_at, at)
+        decided = waits(opportunity, situation, claim, Waited(opportunity.accepted_at), at)
     tell_what_follows(opportunity, situation, claim.rep, at)
     claims.taken(situation)
     return decided

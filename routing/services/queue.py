@@ -5,6 +5,7 @@ rep's limits (the page warns before); automation never does.
 """
 
 import datetime
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import F
@@ -12,6 +13,7 @@ from django.db.models import F
 from crm.models import Assignment, DuplicateLink, Opportunity
 from crm.services import ownership
 from reps.models import Rep, User
+from routing.engine.order import points
 from routing.models import Decision, Override, OverrideReason, QueueItem
 from routing.services import outbox
 from routing.services.clocks import start_clocks
@@ -92,9 +94,14 @@ def _wait_on(
     rep_id: int | None,
     at: datetime.datetime,
     note: str,
-    expires_at: datetime.datetime | None = None,
 ) -> QueueItem:
-    """The opportunity waits as before, since when it waited and under the same decision, in an item of its own."""
+    """The opportunity waits as before, since when it waited and under the same decision, in an item of its own.
+
+    What a batch suggested keeps its expiry while that is ahead. Once it is over there is none: the sweep would take
+    away within the minute what a person has just brought back. The lead may have changed while nothing waited, so a
+    suggestion is looked at again."""
+    value = opportunity.value_base
+    is_ahead = item.expires_at is not None and item.expires_at > at
     return QueueItem.objects.create(
         opportunity=opportunity,
         decision_id=item.decision_id,
@@ -102,9 +109,21 @@ def _wait_on(
         rep_id=rep_id,
         team_id=item.team_id,
         waiting_since=item.waiting_since,
-        order_points=item.order_points,
+        order_points=points(
+            opportunity.lead_score, opportunity.urgency, None if value is None else float(value)
+        ),
+        score=item.score if rep_id is not None else 0,
+        value=value or 0,
+        lead_score=opportunity.lead_score or 0,
         touch_due_at=item.touch_due_at,
-        expires_at=expires_at,
+        expires_at=item.expires_at if rep_id is not None and is_ahead else None,
+        checked_configuration_id=item.checked_configuration_id,
+        checked_model_id=item.checked_model_id,
+        facts_changed_at=at if rep_id is not None else None,
+        is_exempt=item.is_exempt,
+        is_of_batch=item.is_of_batch,
+        renewed_from_id=item.renewed_from_id,
+        renewed_because=item.renewed_because,
         created_at=at,
         note=note[:300],
     )
@@ -157,9 +176,7 @@ def _undo_rejection(item: QueueItem, opportunity: Opportunity, by: User, at: dat
     Rep.objects.filter(pk=rep.pk).update(pending=F("pending") + 1)
     take_turn_again(decision_id=item.decision_id)
     kind, note = QueueItem.Kind.SUGGESTION, f"Undone by {by}"
-    return _wait_on(
-        item, opportunity, kind=kind, rep_id=item.rep_id, at=at, note=note, expires_at=item.expires_at
-    )
+    return _wait_on(item, opportunity, kind=kind, rep_id=item.rep_id, at=at, note=note)
 
 
 def _take_back_override(item: QueueItem, at: datetime.datetime) -> None:
@@ -289,6 +306,31 @@ def let_wait(opportunity: Opportunity, *, by: User | None, at: datetime.datetime
     withdraw_pending(opportunity=opportunity, by=by, at=at, note=note)
     opportunity.routing, opportunity.routing_since = Opportunity.Routing.WAITING, at
     opportunity.save(update_fields=["routing", "routing_since"])
+
+
+@dataclass(frozen=True)
+class Waited:
+    """Since when an opportunity has waited, and what the next item takes over from the one before: whom a suggestion
+    named that automation took back, why, and until when its batch may be confirmed."""
+
+    since: datetime.datetime
+    rep_id: int | None = None
+    because: str = ""
+    expires_at: datetime.datetime | None = None
+
+
+def take_over(opportunity: Opportunity, at: datetime.datetime) -> Waited:
+    """Withdraws the item of a held opportunity that is decided anew. The opportunity is locked by the caller."""
+    item = QueueItem.objects.filter(opportunity=opportunity).order_by("-pk").first()
+    if item is None:
+        return Waited(opportunity.accepted_at)
+    if item.state == QueueItem.State.PENDING:
+        item.state, item.resolved_at, item.note = QueueItem.State.WITHDRAWN, at, "Decided anew"
+        item.save(update_fields=["state", "resolved_at", "note"])
+        return Waited(item.waiting_since, item.renewed_from_id, item.renewed_because)
+    if not item.taken_back_because:
+        return Waited(opportunity.accepted_at)
+    return Waited(item.waiting_since, item.rep_id, item.taken_back_because, item.expires_at)
 
 
 def free_capacity(at: datetime.datetime) -> None:

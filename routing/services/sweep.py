@@ -3,12 +3,10 @@
 import datetime
 import logging
 
-from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from crm.models import Opportunity
 from reps.models import Rep
-from reps.queries.people import absences_at
 from routing.models import QueueItem
 from routing.queries.automation import is_paused, resumed_at
 from routing.services.batches import due
@@ -63,23 +61,6 @@ def drain_held(*, now: datetime.datetime | None = None, most: int = 1000) -> int
             most = min(most, _pace())
         ids = list(held.order_by("waiting_since", "pk").values_list("opportunity_id", flat=True)[:most])
         return _route_each(ids, now)
-
-
-def decide_anew_for_those_gone(
-    *, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000
-) -> int:
-    """Withdraws suggestions that name somebody who has left or is away, and decides again, oldest first; returns how
-    many were decided."""
-    if is_paused():
-        return 0
-    suggested = QueueItem.objects.filter(state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION)
-    is_away = Exists(absences_at(at).filter(rep=OuterRef("rep")))
-    gone = suggested.filter(Q(rep__left_at__isnull=False) | is_away).order_by("waiting_since", "pk")
-    found = list(gone.values_list("opportunity_id", "rep__name", "rep__left_at")[:most])
-    for opportunity_id, name, left_at in found:
-        note = f"{name} {'is away' if left_at is None else 'has left'}"
-        wait_again(opportunity_id=opportunity_id, at=at, note=note)
-    return _route_each([opportunity_id for opportunity_id, _, _ in found], now)
 
 
 def route_due_batches(

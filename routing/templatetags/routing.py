@@ -57,7 +57,7 @@ def band(rep: Rep) -> str:
 
 
 @register.filter
-def at(mapping: Mapping[str, int], key: str) -> int:
+def at(mapping: Mapping[str, object], key: str) -> object:
     return mapping.get(key, 0)
 
 

@@ -1,6 +1,7 @@
 """Routing Queue: the list beside the detail; approve, give to somebody else, reject, undo."""
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -17,22 +18,26 @@ from reps.permissions import SignedIn, may, requires
 from reps.queries import organisation
 from reps.queries.pages import BadCursor, Page, page_of
 from reps.queries.people import teams_visible_to
-from routing.engine.facts import OpportunityFacts
+from routing.engine.doubt import Doubt
 from routing.engine.order import points_in_words
 from routing.forms.queue import GiveForm, QueueFilter, ReasonForm
 from routing.models import QueueItem
 from routing.queries.automation import paused_now
+from routing.queries.doubts import doubts_about
 from routing.queries.explanations import explain
+from routing.queries.inputs import opportunity_facts
 from routing.queries.queue import (
     ORDER_WORDS,
     ORDERS,
     QueueSearch,
+    doubt_words,
     not_yet_decided,
     oldest_waiting,
     queue_counts,
     queue_matching,
     queue_rows,
     queue_visible_to,
+    renewal_words,
     resolved_visible_to,
     waiting_for,
     warnings_about,
@@ -51,21 +56,22 @@ def queue_page(request: SignedIn, pk: int | None = None) -> HttpResponse:
     search, order = filters.search()
     page = _page(request, search, order)
     item = _opened(request, pk, page)
-    paused = paused_now()
+    paused, now = paused_now(), timezone.now()
+    doubts = doubts_about([*page.rows, *([item] if item else [])], now)
     context = {
         "filters": filters,
         "page": page,
-        "rows": queue_rows(page.rows),
+        "rows": queue_rows(page.rows, doubts),
         "words": page.words("waiting", "waiting"),
         "counts": queue_counts(request.user),
         "order_words": ORDER_WORDS.get(order, ORDER_WORDS[""]),
         "oldest": oldest_waiting(request.user),
         "is_filtered": search != QueueSearch(),
         "is_opened": pk is not None,
-        "now_iso": timezone.now().isoformat(),
+        "now_iso": now.isoformat(),
         "paused": paused,
         "not_yet": not_yet_decided(),
-        **_detail(request, item),
+        **_detail(request, item, doubts),
     }
     return show(request, "routing/queue.html", context, regions=REGIONS)
 
@@ -83,18 +89,18 @@ def _opened(request: SignedIn, pk: int | None, page: Page[QueueItem]) -> QueueIt
     if pk is not None:
         records = QueueItem.objects.select_related(
             "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
-            "decision", "resolved_by", "assignment__rep", "team",
+            "decision", "resolved_by", "assignment__rep", "team", "renewed_from",
         )  # fmt: skip
         return get_object_or_404(records.filter(pk__in=resolved_visible_to(request.user)), pk=pk)
     if not page.rows:
         return None
     return QueueItem.objects.select_related(
         "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
-        "decision", "team",
+        "decision", "team", "renewed_from",
     ).get(pk=page.rows[0].pk)  # fmt: skip
 
 
-def _detail(request: SignedIn, item: QueueItem | None) -> dict[str, Any]:
+def _detail(request: SignedIn, item: QueueItem | None, doubts: Mapping[int, Doubt]) -> dict[str, Any]:
     if item is None:
         return {"item": None}
     return {
@@ -103,7 +109,9 @@ def _detail(request: SignedIn, item: QueueItem | None) -> dict[str, Any]:
         "explanation": explain(item.decision),
         "duplicates": duplicates_of(item.opportunity, request.user),
         "points": item.order_points,
-        "points_words": points_in_words(OpportunityFacts.from_json(item.decision.facts)),
+        "points_words": points_in_words(opportunity_facts(item.opportunity)),
+        "out_of_date": doubt_words(item, doubts),
+        "before": renewal_words(item),
         "give_form": GiveForm(user=request.user),
         "reason_form": ReasonForm(prefix="reject"),
         "may_decide": may(request.user, "decide_queue") and item.state == QueueItem.State.PENDING,

@@ -22,6 +22,7 @@ from routing.services import overrides, queue, sweep
 from routing.services.automation import pause, refuse_while_paused, resume
 from routing.services.availability import go_away
 from routing.services.decisions import route
+from routing.services.renewal import renew_suggestions
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,7 @@ class TestPaused:
         route(opportunity_id=first.pk, at=NOW)
         pause(by=omar, at=NOW)
         go_away(rep=ana, starts_at=NOW, ends_at=None, reason="sick", by=omar, at=NOW)
-        assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 0
+        assert renew_suggestions(at=NOW, now=NOW).decided == 0
         assert queue.approve(item_id=QueueItem.objects.get().pk, by=omar, at=NOW).rep == ana
         assert overrides.reassign(opportunity_ids=[second.pk], rep_id=bo.pk, by=omar, at=NOW) == 1
 

@@ -22,6 +22,7 @@ from routing.services.availability import (
     go_away,
 )
 from routing.services.decisions import route
+from routing.services.renewal import renew_suggestions
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -131,7 +132,7 @@ class TestWhatWasSuggested:
         self, suggested: Opportunity, ana: Rep, bo: Rep, omar: User
     ) -> None:
         away(ana, omar)
-        assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 1
+        assert renew_suggestions(at=NOW, now=NOW).decided == 1
         item = QueueItem.objects.get(state="pending")
         assert (item.rep, item.opportunity) == (bo, suggested)
         before = QueueItem.objects.get(state="withdrawn")
@@ -139,19 +140,19 @@ class TestWhatWasSuggested:
         assert item.waiting_since == before.waiting_since
         ana.refresh_from_db()
         assert ana.pending == 0
-        assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 0
+        assert renew_suggestions(at=NOW, now=NOW).decided == 0
 
     def test_a_calendars_absence_counts_alike(self, suggested: Opportunity, ana: Rep, bo: Rep) -> None:
         Absence.objects.create(rep=ana, starts_at=NOW, ends_at=NOW + DAY, source="calendar")
-        assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 1
+        assert renew_suggestions(at=NOW, now=NOW).decided == 1
         assert QueueItem.objects.get(state="pending").rep == bo
 
     def test_is_left_alone_until_the_absence_begins(
         self, suggested: Opportunity, ana: Rep, omar: User
     ) -> None:
         away(ana, omar, starts_at=NOW + DAY)
-        assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 0
-        assert sweep.decide_anew_for_those_gone(at=NOW + DAY, now=NOW + DAY) == 1
+        assert renew_suggestions(at=NOW, now=NOW).decided == 0
+        assert renew_suggestions(at=NOW + DAY, now=NOW + DAY).decided == 1
 
     def test_is_held_where_nobody_else_is_there_and_drains_on_return(
         self, suggested: Opportunity, ana: Rep, bo: Rep, omar: User, publish: Callable[[], int]
@@ -160,7 +161,7 @@ class TestWhatWasSuggested:
         publish()
         away(bo, omar)
         away(ana, omar)
-        sweep.decide_anew_for_those_gone(at=NOW, now=NOW)
+        renew_suggestions(at=NOW, now=NOW)
         assert QueueItem.objects.get(state="pending").kind == "held"
         come_back(rep=ana, by=omar, at=NOW + HOUR)
         sweep.drain_held(now=NOW + HOUR)
@@ -277,5 +278,5 @@ def test_a_change_that_begins_now_is_acted_on(ana: Rep, bo: Rep, omar: User, mak
     route(opportunity_id=opportunity.pk, at=NOW)
     absence = away(ana, omar, starts_at=NOW + DAY)
     change_absence(absence_id=absence.pk, starts_at=NOW, ends_at=NOW + DAY, reason="sick", by=omar, at=NOW)
-    assert sweep.decide_anew_for_those_gone(at=NOW, now=NOW) == 1
+    assert renew_suggestions(at=NOW, now=NOW).decided == 1
     assert QueueItem.objects.get(state="pending").rep == bo

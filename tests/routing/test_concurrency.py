@@ -1,21 +1,25 @@
 """Real connections side by side: hundreds of opportunities at a handful of reps with little room left."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Sum
 
 from crm.models import Account, Assignment, DuplicateLink, Opportunity, Product
-from crm.services.opportunities import create_opportunity
+from crm.services.opportunities import create_opportunity, update_opportunity
+from crm.services.ownership import many_at_once, recount_loads
 from reps.models import Rep, Team
 from routing.models import Decision, Policy, QueueItem
 from routing.queries.invariants import check_invariants
 from routing.services import duplicates, overrides
 from routing.services.decisions import route
 from routing.services.intake import take_in
-from routing.services.queue import AlreadyDecided, approve
+from routing.services.queue import AlreadyDecided, approve, reject
+from routing.services.renewal import Renewed, renew_suggestions
 from tests.conftest import NOW, user_of
 
 THREADS = 8
@@ -212,3 +216,51 @@ def test_people_marking_each_as_the_others_repeat_close_no_circle() -> None:
 
     assert side_by_side(mark, ids).count("marked") == len(ids) / 2
     assert [one for one in check_invariants().violations if one.guarantee == "nothing_repeats_itself"] == []
+
+
+def test_suggestions_are_renewed_while_people_decide_edit_and_reprice(
+    crowd: list[Rep], publish: Callable[[], int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The sweep on two threads, people on the others: nobody waits in a circle, all numbers are right in the end."""
+    Policy.objects.update(application="suggest")
+    publish()
+    ids = leads(60)
+    for pk in ids:
+        route(opportunity_id=pk)
+    Rep.objects.filter(pk=crowd[0].pk).update(own_max_open=2)
+    publish()
+    account = Account.objects.create(name="Acme")
+    Opportunity.objects.filter(pk__in=ids[::4]).update(account=account)
+    omar = user_of("Omar", "ops")
+
+    def act(n: int) -> None:
+        kind, pk = n % THREADS, ids[n % len(ids)]
+        item = QueueItem.objects.filter(opportunity=pk, state="pending").first()
+        if kind < 2:
+            renew_suggestions(at=NOW)
+        elif kind == 2 and item is not None and item.rep_id is not None:
+            with contextlib.suppress(AlreadyDecided):
+                approve(item_id=item.pk, by=omar, at=NOW)
+        elif kind == 3 and item is not None and item.rep_id is not None:
+            with contextlib.suppress(AlreadyDecided):
+                reject(item_id=item.pk, by=omar, at=NOW)
+        elif kind == 4:
+            with transaction.atomic(), many_at_once():
+                Opportunity.objects.filter(pk__in=ids[:20]).order_by("pk").update(value_base=1000 + n)
+                recount_loads()
+        elif kind == 5:
+            Account.objects.filter(pk=account.pk).update(owner=crowd[n % 5])
+        else:
+            update_opportunity(opportunity_id=pk, values={"value": 5000 + n})
+
+    side_by_side(act, list(range(6 * THREADS)))
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+    assert check_invariants().violations == []
+    for _ in range(3):
+        renew_suggestions(at=NOW)
+    assert renew_suggestions(at=NOW) == Renewed(0, 0)
+    assert check_invariants().violations == []
+    suggested = QueueItem.objects.filter(kind="suggestion", state="pending")
+    for rep in Rep.objects.all():
+        worth = suggested.filter(rep=rep).aggregate(worth=Sum("opportunity__value_base"))["worth"]
+        assert rep.pending_value == (worth or 0)

@@ -18,6 +18,7 @@ from routing.services import outbox, overrides, sweep
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.departures import DepartureChanged, DepartureRefused, let_go, take_back
+from routing.services.renewal import renew_suggestions
 from territories.models import Coverage, Territory
 from tests.conftest import NOW
 
@@ -135,7 +136,7 @@ class TestLeaving:
         Absence.objects.create(rep=bo, starts_at=NOW + 30 * DAY, ends_at=NOW + 31 * DAY, covering=ana)
         leave(ana, omar)
         assert Absence.objects.get().covering is None
-        assert sweep.decide_anew_for_those_gone(at=NOW + DAY, now=NOW + DAY) == 1
+        assert renew_suggestions(at=NOW + DAY, now=NOW + DAY).decided == 1
         assert QueueItem.objects.get(state="pending").rep == bo
 
     def test_coming_back_brings_nothing_back(

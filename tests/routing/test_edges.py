@@ -15,9 +15,10 @@ from reps.services.profiles import expire_depths, save_rep
 from routing.models import CapacitySettings, Decision, Policy, QueueItem, Rule
 from routing.queries.explanations import explain
 from routing.queries.invariants import check_invariants
-from routing.services import overrides, queue, sweep
+from routing.services import overrides, queue
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
+from routing.services.renewal import renew_suggestions
 from territories.models import Coverage, Territory
 from tests.conftest import NOW
 
@@ -265,7 +266,7 @@ class TestPeopleWhoGo:
         decided(opportunity)
         ana.left_at = NOW
         save_rep(rep=ana, by=omar)
-        assert sweep.decide_anew_for_those_gone(at=NOW + HOUR, now=NOW + HOUR) == 1
+        assert renew_suggestions(at=NOW + HOUR, now=NOW + HOUR).decided == 1
         assert pending(opportunity).rep == bo
         ana.refresh_from_db()
         assert ana.pending == 0

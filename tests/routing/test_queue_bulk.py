@@ -110,7 +110,7 @@ class TestPreview:
         client, address = as_user(ben), reverse("queue_many")
         client.get(address, {"item": ids(items)[:1]})
         for count in (1, 30):
-            with django_assert_num_queries(10):
+            with django_assert_num_queries(11):
                 client.get(address, {"item": ids(items)[:count]})
 
     @pytest.mark.parametrize(

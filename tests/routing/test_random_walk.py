@@ -27,6 +27,7 @@ from routing.queries.invariants import check_invariants
 from routing.services import acceptance, clocks, duplicates, first_touch, outbox, overrides, queue, sweep
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
+from routing.services.renewal import renew_suggestions
 from tests.conftest import user_of
 
 pytestmark = pytest.mark.django_db
@@ -181,7 +182,7 @@ class Walk:
             duplicates.mark(opportunity_id=one, original_id=other, by=self.person(), at=self.at, now=self.at)
 
     def sweep(self) -> None:
-        sweep.decide_anew_for_those_gone(at=self.at, now=self.at)
+        renew_suggestions(at=self.at, now=self.at)
         sweep.route_waiting(at=self.at + datetime.timedelta(minutes=1), now=self.at)
         clocks.keep_up(at=self.at)
         first_touch.remind_and_escalate(at=self.at)

@@ -13,10 +13,11 @@ from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from routing.models import Policy, QueueItem, TurnReturn
 from routing.queries.turns import load_turns
-from routing.services import duplicates, overrides, queue, sweep
+from routing.services import duplicates, overrides, queue
 from routing.services.availability import come_back, go_away
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
+from routing.services.renewal import renew_suggestions
 from routing.services.turns import give_back_turn, give_back_wasted
 from tests.conftest import NOW
 
@@ -84,7 +85,7 @@ class TestGivenBack:
     ) -> None:
         assert lead().rep == trio[0]
         go_away(rep=trio[0], starts_at=NOW, ends_at=None, reason="sick", by=omar, at=NOW)
-        sweep.decide_anew_for_those_gone(at=NOW, now=NOW)
+        renew_suggestions(at=NOW, now=NOW)
         assert QueueItem.objects.get(state="pending").rep == trio[1]
         assert [lead().rep for _ in range(3)] == [trio[2], trio[1], trio[2]]
         come_back(rep=trio[0], by=omar, at=NOW)

@@ -117,7 +117,7 @@ class TestQueue:
         assert as_user(omar).get(f"{reverse('queue')}?{query}").status_code in (200, 404)
 
 
-QUEUE_QUERIES = 26
+QUEUE_QUERIES = 28
 
 
 class TestOpportunity:

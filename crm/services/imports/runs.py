@@ -23,7 +23,7 @@ from crm.services.imports.opportunities import OpportunityPlan, lock_stored, pla
 from crm.services.imports.plans import Tally, World, load_world, with_confirmed
 from crm.services.imports.proposals import propose_words
 from crm.services.imports.writing import write_opportunities, write_records, write_words
-from crm.services.ownership import recount_loads
+from crm.services.ownership import many_at_once, recount_loads
 from reps.models import User
 
 Progress = Callable[[str, int, int], None]
@@ -102,7 +102,8 @@ def write_run(
         progress("Comparing with what is here", 0, 0)
         plans = _plan(run, at, reads)
         _refuse_unready(plans, accept_good)
-        _write(plans, run, progress)
+        with many_at_once():
+            _write(plans, run, progress)
         run.state, run.finished_at = ImportRun.State.DONE, timezone.now()
         _keep_findings(run, plans, done=True)
         if finish:
