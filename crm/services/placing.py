@@ -69,20 +69,21 @@ def create_placed_opportunity(
 
 
 @transaction.atomic(savepoint=False)
-def store_placed(
-    *,
-    values: Mapping[str, Any],
-    at: datetime.datetime,
-    by: User | None,
-) -> Brought:
+def store_placed(*, values: Mapping[str, Any], at: datetime.datetime, by: User | None) -> Brought:
     """Stores a new opportunity with its account and contact. `values` as `new_opportunity` takes them, with the
     mappings `company` (fields of Account) and `person` (fields of Contact) where it names no record of ours."""
+    brings = place_new(values=values, at=at, by=by)
+    insert(*brings.records)
+    return brings
+
+
+def place_new(*, values: Mapping[str, Any], at: datetime.datetime, by: User | None) -> Brought:
+    """The same but for the storing, which the caller does in the same transaction: until then others who bring the
+    same company or person wait."""
     found = look_up(values)
     placed = place(values, found)
     contact = contact_of(found.contact_ids, account=placed.account, values=found.person)
-    brings = brought(values, placed, contact, dictionary=dictionary_of(found.stamp), at=at, by=by)
-    insert(*brings.records)
-    return brings
+    return brought(values, placed, contact, dictionary=dictionary_of(found.stamp), at=at, by=by)
 
 
 def brought(

@@ -8,13 +8,23 @@ transaction, its wrappers, its log of queries.
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from django.db import connection
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
+
+
+class Companion(Protocol):
+    """A statement that somebody else sends along with statements of his own."""
+
+    @property
+    def asked(self) -> tuple[str, Parameters]: ...
+
+    def done(self, rows: list[tuple[Any, ...]]) -> None:
+        """Takes the answer."""
 
 
 class _PreparedCursor(psycopg.RawCursor[Any]):

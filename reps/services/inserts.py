@@ -40,22 +40,41 @@ class Beside:
 NOTHING = Beside((), ())
 
 
-def insert(*records: models.Model, beside: Beside = NOTHING) -> None:
-    """Writes new records, those that others refer to first, and gives them their ids. One that has its id keeps it."""
-    if not records:
-        return
+@dataclass(frozen=True)
+class Insertion:
+    """New records and the statement that writes them, for who sends it together with others. `done` takes its answer:
+    the records have their ids then, those that had one keep it."""
+
+    records: tuple[models.Model, ...]
+    asked: tuple[str, list[Any]]
+    targets: tuple[tuple[tuple[str, int], ...], ...]
+
+    def done(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        (keys,) = rows
+        for record, key in zip(self.records, keys, strict=True):
+            record.pk = key
+            record._state.adding, record._state.db = False, connection.alias
+        for record, targets in zip(self.records, self.targets, strict=True):
+            for field, target in targets:
+                setattr(record, field, self.records[target])
+
+
+def insertion(*records: models.Model, beside: Beside = NOTHING) -> Insertion:
+    """What writes at least one new record, those that others refer to first."""
     values: list[Any] = []
     shape: Shape = tuple(
         (type(record), record.pk is not None, _values(record, records[:place], values))
         for place, record in enumerate(records)
     )
-    (keys,) = ask(_statement(shape, beside.statements), [*values, *beside.values])
-    for record, key in zip(records, keys, strict=True):
-        record.pk = key
-        record._state.adding, record._state.db = False, connection.alias
-    for record, (_, _, targets) in zip(records, shape, strict=True):
-        for field, target in targets:
-            setattr(record, field, records[target])
+    asked = (_statement(shape, beside.statements), [*values, *beside.values])
+    return Insertion(records, asked, tuple(targets for _, _, targets in shape))
+
+
+def insert(*records: models.Model, beside: Beside = NOTHING) -> None:
+    """Writes new records at once, and gives them their ids."""
+    if records:
+        new = insertion(*records, beside=beside)
+        new.done(ask(*new.asked))
 
 
 def _values(
@@ -67,15 +86,29 @@ def _values(
         values.append(record.pk)
     for field, attribute, is_plain in fields_of(type(record)):
         value = getattr(record, attribute) if is_plain else field.pre_save(record, True)
-        if value is None and field.is_relation and field.is_cached(record):
-            related = getattr(record, field.name)
-            target = next((place for place, one in enumerate(before) if one is related), None)
-            if target is not None:
-                targets.append((field.name, target))
+        if value is None and field.is_relation and (related := _related(record, field)) is not None:
+            if related.pk is None:
+                targets.append((field.name, _place(related, before)))
                 continue
+            setattr(record, field.name, related)  # it was given its id since
+            value = related.pk
         ready = value is None or (is_plain and type(value) in READY)
         values.append(value if ready else field.get_db_prep_save(value, connection))
     return tuple(targets)
+
+
+def _related(record: models.Model, field: Any) -> models.Model | None:
+    """The record that a field refers to, where it was set as such."""
+    related: models.Model | None = getattr(record, field.name) if field.is_cached(record) else None
+    return related
+
+
+def _place(related: models.Model, before: Sequence[models.Model]) -> int:
+    """Which of those before it a record refers to. Raises ValueError for one that is not stored."""
+    place = next((place for place, one in enumerate(before) if one is related), None)
+    if place is None:
+        raise ValueError(f"{related!r} has to be stored first")
+    return place
 
 
 @lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
+from reps.queries.prepared import Companion
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs
@@ -17,8 +18,8 @@ from routing.engine.model import MatchModel
 from routing.engine.roster import Roster, RosterState
 from routing.models import Decision, ModelVersion
 from routing.queries.configuration import compiled
-from routing.queries.live import Live, load_live
-from routing.queries.state import WEEK, load_state_and_more
+from routing.queries.live import Live
+from routing.queries.state import WEEK, look
 
 RECENT = datetime.timedelta(days=90)
 
@@ -114,9 +115,11 @@ def load_inputs(
     *,
     may_repeat: bool = True,
     holding_off_pause: bool = False,
+    first: Companion | None = None,
 ) -> tuple[Inputs, Live]:
-    """Everything to decide an opportunity with, now."""
-    state, live = load_state_and_more(load_live(at, holding_off_pause=holding_off_pause), at)
+    """Everything to decide an opportunity with, now. `first`: what is written in the same breath, the opportunity
+    perhaps. `holding_off_pause`: no pause comes before the transaction's end."""
+    state, live = look(at, holding_off_pause=holding_off_pause, first=first)
     return inputs_of(opportunity, live, state, at, may_repeat=may_repeat), live
 
 

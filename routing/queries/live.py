@@ -9,6 +9,7 @@ import zoneinfo
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from django.db import connection
 from django.db.models import Prefetch
@@ -54,15 +55,25 @@ SELECT coalesce((SELECT version FROM reps_rosterstamp WHERE id = 1), 0),
 """
 
 
-def load_live(at: datetime.datetime, *, holding_off_pause: bool = False) -> Live:
-    """Stamp, configuration and champion in one query; the roster from the process's cache while its stamp holds, for a
-    day at most, since certifications expire. `holding_off_pause`: no pause comes before the transaction's end."""
-    before = ((HOLD_OFF_PAUSE, ()),) if holding_off_pause else ()
-    stamp, configuration_id, model_id = ask_all(*before, (LIVE, ()))[-1][0]
+def live_asked(*, holding_off_pause: bool) -> tuple[tuple[str, tuple[()]], ...]:
+    """The statements, the last of which `live_of` reads. `holding_off_pause`: no pause comes before the transaction's
+    end."""
+    return (*(((HOLD_OFF_PAUSE, ()),) if holding_off_pause else ()), (LIVE, ()))
+
+
+def live_of(row: tuple[Any, ...], at: datetime.datetime) -> Live:
+    """What is in force; the roster from the process's cache while its stamp holds, for a day at most, since
+    certifications expire."""
+    stamp, configuration_id, model_id = row
     if configuration_id is None or model_id is None:
         raise LookupError("Nothing is published yet: run the migrations, which prepare an organisation.")
     roster, times = kept_roster(connection.settings_dict["NAME"], stamp, at.date())
     return Live(configuration_id, model_id, stamp, roster, times)
+
+
+def load_live(at: datetime.datetime) -> Live:
+    """The same, asked for by itself."""
+    return live_of(ask_all(*live_asked(holding_off_pause=False))[-1][0], at)
 
 
 @lru_cache(maxsize=2)

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-from reps.queries.prepared import ask, ask_all, ask_one
+from reps.queries.prepared import Companion, ask, ask_all, ask_one
 from routing.engine.absences import Absences, Span
 from routing.engine.roster import Ints, Mask, Roster, RosterState, works_now
-from routing.queries.live import Live, kept_roster
+from routing.queries.live import Live, kept_roster, live_asked, live_of
 
 WEEK = datetime.timedelta(days=7)
 DAY = datetime.timedelta(days=1)
@@ -92,15 +92,33 @@ class Read:
 
 def load_state(live: Live, at: datetime.datetime) -> RosterState:
     """The state of the roster's reps at the moment; two queries that are sent together."""
-    return load_state_and_more(live, at)[0]
+    return _state_of(_kept.read(live, at), live, at)
 
 
-def load_state_and_more(live: Live, at: datetime.datetime) -> tuple[RosterState, Live]:
-    """The state, and what else the same look told."""
-    read = _kept.read(live, at)
+def look(
+    at: datetime.datetime, *, holding_off_pause: bool = False, first: Companion | None = None
+) -> tuple[RosterState, Live]:
+    """What is in force now and the state of everybody, in one round trip where the process knows the roster. `first`
+    is written with it, before."""
+    before = (first.asked,) if first else ()
+    live_ones = live_asked(holding_off_pause=holding_off_pause)
+    expected = _kept.expected(at)
+    answers = ask_all(*before, *live_ones, *(expected.asked if expected else ()))
+    if first:
+        first.done(answers[0])
+    live = live_of(answers[len(before) + len(live_ones) - 1][0], at)
+    read = _kept.taken(expected, live, at, *answers[-2:]) if expected else None
+    if read is None:
+        read = _kept.read(live, at)
+    return _state_of(read, live, at), replace(
+        live, is_paused=read.is_paused, roster_is_kept=read.roster_is_kept
+    )
+
+
+def _state_of(read: Read, live: Live, at: datetime.datetime) -> RosterState:
     away_until, absence_in, covering = read.absences.at(at)
     minute = int(at.timestamp()) // 60
-    state = RosterState(
+    return RosterState(
         load=read.numbers["load"].astype(np.int64),
         pending=read.numbers["pending"].astype(np.int64),
         week=read.week,
@@ -113,18 +131,23 @@ def load_state_and_more(live: Live, at: datetime.datetime) -> tuple[RosterState,
         covering=covering,
         turn_clocks=read.clocks,
     )
-    return state, replace(
-        live,
-        is_paused=read.is_paused,
-        roster_is_kept=read.roster_is_kept,
-    )
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is kept as long as the roster is still the same: the statements that ask what has changed since."""
+
+    version: int
+    asked: tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]
 
 
 class KeptState:
-    """The process's numbers. One thread at a time asks and takes in, so that no older answer follows a newer one."""
+    """The process's numbers. An answer is taken in only if nobody took in another one since it was asked for, so that
+    no older one follows a newer; else it is asked for again, one thread at a time."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._version = 0
         self._begin()
 
     def forget(self) -> None:
@@ -132,16 +155,34 @@ class KeptState:
             self._begin()
 
     def _begin(self) -> None:
-        self._of: tuple[str, int] | None = None  # the database, and the stamp of the roster
+        self._version += 1
+        self._of: tuple[str, int, str] | None = None  # the database, the stamp of the roster, and its digest
         self._seen = ""
         self._reps = np.zeros(0, REP)
         self._again: list[int] = []  # written by a transaction that may be rolled back
         self._recent = RecentAssignments()
 
+    def expected(self, at: datetime.datetime) -> Expected | None:
+        """None where more has to be read than what has changed."""
+        with self._lock:
+            database = connection.settings_dict["NAME"]
+            if self._of is None or self._of[0] != database or self._recent.must_reach(at - WEEK):
+                return None
+            return Expected(self._version, self._statements(self._of[2], at))
+
+    def taken(
+        self, expected: Expected, live: Live, at: datetime.datetime, changed: Any, spans: Any
+    ) -> Read | None:
+        """None where the answers do not fit what is kept any more."""
+        with self._lock:
+            if expected.version != self._version or self._of != _identity(live):
+                return None
+            return self._take_in(changed[0], spans, live, at)
+
     def read(self, live: Live, at: datetime.datetime) -> Read:
         connection.ensure_connection()  # whoever waits for one must not keep the others waiting
         with self._lock:
-            now = (connection.settings_dict["NAME"], live.stamp)
+            now = _identity(live)
             if self._of != now:
                 self._begin()
                 self._seen, content = ask_one(EVERYBODY)
@@ -149,30 +190,31 @@ class KeptState:
                 self._again = self._reps["id"][self._reps["fresh"]].tolist()
                 self._of = now
             self._recent.reach(at - WEEK, live.roster)
-            asked = {"seen": self._seen, "again": self._again, "low": self._recent.low}
-            (changed,), spans = ask_all(
-                (CHANGED, {**asked, "digest": live.roster.digest}), (ABSENCES, {"first": at, "last": None})
-            )
-            seen, reps, added, clocks, is_kept, is_paused = changed
-            self._take_in(_rows(reps, REP), live.roster)
-            self._seen = seen
-            week, day = self._recent.counts(_rows(added, ASSIGNMENT), seen, at, live.roster)
-            clocks_by_team = {int(team_id): clock for team_id, clock in clocks}
-            absences = Absences((Span(*row) for row in spans), live.roster)
-            return Read(
-                self._reps.copy(),
-                week,
-                day,
-                clocks_by_team,
-                absences,
-                is_kept,
-                is_paused,
-            )
+            (changed,), spans = ask_all(*self._statements(live.roster.digest, at))
+            return self._take_in(changed, spans, live, at)
 
-    def _take_in(self, changed: Rows, roster: Roster) -> None:
-        places, known = _places(roster, changed["id"])
-        self._reps[places[known]] = changed[known]
-        self._again = changed["id"][changed["fresh"]].tolist()
+    def _statements(
+        self, digest: str, at: datetime.datetime
+    ) -> tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]:
+        asked = {"seen": self._seen, "again": self._again, "low": self._recent.low, "digest": digest}
+        return (CHANGED, asked), (ABSENCES, {"first": at, "last": None})
+
+    def _take_in(self, changed: Any, spans: Any, live: Live, at: datetime.datetime) -> Read:
+        seen, reps, added, clocks, is_kept, is_paused = changed
+        rows = _rows(reps, REP)
+        places, known = _places(live.roster, rows["id"])
+        self._reps[places[known]] = rows[known]
+        self._again = rows["id"][rows["fresh"]].tolist()
+        self._seen = seen
+        self._version += 1
+        week, day = self._recent.counts(_rows(added, ASSIGNMENT), seen, at, live.roster)
+        clocks_by_team = {int(team_id): clock for team_id, clock in clocks}
+        absences = Absences((Span(*row) for row in spans), live.roster)
+        return Read(self._reps.copy(), week, day, clocks_by_team, absences, is_kept, is_paused)
+
+
+def _identity(live: Live) -> tuple[str, int, str]:
+    return connection.settings_dict["NAME"], live.stamp, live.roster.digest
 
 
 class RecentAssignments:
@@ -187,11 +229,16 @@ class RecentAssignments:
         self._read_at = 0
         self._mark: tuple[int, int, int] | None = None  # newest id, first transaction after it, and when
 
-    def reach(self, since: datetime.datetime, roster: Roster) -> None:
-        """Makes sure that what was assigned after the moment is known."""
+    def must_reach(self, since: datetime.datetime) -> bool:
+        """Whether what was assigned after the moment has to be read, or read anew."""
         now = _microseconds(datetime.datetime.now(datetime.UTC))
-        if self._since is not None and since >= self._since and now - self._read_at < READ_ANEW_AFTER:
+        return self._since is None or since < self._since or now - self._read_at >= READ_ANEW_AFTER
+
+    def reach(self, since: datetime.datetime, roster: Roster) -> None:
+        """Makes sure that it is known."""
+        if not self.must_reach(since):
             return
+        now = _microseconds(datetime.datetime.now(datetime.UTC))
         self._since, self._read_at, self._mark = since - DAY, now, None
         newest, content = ask_one(OF_THE_WEEK, {"since": self._since})
         rows = _rows(content, ASSIGNMENT)

@@ -18,7 +18,7 @@ from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from crm.services import ownership
 from reps.models import Rep, Team
-from reps.services.inserts import insert
+from reps.services.inserts import Insertion, insert
 from routing.engine.ladder import Inputs, Verdict, decide
 from routing.models import Decision, QueueItem
 from routing.queries.inputs import load_inputs
@@ -115,15 +115,20 @@ def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
     return before is None or waits_for == (before[1] if before[0] == Decision.Via.DUPLICATE else None)
 
 
-def decide_new(*, opportunity: Opportunity, may_repeat: bool, also: Also) -> Made | None:
-    """Decides what was stored in the present transaction, which nobody else sees yet, and acts on it. `may_repeat`:
-    whether it was linked to what it repeats; `also`: what is stored with the decision.
+def decide_new(
+    *, opportunity: Opportunity, may_repeat: bool, also: Also, first: Insertion | None = None
+) -> Made | None:
+    """Decides what was stored in the present transaction, or is stored by `first`, which nobody else sees yet, and acts
+    on it. `may_repeat`: whether it was linked to what it repeats; `also`: what is stored with the decision.
 
     None, with nothing written, while automation is paused and where others took the rep's last room again and again;
     and where it waits for its policy's batch.
     """
     for _ in range(ROUNDS_WITHOUT_LOCK):
-        inputs, live = load_inputs(opportunity, timezone.now(), may_repeat=may_repeat, holding_off_pause=True)
+        inputs, live = load_inputs(
+            opportunity, timezone.now(), may_repeat=may_repeat, holding_off_pause=True, first=first
+        )
+        first = None
         if live.is_paused:
             return None
         situation = Situation(inputs, live, decide(inputs))

@@ -18,10 +18,10 @@ from django.db import IntegrityError, transaction
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import links_that_hold
 from crm.services.duplicates import link_repeats
-from crm.services.placing import store_placed
+from crm.services.placing import place_new
 from reps.models import User
 from reps.queries.prepared import ask
-from reps.services.inserts import insert
+from reps.services.inserts import Insertion, insert, insertion
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
 from routing.services.decided import Also, Made
@@ -114,9 +114,14 @@ def _stored(request: Request) -> Accepted:
 
 @transaction.atomic
 def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeReceipt]:
-    stored = store_placed(values=request.values, at=request.at, by=request.by)
-    opportunity = stored.opportunity
-    may_repeat = not stored.is_all_new and link_repeats(opportunity=opportunity, at=request.at)
+    brings = place_new(values=request.values, at=request.at, by=request.by)
+    opportunity, new = brings.opportunity, insertion(*brings.records)
+    goes_along = (
+        decides and brings.is_all_new
+    )  # it repeats nothing: nobody has to see it before it is decided
+    if not goes_along:
+        new.done(ask(*new.asked))
+    may_repeat = not brings.is_all_new and link_repeats(opportunity=opportunity, at=request.at)
     receipt = IntakeReceipt(
         opportunity=opportunity,
         user=request.by,
@@ -130,14 +135,16 @@ def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeRecei
         receipt.answer = answer_of(opportunity, made, link)
         return [receipt]
 
-    if not decides or not _decided(opportunity, may_repeat, with_answer):
+    first = new if goes_along else None
+    if not decides or not _decided(opportunity, may_repeat, with_answer, first):
         insert(receipt)
     return opportunity, receipt
 
 
-def _decided(opportunity: Opportunity, may_repeat: bool, also: Also) -> bool:
+def _decided(opportunity: Opportunity, may_repeat: bool, also: Also, first: Insertion | None) -> bool:
     try:
-        return decide_new(opportunity=opportunity, may_repeat=may_repeat, also=also) is not None
+        made = decide_new(opportunity=opportunity, may_repeat=may_repeat, also=also, first=first)
+        return made is not None
     except IntegrityError:
         raise  # the receipt's: the same key came a moment ago
     except Exception as failed:

@@ -30,8 +30,7 @@ from routing.engine.ladder import Verdict, decide
 from routing.engine.sequence import state_after
 from routing.models import Decision, IntakeReceipt
 from routing.queries.inputs import inputs_of
-from routing.queries.live import load_live
-from routing.queries.state import load_state_and_more
+from routing.queries.state import look
 from routing.services.batches import new_wait, waits_for_batch
 from routing.services.claims import Claims, LimitGone, Situation
 from routing.services.decided import Decided, Made, assigned, keep_roster, tell_what_follows, waits
@@ -215,7 +214,7 @@ class _Wave:
 def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> list[Situation]:
     """The verdicts, each on what those before it leave; none while automation is paused."""
     at = timezone.now()
-    state, live = load_state_and_more(load_live(at, holding_off_pause=True), at)
+    state, live = look(at, holding_off_pause=True)
     if live.is_paused:
         return []
     found = []
