@@ -19,7 +19,7 @@ from routing.engine.roster import Floats, Ints, Mask
 MOST_PAIRS = 4000
 ROUNDS = 2
 MOST_NODES = 60
-MOST_SECONDS = 20.0  # of one round; a stop for emergencies, the nodes mostly end it before
+MOST_SECONDS = 10.0  # of one round; a stop for emergencies, the nodes mostly end it before
 
 
 def search(charged: Instance, found: Optimum, rep: Ints, primal: int, bound: int) -> tuple[Ints, int]:

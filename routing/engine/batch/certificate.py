@@ -11,7 +11,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from routing.engine.batch.instance import NO_CAP, Instance, make_instance
-from routing.engine.batch.plan import NOBODY, Plan, bound_of, low_counts, objective_of, value_room
+from routing.engine.batch.plan import (
+    NOBODY,
+    Plan,
+    bound_of,
+    fixed_worth,
+    low_counts,
+    objective_of,
+    value_room,
+)
 from routing.engine.batch.problem import Problem
 from routing.engine.roster import Ints
 
@@ -62,6 +70,8 @@ def _not_proven(instance: Instance, rep: Ints, plan: Plan) -> Iterator[str]:
         yield "a price is negative, or an open slot is cheaper than any"
     if (worth < -instance.terms.penalty)[instance.is_open].any():
         yield "an opportunity is worth less than staying out"
+    if (worth != fixed_worth(instance, price))[~instance.is_open].any():
+        yield "what is settled is worth something else at these prices"
     nodes = np.concatenate([open_price, price])
     for block in instance.blocks():
         wrong = block.gain - nodes[block.node] > worth[block.rows][:, None]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from routing.engine.batch.instance import Instance
+from routing.engine.batch.pairs import Indices
 from routing.engine.batch.plan import NOBODY, objective_of, value_room
 from routing.engine.roster import Ints, Mask
 
@@ -41,13 +42,18 @@ class Slots:
         for rep in range(terms.reps):
             self._reprice(rep)
 
-    def take(self, row: int, node: Ints) -> Mask:
+    def takers(self, row: int, node: Ints) -> Mask:
         """Which nodes can take the row now."""
         who = node % max(self.instance.terms.reps, 1)
         enough = (self._left[who] > 0) & (self.instance.value[row] <= self._room[who])
         return np.asarray(enough & ((node >= self.instance.terms.reps) | (self._open_left[who] > 0)))
 
-    def take_one(self, row: int, node: int) -> bool:
+    def perhaps(self, row: Indices, node: Indices) -> Mask:
+        """Which pairs are not out of the question yet."""
+        return np.asarray((self.rep[row] < 0) & (self._left[node % max(self.instance.terms.reps, 1)] > 0))
+
+    def can_take(self, row: int, node: int) -> bool:
+        """The same for one node."""
         who = node % self.instance.terms.reps
         is_high = node >= self.instance.terms.reps
         enough = self._left[who] > 0 and self.instance.value[row] <= self._room[who]

@@ -18,7 +18,7 @@ def greedy_by_arrival(problem: Problem, order: Ints | None = None) -> Choice:
         block = instance.block(np.array([row]))
         node = block.node[0]
         gain = block.gain[0] - slots.next_price[node % max(instance.terms.reps, 1)]
-        gain[~slots.take(row, node)] = -np.inf
+        gain[~slots.takers(row, node)] = -np.inf
         if len(gain) and gain.max() > -instance.terms.penalty[row]:
             slots.give(row, int(node[np.argmax(gain)]))
     return choice_of(instance, slots.rep)
