@@ -16,29 +16,35 @@ from routing.engine.batch.plan import NOBODY, objective_of, value_room
 from routing.engine.batch.search import Optimum
 from routing.engine.roster import Floats, Ints, Mask
 
-MOST_PAIRS = 4000
-ROUNDS = 2
-MOST_NODES = 60
-MOST_SECONDS = 10.0  # of one round; a stop for emergencies, the nodes mostly end it before
+MOST_PAIRS = 2000
+MOST_NODES = 10  # most of the work is done before the first branch
+MOST_SECONDS = 60.0  # a stop for emergencies: the nodes end it long before
 
 
 def search(charged: Instance, found: Optimum, rep: Ints, primal: int, bound: int) -> tuple[Ints, int]:
-    """The better of `rep` (L, gaining `primal`) and what the search finds, and the lower of both bounds."""
-    for _ in range(ROUNDS):
-        if bound == primal:
-            break
+    """The better of `rep` (L, gaining `primal`) and what the search finds, and the lower of both bounds. Where too many
+    pairs could matter, first the nearest alone, for a better plan; and if that leaves few enough, those."""
+    if bound == primal:
+        return rep, bound
+    core, is_whole = _core(charged, found, bound - primal)
+    if not is_whole:
+        rep, primal, _ = _searched(charged, core, rep, primal)
         core, is_whole = _core(charged, found, bound - primal)
-        result = _solve(charged, core)
-        if is_whole:
-            bound = min(bound, max(primal, _proven(charged, result)))
-        better = rep if result.x is None else _choice(charged, core, result.x[: len(core)] > 0.5)
-        gains = objective_of(charged, better)[1]
-        if gains <= primal or (value_room(charged, better) < 0).any():
-            break
-        rep, primal, bound = better, gains, max(bound, gains)
-        if is_whole:
-            break
+    if is_whole and bound > primal:
+        rep, primal, proven = _searched(charged, core, rep, primal)
+        bound = max(primal, min(bound, proven))
     return rep, bound
+
+
+def _searched(charged: Instance, core: Kept, rep: Ints, primal: int) -> tuple[Ints, int, int]:
+    """The better plan, what it gains, and what no plan within the core exceeds."""
+    result = _solve(charged, core)
+    if result.x is not None:
+        better = _choice(charged, core, result.x[: len(core)] > 0.5)
+        gains = objective_of(charged, better)[1]
+        if gains > primal and (value_room(charged, better) >= 0).all():
+            rep, primal = better, gains
+    return rep, primal, _proven(charged, result)
 
 
 def _core(charged: Instance, found: Optimum, gap: int) -> tuple[Kept, bool]:

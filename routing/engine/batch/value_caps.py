@@ -67,8 +67,7 @@ def _ascend(instance: Instance, kept: Kept, uncapped: Optimum) -> Ascent:
             break
         exact = np.maximum(exact + boldness * (best.bound - best.primal) / length * excess, 0.0)
         charged = instance.at_cap_price(_whole(instance, exact))
-        found, bound = _priced(charged, kept)
-        at = found
+        at, bound = _priced(charged, kept)
         rep, primal = _repaired(instance, kept, at)
         if primal > best.primal:
             best.rep, best.primal = rep, primal
