@@ -93,6 +93,10 @@ DATABASES: dict[str, Any] = {
 DATABASES["default"].setdefault("OPTIONS", {})
 if flag("DATABASE_PREPARES", True):
     DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5
+    # And planned once: the server would plan two of the largest again for every lead, which takes longer than running
+    # them. Django's own statements hold their values as text, so that nothing changes for them.
+    given = DATABASES["default"]["OPTIONS"].get("options", "")
+    DATABASES["default"]["OPTIONS"]["options"] = f"{given} -c plan_cache_mode=force_generic_plan".strip()
 # The pool only in the web process: django-q2 forks, and forked workers must not share pooled sockets.
 if flag("DATABASE_POOL", False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 8, "timeout": 10}
