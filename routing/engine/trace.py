@@ -7,12 +7,12 @@ The exact numbers of the chosen rep are columns of the decision; the digest cove
 
 import hashlib
 import json
-import zlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from isal import isal_zlib
 
 from routing.engine.columns import DIMENSIONS
 from routing.engine.evidence import Known
@@ -57,17 +57,17 @@ def pack_columns(verdict: Verdict) -> bytes:
     """The verdict's columns in bytes."""
     exits = verdict.exits.astype("<u2")
     if verdict.scores is None or verdict.penalties is None:
-        return zlib.compress(len(exits).to_bytes(4, "little") + exits.tobytes(), QUICKLY)
+        return isal_zlib.compress(len(exits).to_bytes(4, "little") + exits.tobytes(), QUICKLY)
     kept = _kept(verdict.exits)
     parts = np.clip(np.round(verdict.scores.parts[kept] * _PART_UNIT), -32000, 32000).astype("<i2")
     penalties = np.clip(np.round(verdict.penalties[kept] * _PENALTY_UNIT), 0, 32000).astype("<i2")
     columns = exits.tobytes() + parts.T.tobytes() + penalties.T.tobytes()
-    return zlib.compress(len(exits).to_bytes(4, "little") + columns, QUICKLY)
+    return isal_zlib.compress(len(exits).to_bytes(4, "little") + columns, QUICKLY)
 
 
 def unpack_columns(content: bytes) -> TraceColumns:
     """The columns that `pack_columns` kept."""
-    raw = zlib.decompress(content)
+    raw = isal_zlib.decompress(content)
     n = int.from_bytes(raw[:4], "little")
     exits = np.frombuffer(raw, "<u2", n, 4).astype(np.int64)
     parts = np.full((n, len(DIMENSIONS)), np.nan)

@@ -17,9 +17,8 @@ from django.db.models import Prefetch
 from reps.models import Rep
 from reps.queries.holidays import DaysOff
 from reps.queries.people import valid_on
-from reps.queries.prepared import ask_all
+from reps.queries.prepared import ask_one
 from routing.engine.roster import RepFacts, Roster
-from routing.queries.automation import HOLD_OFF_PAUSE
 
 DAY = datetime.timedelta(days=1)
 
@@ -48,17 +47,13 @@ class Live:
     roster_is_kept: bool = False
 
 
-LIVE = """
-SELECT coalesce((SELECT version FROM reps_rosterstamp WHERE id = 1), 0),
-       (SELECT id FROM routing_configurationversion WHERE NOT is_candidate ORDER BY number DESC LIMIT 1),
-       (SELECT id FROM routing_modelversion WHERE state = 'champion')
+# Stamp of the roster, configuration, model.
+IN_FORCE = """
+coalesce((SELECT version FROM reps_rosterstamp WHERE id = 1), 0),
+(SELECT id FROM routing_configurationversion WHERE NOT is_candidate ORDER BY number DESC LIMIT 1),
+(SELECT id FROM routing_modelversion WHERE state = 'champion')
 """
-
-
-def live_asked(*, holding_off_pause: bool) -> tuple[tuple[str, tuple[()]], ...]:
-    """The statements, the last of which `live_of` reads. `holding_off_pause`: no pause comes before the transaction's
-    end."""
-    return (*(((HOLD_OFF_PAUSE, ()),) if holding_off_pause else ()), (LIVE, ()))
+LIVE = f"SELECT {IN_FORCE}"
 
 
 def live_of(row: tuple[Any, ...], at: datetime.datetime) -> Live:
@@ -73,7 +68,7 @@ def live_of(row: tuple[Any, ...], at: datetime.datetime) -> Live:
 
 def load_live(at: datetime.datetime) -> Live:
     """The same, asked for by itself."""
-    return live_of(ask_all(*live_asked(holding_off_pause=False))[-1][0], at)
+    return live_of(ask_one(LIVE), at)
 
 
 @lru_cache(maxsize=2)

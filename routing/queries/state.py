@@ -19,7 +19,8 @@ from django.db import connection
 from reps.queries.prepared import Companion, ask, ask_all, ask_one
 from routing.engine.absences import Absences, Span
 from routing.engine.roster import Ints, Mask, Roster, RosterState, works_now
-from routing.queries.live import Live, kept_roster, live_asked, live_of
+from routing.queries.automation import HOLD_OFF_PAUSE
+from routing.queries.live import IN_FORCE, LIVE, Live, kept_roster, live_of
 
 WEEK = datetime.timedelta(days=7)
 DAY = datetime.timedelta(days=1)
@@ -56,7 +57,7 @@ EVERYBODY = f"""
 SELECT pg_current_snapshot()::text, string_agg({REP_NUMBERS}, ''::bytea) FROM reps_rep r WHERE r.left_at IS NULL
 """
 CHANGED = f"""
-SELECT pg_current_snapshot()::text,
+SELECT {IN_FORCE}, pg_current_snapshot()::text,
     (SELECT string_agg({REP_NUMBERS}, ''::bytea) FROM reps_rep r WHERE r.left_at IS NULL
         AND (age(r.xmin) <= (SELECT age(pg_snapshot_xmin(%(seen)s::pg_snapshot)::xid))
             OR r.id = ANY(%(again)s::bigint[]))),
@@ -99,14 +100,14 @@ def look(
     at: datetime.datetime, *, holding_off_pause: bool = False, first: Companion | None = None
 ) -> tuple[RosterState, Live]:
     """What is in force now and the state of everybody, in one round trip where the process knows the roster. `first`
-    is written with it, before."""
-    before = (first.asked,) if first else ()
-    live_ones = live_asked(holding_off_pause=holding_off_pause)
+    is written with it, before. `holding_off_pause`: no pause comes before the transaction's end."""
+    before = (*((first.asked,) if first else ()), *(((HOLD_OFF_PAUSE, ()),) if holding_off_pause else ()))
     expected = _kept.expected(at)
-    answers = ask_all(*before, *live_ones, *(expected.asked if expected else ()))
+    answers = ask_all(*before, *(expected.asked if expected else ((LIVE, ()),)))
     if first:
         first.done(answers[0])
-    live = live_of(answers[len(before) + len(live_ones) - 1][0], at)
+    in_force = answers[len(before)][0][:3]
+    live = live_of(in_force, at)
     read = _kept.taken(expected, live, at, *answers[-2:]) if expected else None
     if read is None:
         read = _kept.read(live, at)
@@ -200,7 +201,7 @@ class KeptState:
         return (CHANGED, asked), (ABSENCES, {"first": at, "last": None})
 
     def _take_in(self, changed: Any, spans: Any, live: Live, at: datetime.datetime) -> Read:
-        seen, reps, added, clocks, is_kept, is_paused = changed
+        seen, reps, added, clocks, is_kept, is_paused = changed[3:]
         rows = _rows(reps, REP)
         places, known = _places(live.roster, rows["id"])
         self._reps[places[known]] = rows[known]

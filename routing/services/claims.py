@@ -40,6 +40,7 @@ class Claim:
 
 
 NEXT_DECISION = "SELECT nextval('routing_decision_id_seq')"
+LOCK = ownership.LOCK_REP.replace("SELECT ", "SELECT nextval('routing_decision_id_seq'), ", 1)
 
 
 def claim_for(situation: Situation, at: datetime.datetime | None) -> Claim:
@@ -47,12 +48,11 @@ def claim_for(situation: Situation, at: datetime.datetime | None) -> Claim:
     rep_id = situation.verdict.rep_id
     if rep_id is None or situation.verdict.outcome == Decision.Outcome.SHADOW:
         return Claim(ask_one(NEXT_DECISION)[0])
-    ((decision_id,),), rows, ((week, is_away),) = ask_all(
-        (NEXT_DECISION, ()), (ownership.LOCK_REP, [rep_id]), claim_of(rep_id, at)
-    )
+    rows, ((week, is_away),) = ask_all((LOCK, [rep_id]), claim_of(rep_id, at))
     if not rows:
-        return Claim(decision_id)
-    rep = ownership.locked_rep(rows[0])
+        raise LimitGone("the rep is gone")
+    decision_id, *row = rows[0]
+    rep = ownership.locked_rep(tuple(row))
     return Claim(decision_id, rep, _checked(situation, rep, week, is_away))
 
 

@@ -199,6 +199,8 @@ def answer_now(opportunity_id: int) -> dict[str, Any]:
     return _plain(answer)
 
 
-def _plain(answer: Mapping[str, Any]) -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(answer, cls=DjangoJSONEncoder))
-    return plain
+def _plain(answer: dict[str, Any]) -> dict[str, Any]:
+    """With the one value that JSON does not have as the text that its receipt keeps."""
+    if answer["decision"] is not None:
+        answer["decision"]["made_at"] = DjangoJSONEncoder().default(answer["decision"]["made_at"])
+    return answer
