@@ -45,7 +45,7 @@ from routing.services.intake import (
 from routing.services.queue import Waited
 
 log = logging.getLogger(__name__)
-WAVE = 50  # for so many, people and companies are locked at a time: about a quarter of a second
+WAVE = 100  # so many people and companies are locked for about half a second, and the reps chosen for half of that
 ROUNDS = 2
 CLAIMED = (Decision.Outcome.ASSIGN, Decision.Outcome.SUGGEST)  # what takes a slot, and a turn
 

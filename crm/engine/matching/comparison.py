@@ -39,6 +39,7 @@ RARE_NATS = 7.0  # about one company in a thousand
 BRANCH_NATS = 8.0  # what the rest of the name has to tell before a country behind it is only a branch
 LISTED = frozenset({"small", "empty", "country", "local", "compass", "trade"})
 NEVER = 99.0
+HOPELESS = -3.0  # such a name is never offered, whatever else agrees: what it loses besides need not be known
 OTHER_LETTER = 0.4  # one that neither lies beside the right one nor changed places
 ABBREVIATED, FOLDED_SLIP, BEGINNING, OTHER_END = 1.0, 1.4, 1.8, 3.0
 VOWELS = frozenset("aeiou")
@@ -115,12 +116,25 @@ def compare(lead: NameKey, known: NameKey, words: Words) -> Comparison:
     if cost < NEVER:
         found.lose(TOGETHER + cost, f"spelt “{' '.join(lead.tokens)}”")
         return found
+    if (at_most := _at_most(lead, known, aligned)) < HOPELESS:
+        found.log_odds = at_most
+        return found
     _lose_slips(found, lead.tokens, known.tokens, aligned, words)
     _lose_extras(found, lead.tokens, known.tokens, aligned, words)
     order = [right for _, right, _ in sorted(aligned.pairs)]
     if order != sorted(order):
         found.lose(SWAPPED, "words in another order")
     return _weigh_information(found, [known.tokens[right] for _, right, _ in aligned.pairs], words)
+
+
+def _at_most(lead: NameKey, known: NameKey, aligned: Aligned) -> float:
+    """What is left of the log-odds after the words that only one of the names has: most names that share a word."""
+    if not aligned.left or not aligned.right:
+        return START
+    lead_kinds, known_kinds = kinds(lead.tokens), kinds(known.tokens)
+    cost = sum(EXTRA[lead_kinds[at]][0] for at in aligned.left)
+    cost += sum(min(EXTRA[known_kinds[at]][1], TAIL) for at in aligned.right)
+    return START - cost
 
 
 def align(left: Sequence[str], right: Sequence[str], words: Words) -> Aligned:
