@@ -13,12 +13,14 @@ from django.core.management.base import BaseCommand
 from routing.courier import carry
 
 STOP_SECONDS = 20
+NICE = 5  # on a machine that it shares with the web process, whoever waits for an answer goes first
 
 
 class Command(BaseCommand):
     help = "Runs the jobs and delivers messages, until it is stopped (SIGTERM or Ctrl-C)."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.nice(NICE)
         # A process of its own: the cluster forks, which threads and connections of ours must not see.
         cluster = subprocess.Popen([sys.executable, sys.argv[0], "qcluster"])
         stop = threading.Event()
