@@ -30,7 +30,7 @@ class Line:
         content = json.dumps(body).encode()
         head = "".join(f"{name}: {value}\r\n" for name, value in self.stack.headers.items())
         request = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{head}Content-Length: {len(content)}\r\n\r\n"
-        if self.streams is None:
+        if self.streams is None or self.streams[0].at_eof():  # the server closes what idles
             self.streams = await asyncio.open_connection("127.0.0.1", self.stack.port)
         reader, writer = self.streams
         started = time.perf_counter()
