@@ -105,9 +105,8 @@ def _taken(wave: Sequence[Row], by: User) -> list[Outcome | None]:
     """None for what was not taken in."""
     try:
         found = _Wave(wave, by, timezone.now()).store()
-    except (
-        DatabaseError
-    ):  # somebody else's row with the same external id, or two lists that waited for each other
+    except DatabaseError:
+        # Somebody else's row with the same external id, or two lists that waited for each other.
         log.info("a wave of %s rows is taken in one by one", len(wave), exc_info=True)
         return [None] * len(wave)
     for accepted in found:
@@ -167,7 +166,6 @@ class _Wave:
 
     def _decide(self, opportunities: Sequence[Opportunity], repeating: set[int]) -> None:
         for round_ in range(ROUNDS):
-            before = [(one.routing, one.routing_since) for one in opportunities]
             try:
                 with transaction.atomic():  # whose end lets go of the reps, should it fail
                     self._decide_each(opportunities, repeating)
@@ -175,16 +173,20 @@ class _Wave:
                 return
             except LimitGone as gone:
                 log.info("a wave, round %s: %s", round_ + 1, gone)
+                self._forget(opportunities)
             except DatabaseError:
                 raise
             except Exception:
                 log.exception("a wave is accepted but could not be decided with it")
-                round_ = ROUNDS
-            self.made.clear()
-            for one, (routing, since) in zip(opportunities, before, strict=True):
-                one.owner, one.assigned_at, one.routing, one.routing_since = None, None, routing, since
-            if round_ == ROUNDS:
+                self._forget(opportunities)
                 return
+
+    def _forget(self, opportunities: Sequence[Opportunity]) -> None:
+        """The records as they are stored: what was decided is rolled back."""
+        self.made.clear()
+        for one in opportunities:
+            one.owner, one.assigned_at = None, None
+            one.routing, one.routing_since = Opportunity.Routing.WAITING, self.at
 
     def _decide_each(self, opportunities: Sequence[Opportunity], repeating: set[int]) -> None:
         situations = _situations(opportunities, repeating)
@@ -194,9 +196,8 @@ class _Wave:
         keep_roster(live)
         kept = [replace(one, live=replace(live, roster_is_kept=True)) for one in situations]
         claims = Claims([one for one in kept if not waits_for_batch(one.verdict)], at)
-        now = (
-            timezone.now()
-        )  # after the locks, so that a rep's assignments are dated in the order they happened
+        # After the locks, so that a rep's assignments are dated in the order in which they happened.
+        now = timezone.now()
         records: list[Model] = []
         for place, (opportunity, situation) in enumerate(zip(opportunities, kept, strict=True)):
             if waits_for_batch(situation.verdict):
