@@ -66,8 +66,10 @@ class Row:
 
 def take_in_many(*, rows: Sequence[Row], by: User) -> list[Outcome]:
     """Accepts, routes and answers each row by itself; ValidationError for one that is refused."""
-    known = known_external_ids([row.values["external_id"] for row in rows if row.values.get("external_id")])
-    alone = [place for place, row in enumerate(rows) if row.values.get("external_id") in known]
+    ids = [row.values.get("external_id") for row in rows]
+    known = known_external_ids([external_id for external_id in ids if external_id])
+    # Repeats get the first answer: of what is here, and of what comes earlier in the list.
+    alone = [place for place, one in enumerate(ids) if one and (one in known or ids.index(one) < place)]
     left = sorted(set(range(len(rows))) - set(alone))
     found: dict[int, Outcome] = {}
     while left:
