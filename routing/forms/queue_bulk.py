@@ -30,7 +30,10 @@ class BulkDecisionForm(GiveForm):
         self.fields["item"].queryset = visible.select_related("opportunity", "rep").order_by(  # type: ignore[attr-defined]
             "waiting_since", "pk"
         )
-        self.fields["item"].error_messages["required"] = "Select at least one that waits."
+        gone = "Something that was selected is not in the queue any more. Select again."
+        self.fields["item"].error_messages |= {
+            "required": "Select at least one that waits.", "invalid_choice": gone, "invalid_pk_value": gone,
+        }  # fmt: skip
         self.order_fields(["item", "action", "rep", "reason", "note"])
         self.fields["rep"].required = False
         self.fields["rep"].help_text = "Only where all go to one rep."

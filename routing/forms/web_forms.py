@@ -50,6 +50,7 @@ class WebFormForm(RecordForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["trap"].initial = WebForm().trap  # nobody has to think of one
         if self.instance.pk:
             self.initial["origins"] = "\n".join(self.instance.origins)
         theirs = {ours: name for name, ours in self.instance.mapping.items()}

@@ -24,6 +24,7 @@ register = template.Library()
 WIDEST = 1.0  # log-odds that fill half a bar
 LIKELY = 0.8  # the confidence of one account and product
 WARM, HOT = datetime.timedelta(minutes=5), datetime.timedelta(hours=4)
+SOON = datetime.timedelta(minutes=30)
 
 
 @register.filter
@@ -114,7 +115,9 @@ def by_moment(what: str, due: datetime.datetime) -> SafeString:
 
 @register.filter
 def due_tone(due: datetime.datetime) -> str:
-    return "bad" if due < timezone.now() else "hot"
+    """What is late, and what will be soon; hours ahead are no alarm."""
+    left = due - timezone.now()
+    return "bad" if left < datetime.timedelta(0) else "hot" if left < SOON else ""
 
 
 @register.inclusion_tag("routing/target_bar.html")

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -188,7 +189,7 @@ def undo(request: SignedIn, pk: int) -> HttpResponse:
     except queue.AlreadyDecided as error:
         return _refused(request, str(error))
     say(request, f"{item.opportunity.name} waits again.")
-    return _go(request, reverse("queue_item", args=[again.pk]))
+    return _go(request, reverse("queue_item", args=[again.pk]) + _as_listed(request))
 
 
 def _done(request: SignedIn, item: QueueItem, text: str) -> HttpResponse:
@@ -210,6 +211,13 @@ def _refused(request: SignedIn, text: str, *, status: int = 409) -> HttpResponse
     return redirect("queue")
 
 
+def _as_listed(request: SignedIn) -> str:
+    """What the address of the list that was acted in asks for, so that its filters and order stay."""
+    parts = urlsplit(request.htmx.current_url or "")
+    is_list = parts.path.startswith(reverse("queue"))
+    return f"?{parts.query}" if is_list and parts.query else ""
+
+
 def _go(request: SignedIn, address: str) -> HttpResponse:
     if request.htmx:
         return HttpResponse(status=204, headers={"HX-Redirect": address})
@@ -218,8 +226,8 @@ def _go(request: SignedIn, address: str) -> HttpResponse:
 
 @requires("see_queue")
 def news(request: SignedIn) -> HttpResponse:
-    """How many have come since the list was shown: "3 new" above it, so that nothing moves under the pointer; and the
-    numbers beside it, which also fall with what was just decided."""
+    """How many that belong in it have come since the list was shown: "3 new" above it, so that nothing moves under the
+    pointer; and the numbers beside it, which also fall with what was just decided."""
     since = request.GET.get("since", "")
     try:
         moment = datetime.datetime.fromisoformat(since)
@@ -227,12 +235,12 @@ def news(request: SignedIn) -> HttpResponse:
         raise Http404 from error
     if moment.tzinfo is None:
         raise Http404
-    visible = queue_visible_to(request.user)
     search, _ = QueueFilter(request.GET, teams=teams_visible_to(request.user)).search()
+    matching = queue_matching(queue_visible_to(request.user), search)
     context = {
-        "count": visible.filter(created_at__gt=moment).count(),
+        "count": matching.filter(created_at__gt=moment).count(),
         "since": since,
-        "words": f"{queue_matching(visible, search).count():,} waiting",
+        "words": f"{matching.count():,} waiting",
         "waiting": waiting_for(request.user),
     }
     return show(request, "routing/queue_news.html", context, regions=["queue-words"])

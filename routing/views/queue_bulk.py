@@ -37,6 +37,9 @@ def queue_many(request: SignedIn) -> HttpResponse:
         chosen = urlencode([("item", pk) for pk in data.getlist("item")[:MOST]])
         return redirect(f"{reverse('queue_many')}?{chosen}")
     form = BulkDecisionForm(data, user=request.user, visible=resolved_visible_to(request.user))
+    if request.method == "GET" and "item" in form.errors:
+        say(request, str(form.errors["item"][0]), tone="warn")
+        return redirect("queue")
     if form.is_valid() and request.method == "POST":
         outcome = decide_many(
             items=form.cleaned_data["item"], choice=form.choice, by=request.user, at=timezone.now()

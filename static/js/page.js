@@ -23,7 +23,13 @@
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful && event.detail.requestConfig?.verb !== "get") event.detail.elt.closest("dialog")?.close();
+    const dialog = event.detail.elt.closest("dialog");
+    if (!dialog || !event.detail.successful || event.detail.requestConfig?.verb === "get") return;
+    dialog.close();
+    // Where the row that had the focus has left, the keys go on from the next one, which was selected behind the dialog.
+    if (!document.activeElement || document.activeElement === document.body) {
+      document.querySelector("[data-list] [data-item][aria-current=true]")?.focus({ preventScroll: true });
+    }
   });
 
   // hx-confirm and data-confirm ask in our own dialog.

@@ -207,6 +207,16 @@ class TestDeciding:
         assert "Choose a rep to give them to." in text(answer)
         assert 'value="Holiday cover"' in text(answer)
 
+    def test_what_is_not_there_leads_back_to_the_queue(
+        self, ana: Rep, ben: User, suggested: Callable[[int], list[QueueItem]], as_user: SignIn
+    ) -> None:
+        for wrong in ("999999", "-1", "x"):
+            answer = as_user(ben).get(
+                reverse("queue_many"), {"item": [*ids(suggested(1)), wrong]}, follow=True
+            )
+            assert answer.redirect_chain == [(reverse("queue"), 302)]
+            assert "Something that was selected is not in the queue any more." in text(answer)
+
     def test_others_items_are_not_there(
         self, ana: Rep, cara: Rep, suggested: Callable[[int], list[QueueItem]], as_user: SignIn
     ) -> None:

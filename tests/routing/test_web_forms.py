@@ -266,6 +266,15 @@ def typed(**changes: str) -> dict[str, str]:
 
 
 class TestPages:
+    def test_a_new_one_needs_no_more_than_a_name(self, omar: User, as_user: Callable[[User], Client]) -> None:
+        form = as_user(omar).get("/settings/web-forms/new/").context["form"]
+        offered = {field.html_name: field.value() for field in form if field.value() not in (None, False, "")}
+        assert offered["trap"] == "homepage"
+        answer = as_user(omar).post("/settings/web-forms/new/", offered | {"name": "Contact"})
+        assert (answer.status_code, WebForm.objects.get().name) == (302, "Contact")
+        page = as_user(omar).get(answer["Location"]).content.decode()
+        assert "No website is listed yet, so browsers may not send" in page
+
     def test_made_in_the_browser_and_its_html_is_taken(
         self, omar: User, as_user: Callable[[User], Client], settings: Any
     ) -> None:

@@ -368,8 +368,9 @@ class TestAddresses:
     )
     def test_what_is_not_taken(self, address: str, omar: User, settings: Any) -> None:
         settings.WEBHOOK_ALLOW_PRIVATE = False
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError) as refused:
             hook(omar, address)
+        assert "webcal" not in str(refused.value)
 
     @pytest.mark.parametrize(
         "address",

@@ -1,5 +1,6 @@
 """Pages that change while they are looked at: a lead that arrives, a row that somebody else decides."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -79,3 +80,17 @@ def test_the_queue_says_what_came_and_what_went(
     route(opportunity_id=make_opportunity("Second").pk)
     expect(page.locator("#queue-news")).to_have_text("1 new")
     expect(page.locator("#queue-list [data-row]")).to_have_count(1)  # nothing moved
+
+
+def test_what_is_new_is_of_the_list_as_it_is_filtered_and_ordered(
+    open_live: Callable[..., Page], ana: Rep, omar: User, make_opportunity: Make
+) -> None:
+    route(opportunity_id=make_opportunity("First").pk)
+    page = open_live(omar, "/queue/?q=st&order=newest")
+    route(opportunity_id=make_opportunity("Second").pk)
+    route(opportunity_id=make_opportunity("Just one").pk)
+    expect(page.locator("#queue-news")).to_have_text("1 new")
+    page.get_by_role("link", name="1 new").click()
+    expect(page.locator("#queue-list [data-item]")).to_have_text(
+        [re.compile("Just one"), re.compile("First")]
+    )

@@ -166,6 +166,38 @@ def test_a_dialog_opens_on_its_first_field(
     expect(page.get_by_label("Give to", exact=True)).to_be_focused()
 
 
+def test_after_a_dialog_the_keys_go_on_from_the_next_lead(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben)
+    page.goto("/queue/?order=newest")
+    expect(page.locator("#queue-detail h1")).to_contain_text("Fabrikam Energy")
+    page.keyboard.press("r")
+    page.get_by_label("In your words").filter(visible=True).fill("Wrong time")
+    page.keyboard.press("Enter")
+    expect(row(page, "Kestrel Logistics").get_by_role("link")).to_be_focused()
+    page.keyboard.press("z")  # Undo shows the lead in the list as it was ordered
+    expect(page).to_have_url(re.compile(r"/queue/\d+/\?order=newest$"))
+    expect(page.locator("#queue-detail h1")).to_contain_text("Fabrikam Energy")
+
+
+def test_on_a_phone_the_list_and_a_lead_are_not_shown_together(
+    open_page: OpenPage, ben: User, suggestions: list[QueueItem]
+) -> None:
+    page = open_page(ben, width=PHONE)
+    page.goto("/queue/?order=newest")
+    expect(page.locator("#queue-detail")).to_be_hidden()
+    decide = page.get_by_role("button", name="Decide selected…")
+    expect(decide).to_be_hidden()
+    row(page, "Kestrel Logistics").get_by_role("checkbox").check()
+    expect(decide).to_be_in_viewport()
+    row(page, "Kestrel Logistics").get_by_role("link").click()
+    expect(page.locator("#queue-detail")).to_be_in_viewport()
+    expect(page.locator(".filters")).to_be_hidden()
+    page.get_by_text("← All that wait").click()
+    expect(page).to_have_url(re.compile(r"/queue/\?order=newest$"))
+
+
 def test_on_a_phone_a_lead_is_a_page_of_its_own_and_deciding_shows_the_next(
     open_page: OpenPage, ben: User, suggestions: list[QueueItem]
 ) -> None:
@@ -180,4 +212,4 @@ def test_on_a_phone_a_lead_is_a_page_of_its_own_and_deciding_shows_the_next(
     page.get_by_role("link", name="All that wait").click()
     expect(row(page, "Kestrel Logistics")).to_be_visible()
     page.go_back()
-    expect(page.locator("#queue-detail h1")).to_be_visible()
+    expect(row(page, "Kestrel Logistics")).to_be_visible()

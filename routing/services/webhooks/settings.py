@@ -77,12 +77,14 @@ def _forget_troubles(webhook: Webhook) -> None:
 
 def check_address(address: str) -> None:
     """Raises ValidationError. Asks no network: where the name leads is looked at with each message."""
+    if (
+        not address.strip().lower().startswith(("https://", "http://"))
+    ):  # `split` is for calendars, which have webcal
+        raise ValidationError({"address": "The address must begin with https://."})
     try:
         parts = split(address)
     except FetchError as error:
         raise ValidationError({"address": str(error)}) from None
-    if address.lower().startswith("webcal"):
-        raise ValidationError({"address": "The address must begin with https://."})
     if parts.scheme != "https" and not project.WEBHOOK_ALLOW_PRIVATE:
         raise ValidationError({"address": "Use https://, so that nobody can read along."})
 
