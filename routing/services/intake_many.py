@@ -69,7 +69,8 @@ def take_in_many(*, rows: Sequence[Row], by: User) -> list[Outcome]:
     ids = [row.values.get("external_id") for row in rows]
     known = known_external_ids([external_id for external_id in ids if external_id])
     # Repeats get the first answer: of what is here, and of what comes earlier in the list.
-    alone = [place for place, one in enumerate(ids) if one and (one in known or ids.index(one) < place)]
+    first: dict[Any, int] = {}
+    alone = [p for p, one in enumerate(ids) if one and (one in known or first.setdefault(one, p) < p)]
     left = sorted(set(range(len(rows))) - set(alone))
     found: dict[int, Outcome] = {}
     while left:
