@@ -16,7 +16,7 @@ BULK_ROWS = 500
 
 
 def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Keys: vs_bare_insert, bare_ms, p50_ms, decision_ms and decision_p99_ms (benchmarks.decision), saturation_per_s,
+    """Keys: vs_bare_insert, bare_ms, bare_p99_ms, p50_ms, decision_ms and decision_p99_ms (benchmarks.decision), saturation_per_s,
     p99_ms_half_saturation, single_per_s, bulk_per_s, bulk_vs_single, queries_per_route by number of reps."""
     say("the pure decision")
     pure = decision.run(short=short, say=say)
@@ -56,6 +56,7 @@ def _measured(running: stack.Stack, *, short: bool, say: Callable[[str], None]) 
     return {
         "vs_bare_insert": round(float(np.median(_seconds(routed)) / np.median(_seconds(bare))), 2),
         "bare_ms": round(1000 * float(np.median(_seconds(bare))), 2),
+        "bare_p99_ms": round(1000 * float(np.percentile(_seconds(bare), 99)), 2),
         "p50_ms": round(1000 * float(np.median(_seconds(routed))), 2),
         "p99_ms": round(1000 * float(np.percentile(_seconds(routed), 99)), 2),
         "saturation_per_s": round(per_second, 1),
