@@ -16,8 +16,9 @@ BULK_ROWS = 500
 
 
 def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Keys: vs_bare_insert, bare_ms, bare_p99_ms, p50_ms, decision_ms and decision_p99_ms (benchmarks.decision), saturation_per_s,
-    p99_ms_half_saturation, single_per_s, bulk_per_s, bulk_vs_single, queries_per_route by number of reps."""
+    """Keys: vs_bare_insert, bare_ms, bare_p99_ms, p50_ms, decision_ms and decision_p99_ms (benchmarks.decision),
+    saturation_per_s, p99_ms_half_saturation, single_per_s, bulk_per_s, bulk_vs_single, queries_per_route by number of
+    reps."""
     say("the pure decision")
     pure = decision.run(short=short, say=say)
     with stack.scratch_database(DATABASE) as database:
