@@ -255,7 +255,7 @@ class TestElsewhere:
                 client.get(address)
 
 
-REPEATS_IN_QUEUE, REPEATS_IN_LIST, PAGE_OF_ORIGINAL = 31, 7, 28
+REPEATS_IN_QUEUE, REPEATS_IN_LIST, PAGE_OF_ORIGINAL = 31, 7, 29
 
 
 class TestApi:
