@@ -66,7 +66,8 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Standing:
-    """A rep as one of the own suggestions finds it: numbers with that suggestion in them."""
+    """A rep as one of the own suggestions finds it: numbers with that suggestion in them. The limits of one rep, as the
+    ladder has them for all; a claim asks here too, with what it is about to give."""
 
     is_here: bool
     is_away: bool
@@ -77,6 +78,15 @@ class Standing:
     max_new_per_week: int
     pipeline_value: float
     max_pipeline_value: float | None
+
+    def with_one_more(self, value: float) -> "Standing":
+        """As another suggestion worth so much would find the rep."""
+        return dataclasses.replace(
+            self,
+            committed=self.committed + 1,
+            pending=self.pending + 1,
+            pipeline_value=self.pipeline_value + value,
+        )
 
     def doubt(self, bounds: BandBounds, *, is_exempt: bool) -> Doubt | None:
         """What keeps the rep from taking what is suggested; limits do not where it is the rep's own account."""

@@ -23,12 +23,12 @@ from routing.engine.facts import OpportunityFacts
 from routing.models import QueueItem
 from routing.queries.configuration import compiled
 from routing.queries.inputs import opportunity_facts
+from routing.queries.live import CHAMPION, CONFIGURATION
 from routing.queries.state import WEEK
 
-IN_FORCE = """
-SELECT c.id, c.number, m.id, m.number
-FROM (SELECT id, number FROM routing_configurationversion WHERE NOT is_candidate ORDER BY number DESC LIMIT 1) c,
-     routing_modelversion m WHERE m.state = 'champion'
+IN_FORCE = f"""
+SELECT c.id, c.number, m.id, m.number FROM routing_configurationversion c, routing_modelversion m
+WHERE c.id = {CONFIGURATION} AND m.id = {CHAMPION}
 """
 
 
@@ -78,17 +78,18 @@ def standings(reps: QuerySet[Rep], at: datetime.datetime) -> dict[int, Standing]
         week=Coalesce(Subquery(recent.values("n")), 0),
         is_away=Exists(absences_at(at).filter(rep=OuterRef("pk"))),
     )
-    return {rep.pk: _standing(rep) for rep in found}
+    return {rep.pk: standing_of(rep, week=rep.week, is_away=rep.is_away) for rep in found}
 
 
-def _standing(rep: Rep) -> Standing:
+def standing_of(rep: Rep, *, week: int, is_away: bool) -> Standing:
+    """A rep with the limits at hand; the assignments of seven days and the presence are looked up elsewhere."""
     cap = rep.max_pipeline_value
     return Standing(
         is_here=rep.is_active,
-        is_away=rep.is_away,  # type: ignore[attr-defined]
+        is_away=is_away,
         committed=rep.committed,
         max_open=rep.max_open,
-        week=rep.week,  # type: ignore[attr-defined]
+        week=week,
         pending=rep.pending,
         max_new_per_week=rep.max_new_per_week,
         pipeline_value=float(rep.pipeline_value + rep.pending_value),

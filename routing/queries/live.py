@@ -47,12 +47,12 @@ class Live:
     roster_is_kept: bool = False
 
 
-# Stamp of the roster, configuration, model.
-IN_FORCE = """
-coalesce((SELECT version FROM reps_rosterstamp WHERE id = 1), 0),
-(SELECT id FROM routing_configurationversion WHERE NOT is_candidate ORDER BY number DESC LIMIT 1),
-(SELECT id FROM routing_modelversion WHERE state = 'champion')
-"""
+CONFIGURATION = (
+    "(SELECT id FROM routing_configurationversion WHERE NOT is_candidate ORDER BY number DESC LIMIT 1)"
+)
+CHAMPION = "(SELECT id FROM routing_modelversion WHERE state = 'champion')"
+STAMP = "coalesce((SELECT version FROM reps_rosterstamp WHERE id = 1), 0)"
+IN_FORCE = f"{STAMP}, {CONFIGURATION}, {CHAMPION}"
 LIVE = f"SELECT {IN_FORCE}"
 
 

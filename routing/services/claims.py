@@ -12,6 +12,7 @@ from reps.queries.prepared import ask_all, ask_one
 from reps.services.copying import ids_asked
 from routing.engine.ladder import Inputs, Verdict
 from routing.models import Decision
+from routing.queries.doubts import standing_of
 from routing.queries.inputs import claim_of, claims_of
 from routing.queries.live import Live
 
@@ -106,24 +107,17 @@ def _checked(situation: Situation, rep: Rep, week: int, is_away: bool) -> owners
         week=week,
         max_new_per_week=rep.max_new_per_week,
     )
-    if not rep.is_active:
-        raise LimitGone(f"{rep.name} has left")
-    if is_away:
-        raise LimitGone(f"{rep.name} went away")
+    value = situation.inputs.facts.value or 0.0
+    standing = standing_of(rep, week=week, is_away=is_away).with_one_more(value)
+    doubt = standing.doubt(capacity.bounds, is_exempt=verdict.exempt)
+    if doubt is not None:
+        raise LimitGone(doubt.sentence(rep.name))
     if verdict.exempt:
         return limits
-    state = band(rep.committed, rep.max_open, capacity.bounds)
-    if state >= Band.AT:
-        raise LimitGone(f"{rep.name} is {state.label}")
+    is_near = band(rep.committed, rep.max_open, capacity.bounds) is Band.NEAR
     asks_high_match = verdict.via == Decision.Via.PREDICTION
-    if state is Band.NEAR and asks_high_match and (verdict.score or 0) < situation.inputs.high_match:
+    if is_near and asks_high_match and (verdict.score or 0) < situation.inputs.high_match:
         raise LimitGone(f"{rep.name} is near capacity by now")
-    if limits.week + rep.pending >= rep.max_new_per_week:
-        raise LimitGone(f"{rep.name} has reached the weekly cap")
-    if rep.max_pipeline_value is not None:
-        committed = float(rep.pipeline_value + rep.pending_value)
-        if committed + (situation.inputs.facts.value or 0.0) > float(rep.max_pipeline_value):
-            raise LimitGone(f"{rep.name} has reached the pipeline cap")
     if verdict.turn is not None and rep.turn_finish != situation.inputs.state.turn_finish[verdict.turn.rep]:
         raise LimitGone(f"{rep.name} has had this turn")
     return limits
