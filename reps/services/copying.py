@@ -14,7 +14,7 @@ from django.db import connection, models
 from psycopg import sql
 
 from reps.queries.prepared import ask_all
-from reps.services.inserts import READY, fields_of
+from reps.services.inserts import as_stored, fields_of, key_of
 
 DRAWN = "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"
 
@@ -90,20 +90,10 @@ def _plan(model: type[models.Model]) -> _Plan:
 def _row(record: models.Model, plan: _Plan) -> list[Any]:
     """The values as they go to the database, in the order of the columns."""
     row = [record.pk]
-    row += [
-        value if value is None or type(value) in READY else field.get_db_prep_save(value, connection)
-        for field, value in zip(plan.plain, plan.values_of(record), strict=True)
-    ]
+    row += [as_stored(field, value) for field, value in zip(plan.plain, plan.values_of(record), strict=True)]
     for field, is_plain in plan.special:
         value = getattr(record, field.attname) if is_plain else field.pre_save(record, True)
-        if value is None and field.is_relation and field.is_cached(record):
-            related = getattr(record, field.name)
-            if related is not None:  # it has its id by now
-                setattr(record, field.name, related)
-                value = related.pk
-        row.append(
-            value
-            if value is None or (is_plain and type(value) is int)
-            else field.get_db_prep_save(value, connection)
-        )
+        if value is None and field.is_relation:
+            value, _ = key_of(record, field)
+        row.append(as_stored(field, value, is_plain=is_plain))
     return row

@@ -86,21 +86,31 @@ def _values(
         values.append(record.pk)
     for field, attribute, is_plain in fields_of(type(record)):
         value = getattr(record, attribute) if is_plain else field.pre_save(record, True)
-        if value is None and field.is_relation and (related := _related(record, field)) is not None:
-            if related.pk is None:
-                targets.append((field.name, _place(related, before)))
+        if value is None and field.is_relation:
+            value, unstored = key_of(record, field)
+            if unstored is not None:
+                targets.append((field.name, _place(unstored, before)))
                 continue
-            setattr(record, field.name, related)  # it was given its id since
-            value = related.pk
-        ready = value is None or (is_plain and type(value) in READY)
-        values.append(value if ready else field.get_db_prep_save(value, connection))
+        values.append(as_stored(field, value, is_plain=is_plain))
     return tuple(targets)
 
 
-def _related(record: models.Model, field: Any) -> models.Model | None:
-    """The record that a field refers to, where it was set as such."""
+def as_stored(field: Any, value: Any, *, is_plain: bool = True) -> Any:
+    """A value as the database's driver takes it. `is_plain`: it is what the attribute holds."""
+    ready = value is None or (is_plain and type(value) in READY)
+    return value if ready else field.get_db_prep_save(value, connection)
+
+
+def key_of(record: models.Model, field: Any) -> tuple[Any, models.Model | None]:
+    """The key of the record that a field refers to, which it may have been given since; or that record, where it has
+    none yet."""
     related: models.Model | None = getattr(record, field.name) if field.is_cached(record) else None
-    return related
+    if related is None:
+        return None, None
+    if related.pk is None:
+        return None, related
+    setattr(record, field.name, related)
+    return related.pk, None
 
 
 def _place(related: models.Model, before: Sequence[models.Model]) -> int:
