@@ -19,6 +19,7 @@ from django.db.models.functions import Greatest
 
 from crm.models import Assignment, ImportRun, Opportunity
 from reps.models import Rep, RoleTemplate, User
+from reps.queries.prepared import ask_all
 from reps.services.inserts import Beside, insert
 
 
@@ -174,21 +175,25 @@ FROM unnest(%s::bigint[], %s::int[], %s::numeric[]) AS l (id, count, value) WHER
 
 
 def owners_written(opportunities: Sequence[Opportunity]) -> list[tuple[str, list[list[Any]]]]:
-    """The same for many: statements, each with its parameters."""
-    loads: Counter[int] = Counter(one.owner_id for one in opportunities if one.owner_id is not None)
+    """The same for many that nobody owned before: statements, each with its parameters."""
+    given = [(one.pk, one.owner_id or 0, one.assigned_at) for one in opportunities]
+    return _statements(given, [(one.owner_id, 1, one.value_base) for one in opportunities])
+
+
+def _statements(
+    given: Sequence[tuple[int, int, datetime.datetime | None]],
+    moved: Iterable[tuple[int | None, int, Decimal | None]],
+) -> list[tuple[str, list[list[Any]]]]:
+    """(opportunity, rep, moment) that are given, and (rep, by how many, value of one) of the loads that change."""
+    loads: Counter[int] = Counter()
     values: dict[int, Decimal] = defaultdict(Decimal)
-    for one in opportunities:
-        values[one.owner_id or 0] += one.value_base or Decimal(0)
+    for rep_id, count, value in moved:
+        if rep_id is not None:
+            loads[rep_id] += count
+            values[rep_id] += count * (value or Decimal(0))
     reps = sorted(loads)
     return [
-        (
-            GIVEN,
-            [
-                [one.pk for one in opportunities],
-                [one.owner_id for one in opportunities],
-                [one.assigned_at for one in opportunities],
-            ],
-        ),
+        (GIVEN, [list(column) for column in zip(*given, strict=True)]),
         (LOADED, [reps, [loads[rep] for rep in reps], [values[rep] for rep in reps]]),
     ]
 
@@ -211,8 +216,8 @@ def assign_each(
     by: User,
     reason: str = "",
 ) -> list[Assignment]:
-    """What `assign` does, for many by a person: opportunity → rep, in a number of statements that grows with the reps
-    only. All rows must be locked by the caller's transaction. Raises OwnershipError, then nothing is written."""
+    """What `assign` does, for many by a person: opportunity → rep, in a fixed number of statements. All rows must be
+    locked by the caller's transaction. Raises OwnershipError, then nothing is written."""
     for opportunity in opportunities:
         _refuse_impossible(opportunity, to[opportunity.pk])
     ids = [opportunity.pk for opportunity in opportunities]
@@ -232,33 +237,12 @@ def assign_each(
         ),
         batch_size=5_000,
     )
-    _write_owners(opportunities, to, at)
+    if opportunities:
+        given = [(one.pk, to[one.pk].pk, at) for one in opportunities]
+        gone = [(one.owner_id, -1, one.value_base) for one in opportunities]
+        come = [(to[one.pk].pk, 1, one.value_base) for one in opportunities]
+        ask_all(*_statements(given, [*gone, *come]))
     return made
-
-
-def _write_owners(opportunities: Sequence[Opportunity], to: Mapping[int, Rep], at: datetime.datetime) -> None:
-    given: dict[int, list[int]] = {}
-    loads: Counter[int] = Counter()
-    values: dict[int, Decimal] = defaultdict(Decimal)
-    for opportunity in opportunities:
-        rep_id, value = to[opportunity.pk].pk, opportunity.value_base or Decimal(0)
-        given.setdefault(rep_id, []).append(opportunity.pk)
-        loads[rep_id], values[rep_id] = loads[rep_id] + 1, values[rep_id] + value
-        if opportunity.owner_id is not None:
-            loads[opportunity.owner_id] -= 1
-            values[opportunity.owner_id] -= value
-    for rep_id, ids in given.items():
-        Opportunity.objects.filter(pk__in=ids).update(
-            owner_id=rep_id,
-            assigned_at=at,
-            first_touch_at=None,
-            routing=Opportunity.Routing.ASSIGNED,
-            routing_since=at,
-        )
-    for rep_id in sorted(loads):
-        Rep.objects.filter(pk=rep_id).update(
-            load=F("load") + loads[rep_id], pipeline_value=F("pipeline_value") + values[rep_id]
-        )
 
 
 @transaction.atomic
