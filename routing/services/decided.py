@@ -155,9 +155,8 @@ def keep_roster(live: Live) -> None:
 
 
 def new_decision(situation: Situation, claim: Claim, assignment: Assignment | None) -> Decision:
-    """The decision with everything that a replay needs, not stored yet; the roster that it refers to is."""
+    """The decision with everything that a replay needs, not stored yet. Its roster must be (`keep_roster`)."""
     inputs, live, verdict = situation.inputs, situation.live, situation.verdict
-    keep_roster(live)
     return Decision(
         pk=claim.decision_id,
         opportunity_id=inputs.facts.id,

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import F, Model
-from django.db.models.functions import Greatest
+from django.db.models import Model
 from django.utils import timezone
 
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from crm.services import ownership
-from reps.models import Rep, Team
+from reps.models import Rep
+from reps.queries.prepared import ask
 from reps.services.inserts import Insertion, insert
 from routing.engine.ladder import Inputs, Verdict, decide
 from routing.models import Decision, QueueItem
@@ -26,8 +26,9 @@ from routing.queries.state import forget_state
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.claims import LimitGone, Situation, claim_for
-from routing.services.decided import Also, Decided, Made, assigned, tell_what_follows, waits
+from routing.services.decided import Also, Decided, Made, assigned, keep_roster, tell_what_follows, waits
 from routing.services.queue import Waited, let_repeats_follow, take_over
+from routing.services.turns import turns_taken
 
 log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
@@ -177,17 +178,18 @@ def _carry_out(
     None where it may have waited in the queue. Raises LimitGone before anything is written."""
     verdict = situation.verdict
     claim = claim_for(situation, at)
+    keep_roster(situation.live)
     rep = claim.rep
-    moment = (
-        at or timezone.now()
-    )  # after the locks, so that a rep's assignments are dated in the order they happened
+    # After the locks, so that a rep's assignments are dated in the order in which they happened.
+    moment = at or timezone.now()
     waited = Waited(opportunity.accepted_at if waiting_since is None else waiting_since)
     if waiting_since is None:
         if opportunity.routing == Opportunity.Routing.BATCH:
             taken_out(opportunity.pk)
         waited = take_over(opportunity, moment)
     if rep is not None:
-        _take_turn(verdict)
+        for statement, values in turns_taken([verdict]):
+            ask(statement, values)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
         made = _store(assigned(opportunity, rep, situation, claim, moment), also)
     else:
@@ -199,13 +201,3 @@ def _carry_out(
 def _store(decided: Decided, also: Also) -> Made:
     insert(*decided.records, *also(decided.made), beside=decided.beside)
     return decided.made
-
-
-def _take_turn(verdict: Verdict) -> None:
-    if verdict.turn is None or verdict.rep_id is None:
-        return
-    Rep.objects.filter(pk=verdict.rep_id).update(
-        turn_finish=verdict.turn.finish, turns_taken=F("turns_taken") + 1
-    )
-    if verdict.team_id is not None:
-        Team.objects.filter(pk=verdict.team_id).update(turn_clock=Greatest("turn_clock", verdict.turn.clock))

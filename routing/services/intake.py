@@ -118,7 +118,7 @@ def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeRecei
     opportunity, new = brings.opportunity, insertion(*brings.records)
     goes_along = (
         decides and brings.is_all_new
-    )  # it repeats nothing: nobody has to see it before it is decided
+    )  # it repeats nothing, so nobody looks for it before it is decided
     if not goes_along:
         new.done(ask(*new.asked))
     may_repeat = not brings.is_all_new and link_repeats(opportunity=opportunity, at=request.at)

@@ -26,7 +26,7 @@ from crm.services.placing_many import Key, keys_of, store_many_placed
 from reps.models import User
 from reps.queries.prepared import ask_all
 from reps.services.copying import copy_in
-from routing.engine.ladder import Verdict, decide
+from routing.engine.ladder import decide
 from routing.engine.sequence import state_after
 from routing.models import Decision, IntakeReceipt
 from routing.queries.inputs import inputs_of
@@ -43,6 +43,7 @@ from routing.services.intake import (
     take_in,
 )
 from routing.services.queue import Waited
+from routing.services.turns import turns_taken
 
 log = logging.getLogger(__name__)
 WAVE = 100  # so many people and companies are locked for about half a second, and the reps chosen for half of that
@@ -70,15 +71,15 @@ def take_in_many(*, rows: Sequence[Row], by: User) -> list[Outcome]:
     known = known_external_ids([external_id for external_id in ids if external_id])
     # Repeats get the first answer: of what is here, and of what comes earlier in the list.
     first: dict[Any, int] = {}
-    alone = [p for p, one in enumerate(ids) if one and (one in known or first.setdefault(one, p) < p)]
-    left = sorted(set(range(len(rows))) - set(alone))
+    alone = {p for p, one in enumerate(ids) if one and (one in known or first.setdefault(one, p) < p)}
+    left = [place for place in range(len(rows)) if place not in alone]
     found: dict[int, Outcome] = {}
     while left:
         wave = _wave([(place, rows[place]) for place in left])
         stored = _taken([rows[place] for place in wave], by)
         found |= {place: one for place, one in zip(wave, stored, strict=True) if one is not None}
         if stored[0] is None:  # nothing of the same wave stood in its way
-            alone += [place for place in wave if place not in found]
+            alone |= set(wave) - found.keys()
         left = [place for place in left if place not in found and place not in alone]
     found |= {place: _taken_alone(rows[place], by) for place in sorted(alone)}
     return [found[place] for place in range(len(rows))]
@@ -112,10 +113,12 @@ def _taken(wave: Sequence[Row], by: User) -> list[Outcome | None]:
         # Somebody else's row with the same external id, or two lists that waited for each other.
         log.info("a wave of %s rows is taken in one by one", len(wave), exc_info=True)
         return [None] * len(wave)
-    for accepted in found:
-        if isinstance(accepted, Accepted) and not accepted.answer:
-            accepted.answer.update(late_answer(accepted.opportunity))
-    return found
+    return [
+        replace(one, answer=late_answer(one.opportunity))
+        if isinstance(one, Accepted) and not one.answer
+        else one
+        for one in found
+    ]
 
 
 @dataclass
@@ -197,12 +200,11 @@ class _Wave:
             return  # automation is paused
         live, at = situations[0].live, situations[0].inputs.at
         keep_roster(live)
-        kept = [replace(one, live=replace(live, roster_is_kept=True)) for one in situations]
-        claims = Claims([one for one in kept if not waits_for_batch(one.verdict)], at)
+        claims = Claims([one for one in situations if not waits_for_batch(one.verdict)], at)
         # After the locks, so that a rep's assignments are dated in the order in which they happened.
         now = timezone.now()
         records: list[Model] = []
-        for place, (opportunity, situation) in enumerate(zip(opportunities, kept, strict=True)):
+        for place, (opportunity, situation) in enumerate(zip(opportunities, situations, strict=True)):
             if waits_for_batch(situation.verdict):
                 records.append(new_wait(opportunity, situation.verdict, live.configuration_id, at))
                 opportunity.routing = Opportunity.Routing.BATCH
@@ -212,7 +214,7 @@ class _Wave:
             self.made[opportunity.pk] = decided.made
             records += decided.records
         copy_in(records)
-        _write(opportunities, kept)
+        _write(opportunities, situations)
 
 
 def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> list[Situation]:
@@ -254,14 +256,6 @@ SUGGESTED = """
 UPDATE reps_rep r SET pending = r.pending + s.count
 FROM unnest(%s::bigint[], %s::int[]) AS s (id, count) WHERE r.id = s.id
 """
-TURNS = """
-UPDATE reps_rep r SET turn_finish = t.finish, turns_taken = r.turns_taken + t.count
-FROM unnest(%s::bigint[], %s::float8[], %s::int[]) AS t (id, finish, count) WHERE r.id = t.id
-"""
-CLOCKS = """
-UPDATE reps_team t SET turn_clock = greatest(t.turn_clock, c.clock)
-FROM unnest(%s::bigint[], %s::float8[]) AS c (id, clock) WHERE t.id = c.id
-"""
 
 
 def _write(opportunities: Sequence[Opportunity], situations: Sequence[Situation]) -> None:
@@ -278,19 +272,6 @@ def _write(opportunities: Sequence[Opportunity], situations: Sequence[Situation]
     )
     if suggested:
         statements.append((SUGGESTED, [list(suggested), list(suggested.values())]))
-    statements += _turns([one for one in verdicts if one.turn is not None and one.outcome in CLAIMED])
+    statements += turns_taken([one for one in verdicts if one.outcome in CLAIMED])
     if statements:
         ask_all(*statements)
-
-
-def _turns(verdicts: Sequence[Verdict]) -> list[tuple[str, Sequence[Any]]]:
-    if not verdicts:
-        return []
-    finish = {one.rep_id: one.turn.finish for one in verdicts if one.turn}  # the last one of each
-    taken = Counter(one.rep_id for one in verdicts)
-    clocks: dict[int, float] = {}
-    for one in verdicts:
-        if one.turn is not None and one.team_id is not None:
-            clocks[one.team_id] = max(one.turn.clock, clocks.get(one.team_id, 0.0))
-    turns = (TURNS, [list(finish), list(finish.values()), [taken[rep_id] for rep_id in finish]])
-    return [turns, (CLOCKS, [sorted(clocks), [clocks[team] for team in sorted(clocks)]])]

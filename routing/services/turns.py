@@ -1,10 +1,13 @@
-"""Turns of the round-robin that came to nothing are given back: the rep is as near to the next one as before it.
+"""Turns of the round-robin: taken with a decision, and given back where they came to nothing.
 
 A turn counts when the rep got the opportunity and it was one. It comes back where a suggestion was withdrawn, rejected
 or given to somebody else, and where what came turned out to be junk or to repeat what somebody else works on.
 """
 
 import datetime
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, F, FloatField, OuterRef, Q, Value
@@ -13,10 +16,37 @@ from django.db.models.functions import Greatest
 from crm.models import DuplicateLink, Opportunity
 from crm.services import ownership
 from reps.models import Rep
+from routing.engine.ladder import Verdict
 from routing.models import Decision, TurnReturn
 
 LOOKS_BACK = datetime.timedelta(days=30)  # older turns have long been evened out
 ONE_TURN = Value(100.0, FloatField()) / F("turn_weight")
+
+TURNS = """
+UPDATE reps_rep r SET turn_finish = t.finish, turns_taken = r.turns_taken + t.count
+FROM unnest(%s::bigint[], %s::float8[], %s::int[]) AS t (id, finish, count) WHERE r.id = t.id
+"""
+CLOCKS = """
+UPDATE reps_team t SET turn_clock = greatest(t.turn_clock, c.clock)
+FROM unnest(%s::bigint[], %s::float8[]) AS c (id, clock) WHERE t.id = c.id
+"""
+
+
+def turns_taken(verdicts: Iterable[Verdict]) -> list[tuple[str, list[Any]]]:
+    """What writes the turns of verdicts that were reached in this order, whose reps are locked: statements with their
+    parameters. Those that took none are passed over."""
+    turns = [(one.rep_id, one.team_id, one.turn) for one in verdicts if one.rep_id and one.turn]
+    if not turns:
+        return []
+    finish = {rep_id: turn.finish for rep_id, _, turn in turns}  # the last one of each
+    taken = Counter(rep_id for rep_id, _, _ in turns)
+    clocks: dict[int, float] = {}
+    for _, team_id, turn in turns:
+        if team_id is not None:
+            clocks[team_id] = max(turn.clock, clocks.get(team_id, 0.0))
+    of_reps = (TURNS, [list(finish), list(finish.values()), [taken[rep_id] for rep_id in finish]])
+    teams = sorted(clocks)
+    return [of_reps, *([(CLOCKS, [teams, [clocks[team] for team in teams]])] if teams else [])]
 
 
 @transaction.atomic
