@@ -12,7 +12,7 @@ from crm.models import AccountMatch
 from crm.queries.account_matches import match_rows, matches_waiting, with_match_records
 from crm.queries.opportunities import opportunities_visible_to
 from crm.services.account_matches import AlreadyDecided
-from reps.pages import next_address, say, show, tell
+from reps.pages import go_to, next_address, say, show, tell
 from reps.permissions import SignedIn, requires
 from reps.queries.pages import BadCursor, page_of
 from routing.forms.account_matches import AnotherAccountForm
@@ -109,7 +109,7 @@ def match_undo(request: SignedIn, pk: int) -> HttpResponse:
     address = (
         reverse("account_matches") if is_offered else reverse("opportunity", args=[match.opportunity_id])
     )
-    return _go(request, address)
+    return go_to(request, address)
 
 
 def _done(request: SignedIn, choice: Choice, text: str) -> HttpResponse:
@@ -125,7 +125,7 @@ def _done(request: SignedIn, choice: Choice, text: str) -> HttpResponse:
         response = HttpResponse(status=204)
         return trigger_client_event(tell(response, text, undo=undo), "account-chosen", {"match": match.pk})
     say(request, text, undo=undo)
-    return _go(request, next_address(request, reverse("account_matches")))
+    return go_to(request, next_address(request, reverse("account_matches")))
 
 
 def _refused(request: SignedIn, match: AccountMatch, text: str, *, status: int = 409) -> HttpResponse:
@@ -133,9 +133,3 @@ def _refused(request: SignedIn, match: AccountMatch, text: str, *, status: int =
         return HttpResponse(text, status=status, content_type="text/plain")
     say(request, text, tone="bad")
     return redirect(next_address(request, reverse("account_matches")))
-
-
-def _go(request: SignedIn, address: str) -> HttpResponse:
-    if request.htmx:
-        return HttpResponse(status=204, headers={"HX-Redirect": address})
-    return redirect(address)

@@ -14,7 +14,7 @@ from django_htmx.http import trigger_client_event
 
 from crm.queries.duplicates import duplicates_of
 from crm.services.ownership import OwnershipError
-from reps.pages import say, show, tell
+from reps.pages import go_to, say, show, tell
 from reps.permissions import SignedIn, may, requires
 from reps.queries import organisation
 from reps.queries.pages import BadCursor, Page, page_of
@@ -189,7 +189,7 @@ def undo(request: SignedIn, pk: int) -> HttpResponse:
     except queue.AlreadyDecided as error:
         return _refused(request, str(error))
     say(request, f"{item.opportunity.name} waits again.")
-    return _go(request, reverse("queue_item", args=[again.pk]) + _as_listed(request))
+    return go_to(request, reverse("queue_item", args=[again.pk]) + as_listed(request))
 
 
 def _done(request: SignedIn, item: QueueItem, text: str) -> HttpResponse:
@@ -211,17 +211,11 @@ def _refused(request: SignedIn, text: str, *, status: int = 409) -> HttpResponse
     return redirect("queue")
 
 
-def _as_listed(request: SignedIn) -> str:
+def as_listed(request: SignedIn) -> str:
     """What the address of the list that was acted in asks for, so that its filters and order stay."""
     parts = urlsplit(request.htmx.current_url or "")
     is_list = parts.path.startswith(reverse("queue"))
     return f"?{parts.query}" if is_list and parts.query else ""
-
-
-def _go(request: SignedIn, address: str) -> HttpResponse:
-    if request.htmx:
-        return HttpResponse(status=204, headers={"HX-Redirect": address})
-    return redirect(address)
 
 
 @requires("see_queue")

@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.pages import say, show
+from reps.pages import go_to, say, show
 from reps.permissions import SignedIn, requires
 from routing.engine.bulk import ANEW, APPROVE
 from routing.forms.queue_bulk import MOST, BulkDecisionForm
 from routing.queries.queue import resolved_visible_to
 from routing.queries.queue_bulk import loads_after_all
 from routing.services.queue_bulk import Choice, Outcome, decide_many, undo_many
+from routing.views.queue import as_listed
 
 DID = {
     "approve": "approved",
@@ -97,9 +98,7 @@ def queue_undo_many(request: SignedIn) -> HttpResponse:
     if outcome.done:
         say(request, f"{len(outcome.done)} wait again.")
     _say_problems(request, outcome)
-    if request.htmx:
-        return HttpResponse(status=204, headers={"HX-Redirect": reverse("queue")})
-    return redirect("queue")
+    return go_to(request, reverse("queue") + as_listed(request))
 
 
 def _told(request: SignedIn, outcome: Outcome, action: str) -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.pages import next_address, say, show, show_form, tell
+from reps.pages import go_to, next_address, say, show, show_form, tell
 from reps.permissions import SignedIn, requires
 from reps.progress import job_shown
 from reps.queries import organisation, teams_visible_to
@@ -145,10 +145,7 @@ def undo(request: SignedIn) -> HttpResponse:
         say(request, f"Undone: {which} {'waits' if count == 1 else 'wait'} for a decision again.")
     if decided.problems or not count:
         say(request, " ".join(decided.problems[:3]) or "There is nothing to undo.", tone="warn")
-    address = reverse("tag_suggestions")
-    if request.htmx:
-        return HttpResponse(status=204, headers={"HX-Redirect": address})
-    return redirect(address)
+    return go_to(request, reverse("tag_suggestions"))
 
 
 # --- reviews ---------------------------------------------------------------------------------------------------------

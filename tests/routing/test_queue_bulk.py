@@ -147,6 +147,20 @@ class TestDeciding:
         assert ana.pending == 2
         assert check_invariants().violations == []
 
+    def test_undo_leads_back_to_the_list_as_it_was(
+        self, ana: Rep, ben: User, suggested: Callable[[int], list[QueueItem]], as_user: SignIn
+    ) -> None:
+        items, client = suggested(2), as_user(ben)
+        client.post(reverse("queue_many"), {"item": ids(items), "action": "reject"})
+        undo = f"{reverse('queue_undo_many')}?item={items[0].pk}&item={items[1].pk}"
+        shown = {
+            "HX-Request": "true",
+            "HX-Current-URL": "http://testserver/queue/?kind=suggestion&order=value",
+        }
+        answer = client.post(undo, headers=shown)
+        assert (answer.status_code, answer["HX-Redirect"]) == (204, "/queue/?kind=suggestion&order=value")
+        assert states() == ["Lead 0: suggestion", "Lead 1: suggestion"]
+
     def test_gives_all_to_one_and_names_what_somebody_else_decided(
         self,
         ana: Rep,
