@@ -343,6 +343,8 @@ def _batch(part: str, row: Mapping[str, Any] | None) -> BatchSchedule | None:
             times=tuple(datetime.time.fromisoformat(text) for text in row["times"]),
             weekdays_only=row["weekdays_only"],
             expiry_hours=row["expiry_hours"],
+            objective=row.get("objective", "value"),
+            confirms=row.get("confirms", False),
         )
     except (ValueError, ZoneInfoNotFoundError) as error:
         raise ConfigurationError(part, str(error)) from error

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from routing.engine.batch.plan import WhyNot as PlanWhyNot
 from routing.engine.columns import CAPACITY, DEAL, DIMENSION_LABELS, DIMENSIONS, HISTORY, SKILLS
 from routing.engine.columns import TERRITORY as TERRITORY_PART
 from routing.engine.evidence import Known
@@ -93,6 +94,11 @@ def headline(facts: OpportunityFacts, via: str, trace: Mapping[str, Any], names:
         join(list(dict.fromkeys(good))[:3])
         or "no one stands out for this one; reps are hard to tell apart here"
     )
+    planned = _find(trace["steps"], "batch")
+    if planned.get("rep") is not None and planned.get("best") not in (None, planned["rep"]):
+        return (
+            f"{said} (best for the whole batch; {names.rep(planned['best'])} is worth more to others of it)"
+        )
     explored = _find(trace["steps"], "prediction").get("explored")
     return f"{said} (chosen at random among {explored['among']} who come close)" if explored else said
 
@@ -131,9 +137,12 @@ def _by_rule(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
 
 def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     prediction = _find(steps, "prediction")
+    planned = _find(steps, "batch")
     why = (
         "nobody is a clear match"
         if prediction.get("why") == "not_confident"
+        else f"in its batch {PlanWhyNot(planned['why_not']).label}"
+        if planned
         else "those who can take it are near capacity"
     )
     return f"next in turn in {names.team(_find(steps, 'fallback').get('team'))}: {why}"
@@ -227,6 +236,7 @@ _STEP_LABELS = {
     "eligibility": "Eligible now",
     "ready": "Quick answer",
     "prediction": "Prediction",
+    "batch": "Batch",
     "fallback": "Fallback",
 }
 
@@ -352,6 +362,16 @@ def _say_prediction(found: Mapping[str, Any], names: Names) -> str:
     return f"{best}; chosen at random among {explored['among']} {within} (exploration)"
 
 
+def _say_batch(found: Mapping[str, Any], names: Names) -> str:
+    best, number = found.get("best"), found["batch"]
+    if found["rep"] is None:
+        return f"batch {number} has nobody for it: {PlanWhyNot(found['why_not']).label}"
+    rep = f"{names.rep(found['rep'])} {found['score']:.0f}, chosen for all of batch {number} together"
+    if best in (None, found["rep"]):
+        return rep
+    return f"{rep}; {names.rep(best)} ({found['best_score']:.0f}) is worth more to others of it"
+
+
 def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
     if found["why"] == "round_robin":
         ready = " who work now and have room" if found.get("ready") else ""
@@ -375,6 +395,7 @@ _SENTENCES = {
     "eligibility": _say_eligibility,
     "ready": _say_ready,
     "prediction": _say_prediction,
+    "batch": _say_batch,
     "fallback": _say_fallback,
 }
 
@@ -432,6 +453,10 @@ def why_not(
         return WhyNot(ahead + lowered, join(reasons) or "a higher priority")
     if code is Exit.NOT_READY:
         return _not_ready(moment)
+    if code is Exit.NOT_IN_PLAN:
+        return WhyNot(
+            "is worth more to others of the batch, or was full with them", "a slot more in the batch"
+        )
     if code is Exit.NOT_THE_OWNER and owner_is_away:
         return WhyNot("is not in the team of the account’s owner, who is away", "being in that team")
     return _plain(code, rule_name=rule_name, chosen=chosen, high_match=high_match, threshold=threshold)

@@ -51,21 +51,33 @@ class Exit(IntEnum):
     NOT_THE_TURN = 15
     NOT_READY = 28  # sixteen codes fit into a stride; this is the place of LOWER_PRIORITY in the next one
     NOT_AGAIN = 20  # and this that of LANGUAGE
+    NOT_IN_PLAN = 44  # the place of LOWER_PRIORITY two strides on
 
 
 # Raised whenever the same inputs would give another digest; decisions keep the one they were made by.
 # 1 the ladder of the foundation · 2 learned models and exploration (equal to 1 where neither is used) · 3 own fields of
 # another type than declared, and dates in own text fields, compare otherwise in conditions
 ENGINE_VERSION = 3
+WALLS = (Exit.OUTSIDE_TERRITORY, Exit.LANGUAGE)
 RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
 # Who leaves as not the owner or the covering rep: of the account, or of what the opportunity repeats.
 OF_ACCOUNT, OF_ORIGINAL, OF_UNDECIDED = 0, RULE_STRIDE, 2 * RULE_STRIDE
 
 
 @dataclass(frozen=True)
+class Planned:
+    """What the plan of a batch has for an opportunity: a rep, or nobody and why (`batch.plan.WhyNot`)."""
+
+    batch_id: int
+    rep_id: int | None
+    why_not: int = 0
+
+
+@dataclass(frozen=True)
 class Inputs:
     """Everything a decision depends on. `seed` drives exploration; `at` is the moment decided for; `recent_high_match`
-    is the score that the configured top share of recent best scores reaches, None where a fixed score is configured."""
+    is the score that the configured top share of recent best scores reaches, None where a fixed score is configured.
+    `planned`: where a batch decides, which is one step instead of choosing the best for this one alone."""
 
     facts: OpportunityFacts
     roster: Roster
@@ -75,6 +87,7 @@ class Inputs:
     at: datetime.datetime
     seed: int = 0
     recent_high_match: float | None = None
+    planned: Planned | None = None
 
     @property
     def high_match(self) -> float:
@@ -145,6 +158,30 @@ def decide(inputs: Inputs) -> Verdict:
     return _Ladder(inputs).climb()
 
 
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Who could have an opportunity, before anybody is chosen; for who chooses for many at once.
+
+    `settled`: the verdict, where it is nobody's choice (locked, owned by somebody, waiting for what it repeats); then
+    nobody else is in. `offered` (n) who is eligible and confident enough; `high` (n) whose match is high, or needs not
+    be; `walls` by code the masks (n) of those whom nothing but this keeps out; `territory_id` the one that bounds.
+    """
+
+    policy: Policy
+    settled: Verdict | None
+    offered: Mask
+    high: Mask
+    scores: Scores
+    penalties: Floats
+    walls: dict[Exit, Mask]
+    territory_id: int | None = None
+
+
+def survey(inputs: Inputs) -> Survey:
+    """The ladder up to eligibility."""
+    return _Ladder(inputs).look_around()
+
+
 @dataclass
 class _Ladder:
     """One run down the ladder. Mutable while it runs; nothing of it outlives `climb`."""
@@ -160,6 +197,7 @@ class _Ladder:
     team_id: int | None = None
     ruled_rep: int | None = None
     propensities: Floats | None = None
+    kept: list[tuple[int, Mask]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         n = len(self.inputs.roster)
@@ -171,22 +209,58 @@ class _Ladder:
     # --- the climb --------------------------------------------------------------------------------------------
 
     def climb(self) -> Verdict:
+        settled = self._settled()
+        if settled is not None:
+            return settled
+        candidates, eligible = self._bounded()
+        chosen = self._prediction(eligible) if self.inputs.planned is None else self._planned(eligible)
+        if chosen is not None:
+            return chosen
+        return self._fallback(candidates, eligible)
+
+    def look_around(self) -> Survey:
+        settled = self._settled()
+        eligible = self.mask
+        if settled is None:
+            _, eligible = self._bounded()
+        elif self.scores is None:
+            self._score(self.mask)
+        assert self.scores is not None
+        assert self.penalties is not None
+        offered, high = eligible, np.ones_like(eligible)
+        if settled is not None:
+            offered = np.zeros_like(eligible)
+        elif self.ruled_rep is None:
+            offered = eligible & (self.scores.score >= self.policy.threshold)
+            high = self.scores.score >= self.inputs.high_match
+        bounds = next((step.found.get("territory") for step in self.steps if step.name == "territory"), None)
+        return Survey(self.policy, settled, offered, high, self.scores, self.penalties, self._walls(), bounds)
+
+    def _settled(self) -> Verdict | None:
+        """Steps 1 and 2: what is nobody's choice."""
         if self.inputs.facts.is_locked:
             self._note("locked", {}, len(self.inputs.roster))
             return self._verdict("untouched", "locked", None)
         self._not_again()
-        owner = self._duplicate() or self._named_account()
-        if owner is not None:
-            return owner
+        return self._duplicate() or self._named_account()
+
+    def _bounded(self) -> tuple[Mask, Mask]:
+        """Steps 3 to 5, with the scores: who is left after territory and rules, and who of them may take it now."""
         self._territory()
         self._rules()
         candidates = self.mask.copy()
         self._score(candidates)
-        eligible = self._eligibility()
-        chosen = self._prediction(eligible)
-        if chosen is not None:
-            return chosen
-        return self._fallback(candidates, eligible)
+        return candidates, self._eligibility()
+
+    def _walls(self) -> dict[Exit, Mask]:
+        """By territory and language: whom nothing else keeps out."""
+        found: dict[Exit, Mask] = {}
+        for code in WALLS:
+            behind = [~keep for kept_code, keep in self.kept if kept_code == code]
+            if behind:
+                others = [keep for kept_code, keep in self.kept if kept_code != code]
+                found[code] = np.logical_and.reduce([np.logical_or.reduce(behind), *others])
+        return found
 
     def _policy(self) -> Policy:
         tests = self.inputs.facts.tests
@@ -454,6 +528,35 @@ class _Ladder:
             self.team_id = int(self.inputs.roster.team_ids[best])
         return self._choose(best, "prediction")
 
+    def _planned(self, eligible: Mask) -> Verdict | None:
+        """The rep of the batch's plan, which is the best for all of it together; None leads to the fallback."""
+        planned = self.inputs.planned
+        assert planned is not None
+        assert self.scores is not None
+        before = int(eligible.sum())
+        found: dict[str, Any] = {"batch": planned.batch_id, "rep": planned.rep_id, "why_not": planned.why_not}
+        near = self._bands == Band.NEAR
+        low_match = near & (self.scores.score < self.inputs.high_match) & (self.ruled_rep is None)
+        self.exits[eligible & low_match] = Exit.NOT_HIGH_MATCH
+        pool = eligible & ~low_match
+        if self.ruled_rep is None:
+            doubtful = pool & (self.scores.score < self.policy.threshold)
+            self.exits[doubtful] = Exit.NOT_CONFIDENT
+            pool &= ~doubtful
+        self.exits[pool] = Exit.NOT_IN_PLAN
+        if pool.any():
+            best = self._best(pool)
+            found |= {"of": int(pool.sum()), "best": int(self.inputs.roster.ids[best])}
+            found["best_score"] = float(self.scores.score[best])
+        if planned.rep_id is None:
+            self._note("batch", found, before, after=0)
+            return None
+        rep = self.inputs.roster.index[planned.rep_id]
+        self._note("batch", found | {"score": float(self.scores.score[rep])}, before, after=1)
+        if self.team_id is None:
+            self.team_id = int(self.inputs.roster.team_ids[rep])
+        return self._choose(rep, "prediction" if self.ruled_rep is None else "rule")
+
     def _ready(self, pool: Mask) -> Mask:
         """Where the policy needs a quick answer: those of the pool who work now and have room, if the best of them is
         confident; else everybody of it. No line where the policy does not ask, so that older decisions replay alike."""
@@ -562,6 +665,7 @@ class _Ladder:
 
     def _narrow(self, keep: Mask, code: int) -> int:
         """Takes out of the mask those not kept, with the code; returns how many left."""
+        self.kept.append((code, keep))
         leaving = self.mask & ~keep
         self.exits[leaving] = code
         self.mask = self.mask & keep

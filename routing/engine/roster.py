@@ -260,6 +260,11 @@ class RosterState:
         return np.asarray(self.away_until != NEVER)
 
     def to_bytes(self) -> bytes:
+        """Packed once, since all decisions of a batch are made on one state."""
+        return self._packed
+
+    @cached_property
+    def _packed(self) -> bytes:
         """Columns in which everybody has the same are one number in the head (`same`): less to compress, each time."""
         columns = {name: getattr(self, name).astype(kind) for name, kind in _STATE_LAYOUT}
         same = {

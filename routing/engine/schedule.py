@@ -19,13 +19,16 @@ DAYS_AHEAD = 5
 @dataclass(frozen=True)
 class BatchSchedule:
     """`times` of day in `zone`, for all cadences but hourly. `expiry_hours`: after so many hours a proposal that nobody
-    confirmed is withdrawn and waits for the next batch; None: it stays."""
+    confirmed is withdrawn and waits for the next batch, or where the batch `confirms` itself is confirmed; None: it
+    stays. `objective`: what the plan makes as large as it can."""
 
     cadence: str
     zone: str
     times: tuple[datetime.time, ...] = ()
     weekdays_only: bool = False
     expiry_hours: int | None = None
+    objective: str = "value"
+    confirms: bool = False
 
     def __post_init__(self) -> None:
         if self.cadence not in CADENCES:

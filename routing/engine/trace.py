@@ -40,7 +40,11 @@ class TraceColumns:
 
 def exit_code(value: int) -> Exit:
     """The code without the index of the rule."""
-    return Exit(value) if value in (Exit.NOT_READY, Exit.NOT_AGAIN) else Exit(value % RULE_STRIDE)
+    return (
+        Exit(value)
+        if value in (Exit.NOT_READY, Exit.NOT_AGAIN, Exit.NOT_IN_PLAN)
+        else Exit(value % RULE_STRIDE)
+    )
 
 
 def rule_index(value: int) -> int:

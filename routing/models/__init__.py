@@ -1,7 +1,7 @@
 """Routing: configuration and its versions, decisions, the queue, overrides, models, messages out."""
 
 from routing.models.automation import AutomationChange
-from routing.models.batches import BatchWait
+from routing.models.batches import Batch, BatchItem, BatchWait
 from routing.models.changes import Change, ChangeCounter
 from routing.models.clocks import FirstTouchClock
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
@@ -18,6 +18,8 @@ from routing.models.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
     "AutomationChange",
+    "Batch",
+    "BatchItem",
     "BatchWait",
     "ByEmail",
     "CapacitySettings",

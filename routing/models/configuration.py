@@ -85,6 +85,11 @@ class Policy(models.Model):
         TWICE_DAILY = "twice_daily", "Twice a day"
         DAILY = "daily", "At chosen times of the day"
 
+    class Objective(models.TextChoices):
+        VALUE = "value", "Expected value"
+        WINS = "wins", "Expected wins"
+        SCORE = "score", "Match scores"
+
     class Fallback(models.TextChoices):
         ROUND_ROBIN = "round_robin", "Round-robin within team"
         MANAGER = "manager", "Route to manager"
@@ -158,6 +163,14 @@ class Policy(models.Model):
         blank=True,
         help_text="A suggestion that nobody confirmed by then waits for the next batch; empty: it stays.",
     )
+    batch_objective = models.CharField(
+        max_length=8,
+        choices=Objective,
+        default=Objective.VALUE,
+        db_default=Objective.VALUE,
+        help_text="What a batch makes as large as it can over all its opportunities together.",
+    )
+    batch_confirms = models.BooleanField(default=False, db_default=False)
     # The first-touch clock, and the answer that is asked of the rep
     clock_in_working_hours = models.BooleanField(
         default=False,

@@ -143,6 +143,8 @@ def batch_content(policy: Policy, zone: str) -> dict[str, Any]:
         "zone": policy.batch_time_zone or zone,
         "weekdays_only": policy.batch_weekdays_only,
         "expiry_hours": policy.batch_expiry_hours,
+        **({} if policy.batch_objective == Policy.Objective.VALUE else {"objective": policy.batch_objective}),
+        **({"confirms": True} if policy.batch_confirms else {}),
     }
 
 

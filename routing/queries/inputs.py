@@ -13,7 +13,7 @@ from crm.queries.duplicates import standing_original
 from reps.queries.prepared import Companion
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs
+from routing.engine.ladder import Inputs, Planned
 from routing.engine.model import MatchModel
 from routing.engine.roster import Roster, RosterState
 from routing.models import Decision, ModelVersion
@@ -179,4 +179,11 @@ def stored_inputs(decision: Decision) -> Inputs:
         at=decision.made_at,
         seed=decision.seed,
         recent_high_match=decision.recent_high_match,
+        planned=_planned(decision),
     )
+
+
+def _planned(decision: Decision) -> Planned | None:
+    """What the plan of its batch had for it; part of what the decision was made from."""
+    found = next((step["found"] for step in decision.trace["steps"] if step["name"] == "batch"), None)
+    return None if found is None else Planned(found["batch"], found["rep"], found["why_not"])

@@ -67,7 +67,7 @@ def _kept_names(database: str, stamp: int, configuration_id: int) -> Names:
 def _collect(steps: Iterable[Mapping[str, Any]], rep_ids: set[int], team_ids: set[int]) -> None:
     for step in steps:
         found = step["found"]
-        rep_ids.update(found[key] for key in ("owner", "covering", "rep") if found.get(key))
+        rep_ids.update(found[key] for key in ("owner", "covering", "rep", "best") if found.get(key))
         rep_ids.update(rep_id for rep_id, _ in found.get("reps", ()))
         if found.get("team"):
             team_ids.add(found["team"])

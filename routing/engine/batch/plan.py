@@ -24,6 +24,7 @@ class WhyNot(IntEnum):
     NOT_HIGH_ENOUGH = 4
     VALUE_CAP = 5
     STAYING_OUT_IS_WORTH_MORE = 6
+    NOT_CONFIDENT = 7
 
     @property
     def label(self) -> str:
@@ -35,6 +36,7 @@ class WhyNot(IntEnum):
             "who has room left is near capacity and takes high matches only",
             "it would exceed the cap on value of everybody who has room",
             "staying out is worth more",
+            "nobody who can take it is a clear match",
         )[self]
 
 
