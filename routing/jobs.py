@@ -29,6 +29,7 @@ from routing.services import (
     valuation,
     web_forms,
 )
+from routing.services.batch_runs import planning, review
 from routing.services.delivery import digests, keeping, sending
 from routing.services.webhooks import keeping as webhook_keeping
 from routing.services.webhooks import planning as webhook_planning
@@ -66,9 +67,16 @@ def route_waiting() -> int:
 
 
 def run_batches() -> int:
-    """Withdraws suggestions of batches that expired, and decides what waits for a batch whose time has come."""
+    """Batches: confirms or withdraws what nobody looked over in time, and asks for those that are due; how many."""
+    review.confirm_due(at=timezone.now())
     sweep.expire_unconfirmed(at=timezone.now())
-    return sweep.route_due_batches(at=timezone.now())
+    review.close_done(at=timezone.now())
+    return sweep.ask_for_batches(at=timezone.now())
+
+
+def plan_batch(job_id: int) -> None:
+    """Plans a batch that was asked for, or is to be planned anew."""
+    planning.run_batch(job_id=job_id)
 
 
 def keep_clocks() -> int:

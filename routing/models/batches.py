@@ -90,9 +90,9 @@ class Batch(models.Model):
 class BatchItem(models.Model):
     """An opportunity in a batch: what the plan has for it, and what other ways of deciding would have had.
 
-    `chance` of winning and `low`, what of it outlasts the choosing, with the rep of the plan; the same with whom routing
-    one by one, the next in turn, and the best pair first would have chosen. Nought where nobody was. `worth` is what it
-    adds to the batch."""
+    `chance` of winning and `low`, what of it outlasts the choosing, with the rep of the plan; the chance also with whom
+    routing one by one, the next in turn, and the best pair first would have chosen. Nought where nobody was. `worth` is
+    what it adds to the batch."""
 
     class Edit(models.TextChoices):
         NONE = "", "–"

@@ -1,9 +1,8 @@
-"""What waits for a batch: put off until its run, decided then one by one, the oldest first; visible all the while."""
+"""What waits for a batch: put off until its run, visible all the while. The runs: `batch_runs`."""
 
 import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from crm.models import Opportunity
 from crm.services import ownership
@@ -66,12 +65,13 @@ def taken_out(opportunity_id: int) -> None:
     BatchWait.objects.filter(opportunity=opportunity_id).delete()
 
 
-def due(at: datetime.datetime, most: int) -> list[tuple[int, bool]]:
-    """(opportunity, whether its run is due) of those to look at now, the oldest first: runs that are due, and waits
-    under a configuration that is not live any more. Forgets what somebody decided by hand."""
+def outdated(most: int) -> list[int]:
+    """What waits under a configuration that is not live any more, the oldest first. Forgets what somebody decided by
+    hand."""
     BatchWait.objects.exclude(
         opportunity__routing=Opportunity.Routing.BATCH, opportunity__stage=Opportunity.Stage.OPEN
     ).delete()
-    outdated = ~Q(configuration=live_version())
-    found = BatchWait.objects.filter(Q(due_at__lte=at) | outdated).order_by("waiting_since", "opportunity_id")
-    return [(wait.opportunity_id, wait.due_at <= at) for wait in found[:most]]
+    found = BatchWait.objects.exclude(configuration=live_version()).order_by(
+        "waiting_since", "opportunity_id"
+    )
+    return list(found.values_list("opportunity_id", flat=True)[:most])

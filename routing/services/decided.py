@@ -51,9 +51,14 @@ Also = Callable[[Made], Sequence[Model]]  # what else is to be stored with a dec
 
 
 def assigned(
-    opportunity: Opportunity, rep: Rep, situation: Situation, claim: Claim, at: datetime.datetime
+    opportunity: Opportunity,
+    rep: Rep,
+    situation: Situation,
+    claim: Claim,
+    at: datetime.datetime,
+    ready: Decision | None = None,
 ) -> Decided:
-    """The rep becomes the owner, and is told."""
+    """The rep becomes the owner, and is told. `ready`: the decision, where it was prepared without the claim."""
     verdict = situation.verdict
     assignment = ownership.new_assignment(
         opportunity=opportunity,
@@ -64,7 +69,7 @@ def assigned(
         reason=f"{Decision.Via(verdict.via).label}, {verdict.policy.name}"[:200],
         limits=claim.limits,
     )
-    decision = new_decision(situation, claim, assignment)
+    decision = _claimed(ready, claim, assignment) or new_decision(situation, claim, assignment)
     made = Made(decision, names_of(decision, situation.live))
     message = assigned_message(made, opportunity, rep, at)
     clock = new_clocks([(assignment, verdict.policy)])
@@ -92,9 +97,10 @@ def waits(
     claim: Claim,
     waited: Waited,
     at: datetime.datetime,
+    ready: Decision | None = None,
 ) -> Decided:
     """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
-    decision = new_decision(situation, claim, None)
+    decision = _claimed(ready, claim, None) or new_decision(situation, claim, None)
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
     opportunity.routing, opportunity.routing_since = routing, at
     verdict, is_suggestion = situation.verdict, kind == QueueItem.Kind.SUGGESTION
@@ -122,6 +128,12 @@ def waits(
     )
     made = Made(decision, names_of(decision, situation.live))
     return Decided(made, (decision, item), Beside(WAITS, (rep_id, str(routing), at, opportunity.pk)))
+
+
+def _claimed(ready: Decision | None, claim: Claim, assignment: Assignment | None) -> Decision | None:
+    if ready is not None:
+        ready.pk, ready.assignment = claim.decision_id, assignment
+    return ready
 
 
 def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
@@ -154,11 +166,12 @@ def keep_roster(live: Live) -> None:
         )
 
 
-def new_decision(situation: Situation, claim: Claim, assignment: Assignment | None) -> Decision:
-    """The decision with everything that a replay needs, not stored yet. Its roster must be (`keep_roster`)."""
+def new_decision(situation: Situation, claim: Claim | None, assignment: Assignment | None) -> Decision:
+    """The decision with everything that a replay needs, not stored yet; without an id where nothing is claimed. Its
+    roster must be stored (`keep_roster`)."""
     inputs, live, verdict = situation.inputs, situation.live, situation.verdict
     return Decision(
-        pk=claim.decision_id,
+        pk=None if claim is None else claim.decision_id,
         opportunity_id=inputs.facts.id,
         made_at=inputs.at,
         engine=ENGINE_VERSION,

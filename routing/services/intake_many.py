@@ -7,7 +7,6 @@ limit that others took meanwhile, a row that broke it) is left to `intake`.
 
 import datetime
 import logging
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,21 +18,19 @@ from django.utils import timezone
 
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import links_that_hold
-from crm.services import ownership
 from crm.services.duplicates import link_repeats_among
 from crm.services.placing import Brought
 from crm.services.placing_many import Key, keys_of, store_many_placed
 from reps.models import User
-from reps.queries.prepared import ask_all
 from reps.services.copying import copy_in
 from routing.engine.ladder import decide
 from routing.engine.sequence import state_after
-from routing.models import Decision, IntakeReceipt
+from routing.models import IntakeReceipt
 from routing.queries.inputs import inputs_of
 from routing.queries.state import look
 from routing.services.batches import new_wait, waits_for_batch
 from routing.services.claims import Claims, LimitGone, Situation
-from routing.services.decided import Decided, Made, assigned, keep_roster, tell_what_follows, waits
+from routing.services.decided import Made, keep_roster
 from routing.services.intake import (
     Accepted,
     answer_of,
@@ -43,12 +40,11 @@ from routing.services.intake import (
     take_in,
 )
 from routing.services.queue import Waited
-from routing.services.turns import turns_taken
+from routing.services.waves import carried_out, write_what_follows
 
 log = logging.getLogger(__name__)
 WAVE = 100  # so many people and companies are locked for about half a second, and the reps chosen for half of that
 ROUNDS = 2
-CLAIMED = (Decision.Outcome.ASSIGN, Decision.Outcome.SUGGEST)  # what takes a slot, and a turn
 
 Outcome = Accepted | ValidationError
 
@@ -210,11 +206,13 @@ class _Wave:
                 opportunity.routing = Opportunity.Routing.BATCH
                 continue
             moment = now + datetime.timedelta(microseconds=place)
-            decided = _decided(opportunity, situation, claims, moment)
+            waited = Waited(opportunity.accepted_at)
+            decided = carried_out(opportunity, situation, claims, moment, waited)
             self.made[opportunity.pk] = decided.made
             records += decided.records
         copy_in(records)
-        _write(opportunities, situations)
+        verdicts = [one.verdict for one in situations if not waits_for_batch(one.verdict)]
+        write_what_follows(opportunities, verdicts)
 
 
 def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> list[Situation]:
@@ -231,47 +229,3 @@ def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> li
         if not waits_for_batch(verdict):
             state = state_after(inputs, verdict)
     return found
-
-
-def _decided(
-    opportunity: Opportunity, situation: Situation, claims: Claims, at: datetime.datetime
-) -> Decided:
-    claim = claims.claim(situation)
-    if claim.rep is not None and situation.verdict.outcome == Decision.Outcome.ASSIGN:
-        decided = assigned(opportunity, claim.rep, situation, claim, at)
-    else:
-        decided = waits(opportunity, situation, claim, Waited(opportunity.accepted_at), at)
-    tell_what_follows(opportunity, situation, claim.rep, at)
-    claims.taken(situation)
-    return decided
-
-
-# --- what changes of rows that are there ----------------------------------------------------------------------------
-
-WAITS = """
-UPDATE crm_opportunity o SET routing = w.routing, routing_since = w.since
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS w (id, routing, since) WHERE o.id = w.id
-"""
-SUGGESTED = """
-UPDATE reps_rep r SET pending = r.pending + s.count
-FROM unnest(%s::bigint[], %s::int[]) AS s (id, count) WHERE r.id = s.id
-"""
-
-
-def _write(opportunities: Sequence[Opportunity], situations: Sequence[Situation]) -> None:
-    """Owners, loads, slots and turns, in one round trip."""
-    given = [one for one in opportunities if one.owner_id is not None]
-    waiting = [one for one in opportunities if one.owner_id is None]
-    statements: list[tuple[str, Sequence[Any]]] = [*(ownership.owners_written(given) if given else ())]
-    if waiting:
-        rows = [(one.pk, str(one.routing), one.routing_since) for one in waiting]
-        statements.append((WAITS, [list(column) for column in zip(*rows, strict=True)]))
-    verdicts = [one.verdict for one in situations if not waits_for_batch(one.verdict)]
-    suggested = Counter(
-        one.rep_id for one in verdicts if one.outcome == Decision.Outcome.SUGGEST and one.rep_id
-    )
-    if suggested:
-        statements.append((SUGGESTED, [list(suggested), list(suggested.values())]))
-    statements += turns_taken([one for one in verdicts if one.outcome in CLAIMED])
-    if statements:
-        ask_all(*statements)

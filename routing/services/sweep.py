@@ -9,7 +9,8 @@ from crm.models import Opportunity
 from reps.models import Rep
 from routing.models import QueueItem
 from routing.queries.automation import is_paused, resumed_at
-from routing.services.batches import due
+from routing.services.batch_runs.asking import request_due
+from routing.services.batches import outdated
 from routing.services.decisions import route
 from routing.services.first_touch import take_away_missed
 from routing.services.queue import wait_again
@@ -63,17 +64,13 @@ def drain_held(*, now: datetime.datetime | None = None, most: int = 1000) -> int
         return _route_each(ids, now)
 
 
-def route_due_batches(
-    *, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000
-) -> int:
-    """Decides what waits for a batch whose time has come, one by one, the oldest first; returns how many were decided.
-    What waits under an older configuration is looked at again: its policy may decide at once by now."""
+def ask_for_batches(*, at: datetime.datetime, now: datetime.datetime | None = None, most: int = 1000) -> int:
+    """Asks for the batches whose time has come; returns how many. What waits under an older configuration is looked at
+    first: its policy may decide at once by now."""
     if is_paused():
         return 0
-    found = due(at, most)
-    run = [pk for pk, is_due in found if is_due]
-    again = [pk for pk, is_due in found if not is_due]
-    return _route_each(run, now, in_batch=True) + _route_each(again, now)
+    _route_each(outdated(most), now)
+    return len(request_due(at=at))
 
 
 def expire_unconfirmed(

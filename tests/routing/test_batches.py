@@ -11,11 +11,12 @@ from django.urls import reverse
 from crm.models import Account, Opportunity
 from reps.models import Organisation, Rep, User
 from routing import jobs
-from routing.models import BatchWait, Decision, Policy, QueueItem
+from routing.models import Batch, BatchWait, Decision, Policy, QueueItem
 from routing.queries.configuration import working_content
 from routing.queries.invariants import check_invariants
 from routing.queries.queue import not_yet_decided
 from routing.services import automation, overrides, sweep
+from routing.services.batch_runs.planning import run_batch
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.queue import approve
@@ -60,7 +61,12 @@ def state_of(opportunity: Opportunity) -> str:
 
 
 def run(at: datetime.datetime) -> int:
-    return sweep.route_due_batches(at=at, now=at)
+    """What the sweep asks for, and what the worker then does; how many are decided by it."""
+    before = Decision.objects.count()
+    sweep.ask_for_batches(at=at, now=at)
+    for batch in Batch.objects.filter(state="planning"):
+        run_batch(job_id=batch.job_id or 0, now=at)
+    return Decision.objects.count() - before
 
 
 class TestWaiting:
@@ -131,6 +137,7 @@ class TestWaiting:
     def test_the_minutely_sweep_does_it(self, waits: Opportunity) -> None:
         """NOW is long ago, so the run is due."""
         assert jobs.run_batches() == 1
+        jobs.plan_batch(Batch.objects.get().job_id or 0)
         assert state_of(waits) == "suggested"
 
 

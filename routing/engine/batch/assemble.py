@@ -27,6 +27,7 @@ from routing.engine.roster import Floats, Ints, Mask, Roster, RosterState
 VALUE, WINS, SCORE = "value", "wins", "score"
 OBJECTIVES = (VALUE, WINS, SCORE)
 BEHIND_A_WALL = 50  # pairs kept of each opportunity, the best ones
+OLDER = 4e-6  # of the largest weight
 OWN_PENALTIES = slice(1, None)  # but for the first, near capacity
 
 
@@ -42,8 +43,8 @@ class Terms:
 @dataclass(frozen=True, eq=False)
 class Assembled:
     """The problem, and of each of its P pairs (rising by row, then rep) the match `score`, the `chance` of winning and
-    `low`, what of it outlasts the choosing. `value` (L) in the base currency, as it was counted. `unclear` (L): somebody
-    could take it, but nobody is a clear match."""
+    `low`, what of it outlasts the choosing. `value` (L) in the base currency, as it was counted. `unclear` (L): nobody
+    who could take it is a clear match."""
 
     problem: Problem
     score: Floats
@@ -54,10 +55,14 @@ class Assembled:
     walls: tuple[Wall, ...]
     is_chance: bool
 
+    @property
+    def pairs(self) -> Pairs:
+        assert isinstance(self.problem.pairs, Pairs)
+        return self.problem.pairs
+
     def place_of(self, row: Ints, rep: Ints) -> Ints:
         """The places of pairs in the list; NOBODY for one that is not in it."""
-        pairs, reps = self.problem.pairs, self.problem.shape[1]
-        assert isinstance(pairs, Pairs)
+        pairs, reps = self.pairs, self.problem.shape[1]
         keys, asked = pairs.row * reps + pairs.rep, row * reps + rep
         at = np.minimum(np.searchsorted(keys, asked), max(len(keys) - 1, 0))
         found = keys[at] == asked if len(keys) else np.zeros(len(row), dtype=bool)
@@ -80,16 +85,29 @@ class Assembly:
     _columns: list[Floats] = field(default_factory=list)  # adjusted odds, chance, low, score; high
     _unclear: list[bool] = field(default_factory=list)
     _behind: dict[str, list[tuple[int, Ints, Floats]]] = field(default_factory=dict)
+    _fixed: list[tuple[int, int, Floats]] = field(default_factory=list)
     _is_chance: bool = True
 
-    def add(self, opportunity_id: int, value: float | None, found: Survey, language: str = "") -> None:
-        """One opportunity whose choice is open. `language`: which one it needs, for the name of the wall."""
+    def add(
+        self,
+        opportunity_id: int,
+        value: float | None,
+        found: Survey,
+        *,
+        language: str = "",
+        fixed: int | None = None,
+    ) -> None:
+        """One opportunity whose choice is open, or that a person has `fixed` to a rep's place. `language`: which one it
+        needs, for the name of the wall."""
         row, reps = len(self.ids), np.flatnonzero(found.offered)
         self.ids.append(opportunity_id)
         self.values.append(value)
         self._reps.append(reps)
         self._columns.append(self._of(found, reps))
         self._unclear.append(not len(reps))
+        if fixed is not None:
+            self._fixed.append((row, fixed, self._of(found, np.array([fixed]))))
+            return
         for code, mask in found.walls.items():
             behind = np.flatnonzero(mask & (found.scores.score >= found.policy.threshold))
             if not len(behind):
@@ -117,8 +135,8 @@ class Assembly:
             [np.log(own / (1 - own)) - penalty, own, low[reps], score, found.high[reps].astype(float)]
         )
 
-    def finish(self, state: RosterState, fixed: Pairs | None = None, held: Mask | None = None) -> Assembled:
-        """The problem in the state's free slots. `fixed` has weights of its own."""
+    def finish(self, state: RosterState) -> Assembled:
+        """The problem in the state's free slots."""
         rows = np.repeat(np.arange(len(self.ids)), [len(reps) for reps in self._reps])
         reps = np.concatenate([*self._reps, np.zeros(0, dtype=np.int64)]).astype(np.int64)
         columns = np.concatenate([*self._columns, np.zeros((5, 0))], axis=1)
@@ -141,13 +159,12 @@ class Assembly:
                 ),
                 np.array([0.0, max(price, 0.0)]),
             ),
-            penalty=np.full(len(self.ids), max(price, 0.0) * 1.01),
-            held=held,
+            penalty=1.01 * max(price, 0.0) + self._of_age(weight),
             value=np.array([one or 0.0 for one in self.values]),
             value_cap=np.maximum(roster.max_pipeline_value - state.pipeline_value, 0.0),
         )
-        if fixed is not None:
-            problem = _with_fixed(problem, fixed)
+        if self._fixed:
+            problem = _with_fixed(problem, self._fixed_pairs(value))
         return Assembled(
             problem=problem,
             score=columns[3],
@@ -158,6 +175,18 @@ class Assembly:
             walls=tuple(self._wall(name, pairs, value) for name, pairs in sorted(self._behind.items())),
             is_chance=self._is_chance,
         )
+
+    def _fixed_pairs(self, value: Floats) -> Pairs:
+        rows = np.array([row for row, _, _ in self._fixed])
+        columns = np.concatenate([columns for _, _, columns in self._fixed], axis=1)
+        return Pairs(
+            rows, np.array([rep for _, rep, _ in self._fixed]), self._weight(columns[0], value[rows])
+        )
+
+    def _of_age(self, weight: Floats) -> Floats:
+        """Of two that are worth the same, the one that has waited longer should not wait on: a few integers."""
+        count = len(self.ids)
+        return np.asarray(OLDER * weight.max(initial=0.0) * np.arange(count, 0, -1) / max(count, 1))
 
     def _counted(self) -> Floats:
         """What has no value counts as the middle one of the batch, or nothing valued could ever be compared with it."""

@@ -9,8 +9,8 @@ from routing.engine.roster import Ints
 
 
 def greedy_by_turn(problem: Problem, order: Ints | None = None) -> Choice:
-    """`order` is the caller's rows as they arrived, by default in rising order of ids. Next is who was given the fewest,
-    ties by id; the match plays no part beyond who may have it."""
+    """`order` is the caller's rows as they arrived, by default in rising order of ids. Next is who was given the
+    fewest, ties by id; the match plays no part beyond who may have it."""
     instance = make_instance(problem)
     slots = Slots(instance)
     place = np.argsort(instance.rows)

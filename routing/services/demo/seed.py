@@ -33,11 +33,12 @@ from routing.engine.worlds import (
 )
 from routing.models import Delivery, ModelVersion, Notification, QueueItem
 from routing.services import outbox
+from routing.services.batch_runs.asking import open_due
+from routing.services.batch_runs.planning import run_batch
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.demo import calendars, history, market, people
 from routing.services.demo.cast import Cast
-from routing.services.sweep import route_due_batches
 from routing.services.tag_reviews import review_at_once
 from routing.services.training import train_at_once
 
@@ -152,7 +153,8 @@ def route_live(
                 happened_at=touched,
                 by=decision.rep.user,
             )
-    route_due_batches(at=now, now=now)
+    for batch in open_due(at=now):
+        run_batch(job_id=batch.job_id or 0, now=now)
 
 
 def _values(row: Mapping[Hashable, Any]) -> dict[str, Any]:

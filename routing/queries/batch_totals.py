@@ -1,0 +1,41 @@
+"""What the items of a batch are expected to win, and what other ways of deciding would have won with them."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, F, FloatField, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from routing.models import BatchItem
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Expected wins, and expected value in the base currency. `low`: what of the plan's outlasts the choosing, which is
+    what to promise. `alone`: one by one as in real time · `pair`: best pair first · `turn`: the next in turn."""
+
+    count: int
+    given: int
+    wins: float
+    low_wins: float
+    value: float
+    low_value: float
+    alone_wins: float
+    alone_value: float
+    pair_wins: float
+    pair_value: float
+    turn_wins: float
+    turn_value: float
+
+
+def totals_of(items: QuerySet[BatchItem]) -> Totals:
+    """One query."""
+    sums = {
+        f"{name}{suffix}": Coalesce(Sum(expression, output_field=FloatField()), 0.0)
+        for name, field in (
+            ("", "chance"), ("low_", "low"), ("alone_", "alone_chance"), ("pair_", "pair_chance"),
+            ("turn_", "turn_chance"),
+        )
+        for suffix, expression in (("wins", F(field)), ("value", F(field) * F("value")))
+    }  # fmt: skip
+    found = items.order_by().aggregate(count=Count("pk"), given=Count("rep"), **sums)
+    return Totals(**found)

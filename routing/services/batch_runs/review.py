@@ -1,0 +1,239 @@
+"""What people do with a batch that was proposed to them: change it, have it planned anew around that, confirm it.
+
+Each proposal is an item of the Routing Queue and may be decided there as well; of two people acting on one the second
+is told. A person's change takes effect at once: the slot moves along, so that what is planned anew counts it.
+"""
+
+import datetime
+from collections.abc import Collection
+from dataclasses import replace
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from crm.models import Opportunity
+from crm.services import ownership
+from reps.models import Job, Rep, User
+from reps.services.jobs import ACTIVE, create_job
+from routing.engine.ladder import survey
+from routing.models import Batch, BatchItem, Decision, Override, OverrideReason, QueueItem
+from routing.queries.automation import is_paused
+from routing.queries.inputs import stored_inputs
+from routing.services.batch_runs.asking import KIND, TASK, BatchRefused
+from routing.services.batch_runs.confirming import Confirmed, confirm_some
+from routing.services.batch_runs.publishing import proposals_of
+from routing.services.decisions import route
+from routing.services.queue import AlreadyDecided, let_wait, reject, said_already
+from routing.services.turns import give_back_turn
+
+Edit = BatchItem.Edit
+
+
+@transaction.atomic
+def keep(*, item_id: int, by: User, at: datetime.datetime) -> BatchItem:
+    """It stays as it is when the batch is planned anew. Raises AlreadyDecided."""
+    item, _ = _lock(item_id)
+    if item.rep_id is None:
+        raise AlreadyDecided("Nobody has it yet: move it to somebody instead.")
+    return _edited(item, Edit.MOVED if item.edit == Edit.MOVED else Edit.FIXED, by, at)
+
+
+@transaction.atomic
+def let_go(*, item_id: int, by: User, at: datetime.datetime) -> BatchItem:
+    """It may change again when the batch is planned anew. Raises AlreadyDecided."""
+    item, _ = _lock(item_id)
+    if item.edit == Edit.HELD:
+        raise AlreadyDecided("It was taken out of the batch: give it to somebody from the queue.")
+    return _edited(item, Edit.NONE, by, at)
+
+
+@transaction.atomic
+def move(
+    *,
+    item_id: int,
+    rep_id: int,
+    by: User,
+    at: datetime.datetime,
+    reason: OverrideReason | None = None,
+    note: str = "",
+) -> BatchItem:
+    """Proposes another rep, whose slot it takes from now on. Raises AlreadyDecided, OwnershipError."""
+    item, waits = _lock(item_id)
+    before = waits.rep_id
+    reps = ownership.lock_reps([rep_id, before])
+    if rep_id not in reps or not reps[rep_id].is_active:
+        raise ownership.OwnershipError("That rep is not here any more.")
+    if rep_id == before:
+        return _edited(item, Edit.FIXED if item.edit == Edit.NONE else Edit(item.edit), by, at)
+    if before is not None:
+        Rep.objects.filter(pk=before).update(pending=F("pending") - 1)
+        give_back_turn(decision_id=waits.decision_id, why="Given to somebody else", at=at)
+    Rep.objects.filter(pk=rep_id).update(pending=F("pending") + 1)
+    _suggest(waits, rep_id, item.batch.expires_at, at)
+    Override.objects.create(
+        opportunity_id=item.opportunity_id, decision_id=waits.decision_id, from_rep_id=before, to_rep_id=rep_id,
+        reason=reason, note=note[:300], made_by=by, made_at=at,
+    )  # fmt: skip
+    item.rep_id, item.why_not = rep_id, 0
+    item.score, item.chance, item.low = _worth_with(waits.decision_id, rep_id)
+    return _edited(item, Edit.MOVED, by, at)
+
+
+def _suggest(
+    waits: QueueItem, rep_id: int, expires_at: datetime.datetime | None, at: datetime.datetime
+) -> None:
+    """The item suggests the rep; what was held becomes a suggestion."""
+    Opportunity.objects.filter(pk=waits.opportunity_id).update(routing=Opportunity.Routing.SUGGESTED)
+    waits.kind, waits.rep_id, waits.is_of_batch = QueueItem.Kind.SUGGESTION, rep_id, True
+    waits.expires_at = waits.expires_at or expires_at
+    waits.save(update_fields=["kind", "rep", "is_of_batch", "expires_at"])
+
+
+def _worth_with(decision_id: int, rep_id: int) -> tuple[float | None, float, float]:
+    """Score, chance and lower chance with a rep whom the decision did not choose; noughts for one who came later."""
+    inputs = replace(stored_inputs(Decision.objects.get(pk=decision_id)), planned=None)
+    place = inputs.roster.index.get(rep_id)
+    if place is None:
+        return None, 0.0, 0.0
+    scores = survey(inputs).scores
+    score = float(scores.score[place])
+    if scores.win_probability is None or scores.win_probability_low is None:
+        return score, score / 100, score / 100
+    return score, float(scores.win_probability[place]), float(scores.win_probability_low[place])
+
+
+@transaction.atomic
+def hold_back(
+    *,
+    item_id: int,
+    by: User,
+    at: datetime.datetime,
+    reason: OverrideReason | None = None,
+    note: str = "",
+) -> BatchItem:
+    """Takes it out of the batch: it waits for a person. Raises AlreadyDecided."""
+    item, waits = _lock(item_id)
+    item.queue_item = reject(item_id=waits.pk, by=by, at=at, reason=reason, note=note)
+    item.rep_id, item.score, item.chance, item.low = None, None, 0.0, 0.0
+    return _edited(item, Edit.HELD, by, at)
+
+
+def _lock(item_id: int) -> tuple[BatchItem, QueueItem]:
+    """The item and what of it waits, its opportunity locked. Raises AlreadyDecided."""
+    opportunity_id = BatchItem.objects.values_list("opportunity_id", flat=True).get(pk=item_id)
+    ownership.lock_opportunity(opportunity_id)
+    item = BatchItem.objects.select_related("batch").get(pk=item_id)
+    records = QueueItem.objects.select_related("resolved_by", "assignment__rep")
+    waits = records.filter(pk=item.queue_item_id or 0).first()
+    if waits is None:
+        raise AlreadyDecided("It was assigned with the batch already.")
+    if waits.state != QueueItem.State.PENDING:
+        raise AlreadyDecided(said_already(waits))
+    return item, waits
+
+
+def _edited(item: BatchItem, edit: Edit, by: User, at: datetime.datetime) -> BatchItem:
+    item.edit, item.edited_by, item.edited_at, item.conflict = edit, by, at, ""
+    item.save()
+    _close_if_done([item.batch_id], at)
+    return item
+
+
+@transaction.atomic
+def reoptimise(*, batch_id: int, by: User, at: datetime.datetime) -> Job:
+    """Asks for the best around what people have changed. Raises BatchRefused."""
+    batch = Batch.objects.select_for_update().get(pk=batch_id)
+    if batch.state != Batch.State.REVIEW:
+        raise BatchRefused("Nothing of this batch waits any more.")
+    if Job.objects.filter(pk=batch.job_id or 0, state__in=ACTIVE).exists():
+        raise BatchRefused("It is being planned anew already.")
+    if is_paused():
+        raise BatchRefused("Automation is paused. Resume it, then optimise again.")
+    batch.job = create_job(kind=KIND, by=by)
+    batch.save(update_fields=["job"])
+    job = batch.job
+    transaction.on_commit(lambda: async_task(TASK, job.pk))
+    return job
+
+
+def confirm(
+    *,
+    batch_id: int,
+    by: User | None,
+    at: datetime.datetime,
+    item_ids: Collection[int] | None = None,
+    rep_ids: Collection[int] | None = None,
+) -> Confirmed:
+    """Assigns what was proposed: those items, or all that wait (of those reps). Every limit is checked again; what
+    cannot be stays, and says why. `by` None: the batch confirms itself."""
+    batch = Batch.objects.get(pk=batch_id)
+    found = confirm_some(batch=batch, items=_chosen(batch, item_ids, rep_ids), by=by, at=at)
+    _close_if_done([batch_id], at)
+    return found
+
+
+def discard(
+    *,
+    batch_id: int,
+    by: User,
+    at: datetime.datetime,
+    item_ids: Collection[int] | None = None,
+    rep_ids: Collection[int] | None = None,
+) -> int:
+    """Withdraws proposals; their opportunities wait for the next run. How many."""
+    batch = Batch.objects.get(pk=batch_id)
+    chosen = _chosen(batch, item_ids, rep_ids).values_list("pk", flat=True)
+    dropped = [pk for item_id in list(chosen) if (pk := _drop(item_id, batch, by, at)) is not None]
+    for opportunity_id in dropped:
+        route(opportunity_id=opportunity_id)
+    _close_if_done([batch_id], at)
+    return len(dropped)
+
+
+@transaction.atomic
+def _drop(item_id: int, batch: Batch, by: User, at: datetime.datetime) -> int | None:
+    """The opportunity, which waits again; None where somebody was faster."""
+    try:
+        item, _ = _lock(item_id)
+    except AlreadyDecided:
+        return None
+    opportunity = ownership.lock_opportunity(item.opportunity_id)
+    let_wait(opportunity, by=by, at=at, note=f"Batch {batch.pk} was discarded by {by.name}")
+    return item.opportunity_id
+
+
+def _chosen(
+    batch: Batch, item_ids: Collection[int] | None, rep_ids: Collection[int] | None
+) -> QuerySet[BatchItem]:
+    items = proposals_of(batch)
+    if item_ids is not None:
+        items = items.filter(pk__in=item_ids)
+    return items if rep_ids is None else items.filter(queue_item__rep__in=rep_ids)
+
+
+def confirm_due(*, at: datetime.datetime) -> int:
+    """Batches that confirm themselves, whose time is up; how many were. None in a pause."""
+    if is_paused():
+        return 0
+    due = Batch.objects.filter(state=Batch.State.REVIEW, confirms_itself=True, expires_at__lte=at)
+    found = list(due.order_by("expires_at", "pk").values_list("pk", flat=True))
+    for batch_id in found:
+        confirm(batch_id=batch_id, by=None, at=at)
+    return len(found)
+
+
+def close_done(*, at: datetime.datetime) -> int:
+    """Closes batches of which nothing waits any more, whoever decided it; how many."""
+    review = Batch.objects.filter(state=Batch.State.REVIEW).values_list("pk", flat=True)
+    return _close_if_done(list(review), at)
+
+
+def _close_if_done(batch_ids: Collection[int], at: datetime.datetime) -> int:
+    waiting = QueueItem.objects.filter(
+        batch_items__batch__in=batch_ids, state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION
+    )
+    open_ones = set(waiting.values_list("batch_items__batch_id", flat=True))
+    done = Batch.objects.filter(pk__in=set(batch_ids) - open_ones, state=Batch.State.REVIEW)
+    return done.update(state=Batch.State.CLOSED, closed_at=at or timezone.now())
