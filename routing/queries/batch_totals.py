@@ -30,7 +30,7 @@ class Totals:
 def totals_of(items: QuerySet[BatchItem]) -> Totals:
     """One query."""
     sums = {
-        f"{name}{suffix}": Coalesce(Sum(expression, output_field=FloatField()), 0.0)
+        f"sum_{name}{suffix}": Coalesce(Sum(expression, output_field=FloatField()), 0.0)
         for name, field in (
             ("", "chance"), ("low_", "low"), ("alone_", "alone_chance"), ("pair_", "pair_chance"),
             ("turn_", "turn_chance"),
@@ -38,4 +38,4 @@ def totals_of(items: QuerySet[BatchItem]) -> Totals:
         for suffix, expression in (("wins", F(field)), ("value", F(field) * F("value")))
     }  # fmt: skip
     found = items.order_by().aggregate(count=Count("pk"), given=Count("rep"), **sums)
-    return Totals(**found)
+    return Totals(**{name.removeprefix("sum_"): value for name, value in found.items()})

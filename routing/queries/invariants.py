@@ -162,7 +162,10 @@ GUARANTEES = (
         "SELECT count(*) FROM crm_assignment",
         """
         SELECT 'assignment ' || a.id || ' (' || a.source || ') names neither a decision, a person nor an import'
-        FROM crm_assignment a LEFT JOIN routing_decision d ON d.assignment_id = a.id
+        FROM crm_assignment a
+        -- a batch that confirmed itself carries out a decision that was a suggestion first
+        LEFT JOIN routing_queueitem q ON q.assignment_id = a.id AND a.source = 'automation'
+        LEFT JOIN routing_decision d ON d.assignment_id = a.id OR d.id = q.decision_id
         WHERE (a.source = 'automation' AND (d.id IS NULL OR d.rep_id <> a.rep_id
                                             OR d.opportunity_id <> a.opportunity_id))
            OR (a.source = 'person' AND a.assigned_by_id IS NULL)

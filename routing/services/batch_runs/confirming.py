@@ -65,7 +65,8 @@ def _confirm_piece(
         batch_items__in=item_ids, state=QueueItem.State.PENDING, kind=QueueItem.Kind.SUGGESTION
     ).select_related("decision")
     pending = {item.pk: item for item in waits}
-    items = list(BatchItem.objects.filter(pk__in=item_ids, queue_item__in=pending).order_by("position"))
+    found = BatchItem.objects.filter(pk__in=item_ids, queue_item__in=pending).select_related("edited_by")
+    items = list(found.order_by("position"))
     standing = _Standings(list(pending.values()), at)
     taken: list[tuple[BatchItem, QueueItem, Assignment]] = []
     conflicts = []
@@ -79,7 +80,8 @@ def _confirm_piece(
             ]
             conflicts.append(item)
             continue
-        taken.append((item, waiting, standing.assign(opportunity, waiting, batch, by, at)))
+        chosen_by = by or (item.edited_by if item.edit == BatchItem.Edit.MOVED else None)
+        taken.append((item, waiting, standing.assign(opportunity, waiting, batch, chosen_by, at)))
     BatchItem.objects.bulk_update(conflicts, ["conflict"])
     _write(batch, taken, by, at)
     return Confirmed(len(taken), len(conflicts))

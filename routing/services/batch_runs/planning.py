@@ -47,7 +47,8 @@ def run_batch(
 ) -> None:
     """Does the work of a batch that was asked for, once. `now` is for simulated time; `echo` is told each stage,
     besides the job."""
-    left: list[int] = []
+    elsewhere: list[int] = []
+    left_out: list[int] = []
 
     def work(report: Report, finish: Finish) -> None:
         def say(stage: str, done: int, total: int) -> None:
@@ -56,20 +57,24 @@ def run_batch(
                 echo(stage, done, total)
 
         batch = Batch.objects.get(job=job_id)
-        left.extend(_plan(batch, now or timezone.now(), now, say, finish))
+        apart = _plan(batch, now or timezone.now(), now, say, finish)
+        elsewhere.extend(apart.elsewhere)
+        left_out.extend(apart.left_out)
 
     try:
         run_job(job_id=job_id, work=work, refusals=(BatchRefused, AutomationPaused))
     finally:
         settle(at=now or timezone.now())
-    for opportunity_id in left:
+    for opportunity_id in elsewhere:
         _route(opportunity_id, now)
+    for opportunity_id in left_out:
+        _route(opportunity_id, now, in_batch=True)
 
 
-def _route(opportunity_id: int, now: datetime.datetime | None) -> None:
-    """What was not the batch's to decide; the sweep tries again what fails."""
+def _route(opportunity_id: int, now: datetime.datetime | None, *, in_batch: bool = False) -> None:
+    """What the batch did not decide; the sweep tries again what fails."""
     try:
-        route(opportunity_id=opportunity_id, at=now)
+        route(opportunity_id=opportunity_id, at=now, in_batch=in_batch)
     except Exception:
         log.exception("opportunity %s could not be routed; it stays waiting", opportunity_id)
 
@@ -89,10 +94,19 @@ class Waiting:
         return {pk: item.rep_id for pk, item in self.items.items() if item.edit in chosen and item.rep_id}
 
 
+@dataclass(frozen=True)
+class Apart:
+    """Opportunities that are decided by themselves: whose choice is not the batch's, and those that others changed or
+    took the room of while it was planned."""
+
+    elsewhere: list[int]
+    left_out: list[int]
+
+
 def _plan(
     batch: Batch, at: datetime.datetime, now: datetime.datetime | None, report: Report, finish: Finish
-) -> list[int]:
-    """Plans and publishes; the opportunities that are to be routed by themselves."""
+) -> Apart:
+    """Plans and publishes."""
     report("Reading what waits", 0, 0)
     state, live = look(at)
     if live.is_paused:
@@ -103,14 +117,12 @@ def _plan(
         raise BatchRefused("Nothing waits for it any more.")
     inputs = _inputs(waiting, live, _freed(state, waiting, live) if is_again else state, at)
     policy = _policy(live, batch.policy_name)
-    left = [] if policy is not None else [one.pk for one in waiting.opportunities]
     if policy is None or policy.batch is None:
         _end_empty(batch, at, finish)
-        return left
+        return Apart([] if is_again else [one.pk for one in waiting.opportunities], [])
     capacity = compiled(live.configuration_id).capacity
     terms = Terms(policy.batch.objective, capacity.bounds, capacity.near_capacity_penalty)
     found = draft(inputs, policy=batch.policy_name, terms=terms, say=report, fixed=waiting.fixed)
-    left = [] if is_again else list(found.elsewhere)
     proposals = _proposals(batch, found, waiting, live, report)
     report("Publishing", 0, 0)
     batch.configuration_id, batch.model_id = live.configuration_id, live.model_id
@@ -121,7 +133,7 @@ def _plan(
     with transaction.atomic():
         published = publish(batch=batch, proposals=proposals, live=live, at=now)
         finish({"batch": batch.pk, "published": published.count, "conflicts": len(published.left_out)})
-    return [*left, *published.left_out]
+    return Apart([] if is_again else list(found.elsewhere), published.left_out)
 
 
 def _end_empty(batch: Batch, at: datetime.datetime, finish: Finish) -> None:

@@ -120,7 +120,7 @@ def _publish_some(
     carried: list[Proposal] = []
     for place, one in enumerate(some, start=first):
         at = moment + datetime.timedelta(microseconds=place)
-        waited = Waited(one.opportunity.accepted_at)
+        waited = Waited(one.opportunity.accepted_at, expires_at=one.item.batch.expires_at)
         try:
             decided = carried_out(one.opportunity, one.situation, claims, at, waited, one.ready)
         except LimitGone:
