@@ -11,15 +11,15 @@ from pathlib import Path
 from config.surroundings import BINARIES, ROOT, VAR, database, hand_over
 
 MANAGE = [sys.executable, "manage.py"]
+WORKERS = 2
 CHECKS: dict[str, list[str | Path]] = {
-    "mypy": [BINARIES / "mypy"],  # the longest first
+    "mypy": [BINARIES / "mypy", "--num-workers", str(WORKERS)],  # the longest first
     "ruff check": [BINARIES / "ruff", "check", "--output-format", "concise"],
     "ruff format": [BINARIES / "ruff", "format", "--check", "--output-format", "concise"],
     "imports": [BINARIES / "lint-imports"],
     "migrations": [*MANAGE, "makemigrations", "--check", "--dry-run"],
     "django": [*MANAGE, "check", "--fail-level", "WARNING"],
 }
-WORKERS = 2
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,34 @@
+"""The tests' own `flush` leaves what Django's leaves, whatever the test has written; and what belongs to the code."""
+
+import pytest
+from django.core.management import call_command
+from django.core.management.commands import flush
+from django.db import connection
+
+from crm.models import Account, AccountOwnerChange
+from reps.models import Rep, User
+from tests.management.commands.flush import OF_THE_CODE
+
+
+def rows() -> dict[str, int]:
+    counted = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.django_table_names(only_existing=True, include_views=False):
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            counted[table] = cursor.fetchone()[0]
+    return counted
+
+
+@pytest.mark.django_db(transaction=True)
+def test_leaves_what_djangos_leaves(ana: Rep, omar: User) -> None:
+    before = rows()
+    Account.objects.create(name="Acme", owner=ana)
+    assert AccountOwnerChange.objects.count() == 1  # a row that may never be deleted
+    call_command("flush", interactive=False, reset_sequences=False, verbosity=0)
+    ours = rows()
+    assert {table: ours[table] for table in OF_THE_CODE} == {table: before[table] for table in OF_THE_CODE}
+    call_command(flush.Command(), interactive=False, reset_sequences=False, verbosity=0)
+    # Django makes those of the code anew, without what belonged to models that are gone.
+    assert ours == rows() | {table: ours[table] for table in OF_THE_CODE}
+    assert (ours["crm_account"], ours["crm_accountownerchange"]) == (0, 0)
+    assert (ours["reps_organisation"], ours["routing_configurationversion"]) == (1, 1)
