@@ -43,6 +43,7 @@ SECTIONS = (
         "",
         (
             Item("Routing Queue", "queue", "see_queue"),
+            Item("Batches", "batches", "see_queue"),
             Item("My Work", "my_work", "see_records"),
             Item("Workload", "board", "see_queue"),
             Item("Opportunities", "opportunities", "see_records"),

@@ -40,6 +40,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "import_records": frozenset({OPS, ADMIN}),
     # routing
     "decide_queue": frozenset({OPS, MANAGER, ADMIN}),
+    "run_batches": frozenset({OPS, ADMIN}),
     "reassign": frozenset({OPS, MANAGER, ADMIN}),
     "lock": frozenset({OPS, MANAGER, ADMIN}),
     "edit_configuration": frozenset({OPS, ADMIN}),

@@ -6,6 +6,8 @@ from django.contrib import admin
 from reps.admin import ReadOnlyAdmin
 from routing.models import (
     AutomationChange,
+    Batch,
+    BatchItem,
     BatchWait,
     CapacitySettings,
     Change,
@@ -48,6 +50,17 @@ class RuleAdmin(ReadOnlyAdmin):
 class PolicyAdmin(ReadOnlyAdmin):
     list_display = ("position", "name", "mode", "application", "threshold", "is_active")
     list_display_links = ("name",)
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ("id", "policy_name", "state", "requested_at", "published_at", "closed_at")
+
+
+@admin.register(BatchItem)
+class BatchItemAdmin(ReadOnlyAdmin):
+    list_display = ("opportunity", "batch", "rep", "edit", "conflict")
+    list_select_related = ("opportunity", "batch", "rep")
 
 
 @admin.register(BatchWait)

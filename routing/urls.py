@@ -8,6 +8,7 @@ from routing.views import (
     account_matches,
     automation,
     availability,
+    batches,
     board,
     configuration,
     departures,
@@ -52,6 +53,13 @@ def on_ladder(word: str, folder: str) -> list[URLPattern]:
 
 
 urlpatterns: list[URLPattern] = [
+    path("batches/", batches.batches, name="batches"),
+    path("batches/run/", batches.batch_run, name="batch_run"),
+    path("batches/<int:pk>/", batches.batch, name="batch"),
+    path("batches/<int:pk>/cancel/", batches.batch_cancel, name="batch_cancel"),
+    path("batches/<int:pk>/decide/", batches.batch_decide, name="batch_decide"),
+    path("batches/<int:pk>/optimise/", batches.batch_optimise, name="batch_optimise"),
+    path("batches/<int:pk>/items/<int:item>/", batches.batch_item, name="batch_item"),
     path("queue/", queue.queue_page, name="queue"),
     path("queue/news/", queue.news, name="queue_news"),
     path("queue/gone/", live.gone, name="queue_gone"),

@@ -66,6 +66,7 @@ class PolicyForm(ConditionRecordForm):
             "name", "condition", "mode", "application", "threshold", "language", "needs_working_now",
             "prefers_ready", "first_touch_target_minutes", "exploration_share", "exploration_within",
             "batch_cadence", "batch_times", "batch_time_zone", "batch_weekdays_only", "batch_expiry_hours",
+            "batch_objective", "batch_confirms",
             "clock_in_working_hours", "clock_remind_pct", "clock_escalates", "clock_reroute_after_minutes",
             "clock_takes_named_accounts", "accept_within_minutes", "accept_unanswered", "is_active",
         )  # fmt: skip
@@ -78,6 +79,8 @@ class PolicyForm(ConditionRecordForm):
             "batch_cadence": "How often",
             "batch_weekdays_only": "From Monday to Friday only",
             "batch_expiry_hours": "Unconfirmed suggestions expire after",
+            "batch_objective": "It makes the most of",
+            "batch_confirms": "Then they are confirmed instead",
             "first_touch_target_minutes": "First touch within",
             "clock_in_working_hours": "Count the rep’s working hours only",
             "clock_remind_pct": "Remind the rep after",
@@ -97,6 +100,7 @@ class PolicyForm(ConditionRecordForm):
             "prefers_ready": "For what needs a quick answer. Where nobody of them is confident, everybody is asked.",
             "batch_weekdays_only": "",
             "batch_expiry_hours": "Then they wait for the next batch. Empty: they stay.",
+            "batch_confirms": "What nobody looked over by then goes to whom it was proposed for.",
             "threshold": "0 to 100; 50 is as good as the average rep who could have it. It is not asked where a named "
             "account or a rule has named the rep.",
             "first_touch_target_minutes": "Until the first call, email or meeting. The queue and the analytics measure "
@@ -122,6 +126,7 @@ class PolicyForm(ConditionRecordForm):
         self.initial.setdefault("chain", chain)
         self.fields["exploration_share"].widget.attrs |= {"step": "any"}
         self.fields["batch_cadence"].required = False
+        self.fields["batch_objective"].required = False
         self.fields["accept_unanswered"].required = False
         zone = organisation().time_zone
         self.fields["batch_time_zone"].widget.choices = [
@@ -139,6 +144,9 @@ class PolicyForm(ConditionRecordForm):
     def clean_batch_cadence(self) -> str:
         """Not asked where the policy decides at once."""
         return self.cleaned_data["batch_cadence"] or self.instance.batch_cadence
+
+    def clean_batch_objective(self) -> str:
+        return self.cleaned_data["batch_objective"] or self.instance.batch_objective
 
     def clean_accept_unanswered(self) -> str:
         return self.cleaned_data["accept_unanswered"] or self.instance.accept_unanswered

@@ -234,8 +234,10 @@ def _batch(batch: Row | None) -> str:
     if not batch:
         return "none"
     hours = batch["expiry_hours"]
-    stays = f"unconfirmed ones expire after {minutes_words(60 * hours)}" if hours else "unconfirmed ones stay"
-    return f"{batch_words(batch)} ({batch['zone']}); {stays}"
+    end = "are confirmed" if batch.get("confirms") else "expire"
+    stays = f"unconfirmed ones {end} after {minutes_words(60 * hours)}" if hours else "unconfirmed ones stay"
+    most = f"; the most {Policy.Objective(batch['objective']).label.lower()}" if "objective" in batch else ""
+    return f"{batch_words(batch)} ({batch['zone']}){most}; {stays}"
 
 
 def _moment(text: str | None) -> str:

@@ -59,12 +59,12 @@ def resolved_visible_to(user: User) -> QuerySet[QueueItem]:
     if user.role in SEES_EVERYBODY:
         return items
     if user.role == User.Role.MANAGER:
-        teams, reps = _led_by(user)
+        teams, reps = led_by(user)
         return items.filter(Q(team__in=teams) | Q(team__isnull=True) | Q(rep__in=reps))
     return items.none()
 
 
-def _led_by(user: User) -> tuple[list[int], list[int]]:
+def led_by(user: User) -> tuple[list[int], list[int]]:
     """The manager's teams and everybody in them, looked up once for the user of a request. As plain numbers: the
     planner then knows how much of the queue they are, and takes an order's index only where that is quicker."""
     if not hasattr(user, "led"):

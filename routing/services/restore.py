@@ -103,8 +103,12 @@ def _restore_policies(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _batch_fields(batch: Mapping[str, Any] | None) -> dict[str, Any]:
+    if not batch:
+        return {}
     names = ("cadence", "times", "time_zone", "weekdays_only", "expiry_hours")
-    return {f"batch_{name}": batch[name] for name in names} if batch else {}
+    fields = {f"batch_{name}": batch[name] for name in names}
+    objective = batch.get("objective", Policy.Objective.VALUE)
+    return fields | {"batch_objective": objective, "batch_confirms": batch.get("confirms", False)}
 
 
 def _clock_fields(clock: Mapping[str, Any]) -> dict[str, Any]:

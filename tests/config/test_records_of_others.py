@@ -12,10 +12,10 @@ from django.urls import URLPattern, reverse
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from reps.permissions import MATRIX
-from routing.models import Notification
+from routing.models import Batch, BatchItem, Notification
 from tests.config.sides import Side, side_of
 from tests.config.test_permissions import PAGES, permission_of
-from tests.conftest import user_of
+from tests.conftest import NOW, user_of
 
 pytestmark = pytest.mark.django_db
 Role = User.Role
@@ -36,6 +36,14 @@ def of_team(side: Side) -> dict[str, Any]:
 
 def of_absence(side: Side) -> dict[str, Any]:
     return {"pk": side.absence.pk}
+
+
+def of_batch_item(side: Side) -> dict[str, Any]:
+    batch = Batch.objects.create(policy_name="Lists", requested_at=NOW, state=Batch.State.REVIEW)
+    item = BatchItem.objects.create(
+        batch=batch, opportunity=side.item.opportunity, position=1, rep=side.rep, queue_item=side.item
+    )
+    return {"pk": batch.pk, "item": item.pk}
 
 
 def of_item(side: Side) -> dict[str, Any]:
@@ -85,6 +93,7 @@ OF_TEAMS: dict[str, Finder] = {
     **dict.fromkeys(["proposal_approve", "proposal_decline", "proposal_withdraw"], of_proposal),
     **dict.fromkeys(["queue_item", "queue_approve", "queue_give", "queue_reject", "queue_undo"], of_item),
     **dict.fromkeys(["team", "team_turns"], of_team),
+    "batch_item": of_batch_item,
     "calendar_new": of_new_calendar,
     "notice": of_notice,
     "duplicate_answer": of_link,
@@ -93,7 +102,8 @@ OF_TEAMS: dict[str, Finder] = {
 SHARED = {
     "account", "account_delete", "account_edit", "account_match_choose", "account_match_new", "account_match_none",
     "account_match_undo", "account_transfer", "account_transfer_cancel", "account_transfer_change",
-    "account_transfer_undo", "certification", "certification_delete", "contact", "contact_delete", "contact_edit",
+    "account_transfer_undo", "batch", "batch_decide", "batch_optimise",
+    "certification", "certification_delete", "contact", "contact_delete", "contact_edit",
     "dry_run", "history_check", "model_segments", "model_segments_csv", "model_value_result", "model_version",
     "notification_test", "role_template", "role_template_delete", "version",
 }  # fmt: skip

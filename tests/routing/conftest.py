@@ -9,6 +9,8 @@ import pytest
 
 from crm.models import Assignment, ImportRun, Opportunity
 from reps.models import Rep
+from routing.models import Policy
+from routing.services.decisions import route
 from tests.conftest import NOW
 
 
@@ -61,3 +63,45 @@ def close_deals(ana: Rep, bo: Rep) -> Callable[..., list[Opportunity]]:
         return made
 
     return closed
+
+
+LISTS = {"field": "source", "op": "is", "value": "List"}
+
+
+@pytest.fixture
+def make_batch_policy(one_policy: None, publish: Callable[[], int]) -> Callable[..., Policy]:
+    """Lists are decided in batches; whoever is left out is held, and everybody is confident enough."""
+
+    def make(**fields: Any) -> Policy:
+        policy = Policy.objects.create(
+            **{
+                "name": "Lists", "position": 2, "condition": LISTS, "mode": "batch", "batch_cadence": "twice_daily",
+                "batch_times": ["09:00", "14:00"], "batch_expiry_hours": 24, "fallback": ["hold"], "threshold": 0,
+            } | fields
+        )  # fmt: skip
+        Policy.objects.filter(name="Suggest everything").update(position=3)
+        publish()
+        return policy
+
+    return make
+
+
+@pytest.fixture
+def batch_policy(make_batch_policy: Callable[..., Policy]) -> Policy:
+    return make_batch_policy()
+
+
+@pytest.fixture
+def wait(make_opportunity: Callable[..., Opportunity]) -> Callable[..., list[Opportunity]]:
+    """Opportunities that wait for the batch, in order of arrival."""
+
+    def make(*industries: str, **values: Any) -> list[Opportunity]:
+        made = [
+            make_opportunity(f"{industry} {number}", source="List", industry=industry, **values)
+            for number, industry in enumerate(industries, start=1)
+        ]
+        for one in made:
+            assert route(opportunity_id=one.pk, at=NOW) is None
+        return made
+
+    return make

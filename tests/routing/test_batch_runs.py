@@ -18,7 +18,6 @@ from routing.services import automation, overrides, sweep
 from routing.services.batch_runs import asking, publishing, review
 from routing.services.batch_runs.asking import BatchRefused, cancel_batch, open_batch, open_due, settle
 from routing.services.batch_runs.planning import run_batch
-from routing.services.decisions import route
 from routing.services.queue import AlreadyDecided, approve
 from tests.conftest import NOW
 
@@ -27,46 +26,6 @@ Make = Callable[..., Opportunity]
 MakeRep = Callable[..., Rep]
 HOUR = datetime.timedelta(hours=1)
 RUN = NOW + 2 * HOUR
-LISTS = {"field": "source", "op": "is", "value": "List"}
-
-
-@pytest.fixture
-def make_policy(one_policy: None, publish: Callable[[], int]) -> Callable[..., Policy]:
-    """Lists are decided in batches; whoever is left out is held, and everybody is confident enough."""
-
-    def make(**fields: Any) -> Policy:
-        policy = Policy.objects.create(
-            **{
-                "name": "Lists", "position": 2, "condition": LISTS, "mode": "batch", "batch_cadence": "twice_daily",
-                "batch_times": ["09:00", "14:00"], "batch_expiry_hours": 24, "fallback": ["hold"], "threshold": 0,
-            } | fields
-        )  # fmt: skip
-        Policy.objects.filter(name="Suggest everything").update(position=3)
-        publish()
-        return policy
-
-    return make
-
-
-@pytest.fixture
-def policy(make_policy: Callable[..., Policy]) -> Policy:
-    return make_policy()
-
-
-@pytest.fixture
-def wait(make_opportunity: Make) -> Callable[..., list[Opportunity]]:
-    """Opportunities that wait for the batch, in order of arrival."""
-
-    def make(*industries: str, **values: Any) -> list[Opportunity]:
-        made = [
-            make_opportunity(f"{industry} {number}", source="List", industry=industry, **values)
-            for number, industry in enumerate(industries, start=1)
-        ]
-        for one in made:
-            assert route(opportunity_id=one.pk, at=NOW) is None
-        return made
-
-    return make
 
 
 def planned(at: datetime.datetime = RUN) -> Batch:
@@ -99,7 +58,7 @@ def clean() -> bool:
 
 class TestPlan:
     def test_is_better_than_one_after_the_other(
-        self, policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         """One by one the first comer takes the specialist, though somebody else does as well for it."""
         make_rep("Both", skills={"industry": ["Energy", "Healthcare"]}, max_open=1)
@@ -113,7 +72,7 @@ class TestPlan:
         assert clean()
 
     def test_its_decisions_replay_and_say_why(
-        self, policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         make_rep("Both", skills={"industry": ["Energy", "Healthcare"]}, max_open=1)
         make_rep("Energy only", skills={"industry": ["Energy"]}, max_open=1)
@@ -126,14 +85,14 @@ class TestPlan:
         assert all("batch" in names for names in steps)
 
     def test_of_equals_the_oldest(
-        self, policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         make_rep("Only", max_open=1)
         wait("Energy", "Energy", "Energy")
         assert reps_of(planned()) == ["Only", None, None]
 
     def test_says_who_is_left_out_and_why(
-        self, policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         make_rep("Only", max_open=1)
         _, second = wait("Energy", "Energy")
@@ -148,7 +107,7 @@ class TestPlan:
         assert slot["price"] > 0
 
     def test_takes_nobody_past_a_cap_on_value(
-        self, policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         make_rep("Small", own_max_pipeline_value=100)
         wait("Energy", "Energy", "Energy", value=60, currency="USD")
@@ -156,9 +115,12 @@ class TestPlan:
         assert clean()
 
     def test_who_is_not_confident_goes_by_turns(
-        self, make_policy: Callable[..., Policy], make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
+        self,
+        make_batch_policy: Callable[..., Policy],
+        make_rep: MakeRep,
+        wait: Callable[..., list[Opportunity]],
     ) -> None:
-        make_policy(threshold=100, fallback=["round_robin", "hold"])
+        make_batch_policy(threshold=100, fallback=["round_robin", "hold"])
         make_rep("Ann")
         make_rep("Bob")
         wait("Energy", "Energy")
@@ -168,7 +130,7 @@ class TestPlan:
         assert clean()
 
     def test_what_belongs_to_somebody_goes_there(
-        self, policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, make_rep: MakeRep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         owner = make_rep("Owner")
         account = Account.objects.create(name="Acme")
@@ -180,9 +142,9 @@ class TestPlan:
         assert clean()
 
     def test_assigns_where_the_policy_assigns(
-        self, make_policy: Callable[..., Policy], ana: Rep, wait: Callable[..., list[Opportunity]]
+        self, make_batch_policy: Callable[..., Policy], ana: Rep, wait: Callable[..., list[Opportunity]]
     ) -> None:
-        make_policy(application="assign")
+        make_batch_policy(application="assign")
         wait("Healthcare", "Healthcare")
         batch = planned()
         assert batch.state == "closed"
@@ -192,7 +154,7 @@ class TestPlan:
 
     def test_leaves_out_what_others_took_meanwhile(
         self,
-        policy: Policy,
+        batch_policy: Policy,
         make_rep: MakeRep,
         omar: User,
         wait: Callable[..., list[Opportunity]],
@@ -219,7 +181,7 @@ class TestPlan:
 
 class TestOneAtATime:
     def test_of_a_policy(
-        self, policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
     ) -> None:
         wait("Energy")
         open_batch(policy_name="Lists", by=omar, at=RUN)
@@ -228,19 +190,19 @@ class TestOneAtATime:
         assert open_due(at=RUN) == []
 
     def test_a_second_delivery_of_the_task_does_nothing(
-        self, policy: Policy, ana: Rep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, ana: Rep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         wait("Energy")
         batch = planned()
         run_batch(job_id=batch.job_id or 0, now=RUN)
         assert Decision.objects.count() == 1
 
-    def test_nothing_to_plan(self, policy: Policy, omar: User) -> None:
+    def test_nothing_to_plan(self, batch_policy: Policy, omar: User) -> None:
         with pytest.raises(BatchRefused, match="Nothing waits for a batch of “Lists”"):
             open_batch(policy_name="Lists", by=omar, at=RUN)
 
     def test_none_in_a_pause(
-        self, policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
     ) -> None:
         wait("Energy")
         batch = open_batch(policy_name="Lists", by=omar, at=RUN)
@@ -253,7 +215,7 @@ class TestOneAtATime:
         assert BatchWait.objects.count() == 1
 
     def test_cancelled_it_leaves_nothing(
-        self, policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
     ) -> None:
         wait("Energy")
         batch = open_batch(policy_name="Lists", by=omar, at=RUN)
@@ -263,7 +225,7 @@ class TestOneAtATime:
         assert (batch.state, Decision.objects.count(), BatchWait.objects.count()) == ("cancelled", 0, 1)
 
     def test_whose_worker_died_fails_and_is_asked_for_again(
-        self, policy: Policy, ana: Rep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, ana: Rep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         wait("Energy")
         (batch,) = open_due(at=RUN)
@@ -278,7 +240,7 @@ class TestOneAtATime:
         assert reps_of(planned()) == ["Ana"]
 
     def test_that_fails_again_and_again_rests(
-        self, policy: Policy, ana: Rep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, ana: Rep, wait: Callable[..., list[Opportunity]]
     ) -> None:
         wait("Energy")
         for _ in range(asking.TRIES):
@@ -291,7 +253,7 @@ class TestOneAtATime:
 class TestReview:
     @pytest.fixture
     def batch(
-        self, policy: Policy, ana: Rep, bo: Rep, cara: Rep, wait: Callable[..., list[Opportunity]]
+        self, batch_policy: Policy, ana: Rep, bo: Rep, cara: Rep, wait: Callable[..., list[Opportunity]]
     ) -> Batch:
         """Ana, who knows Healthcare, has room for two; Bo and Cara for more."""
         Rep.objects.filter(pk=ana.pk).update(own_max_open=2)
@@ -421,9 +383,13 @@ class TestReview:
 
 class TestConfirmsItself:
     def test_when_its_time_is_up(
-        self, make_policy: Callable[..., Policy], ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
+        self,
+        make_batch_policy: Callable[..., Policy],
+        ana: Rep,
+        omar: User,
+        wait: Callable[..., list[Opportunity]],
     ) -> None:
-        make_policy(batch_confirms=True, batch_expiry_hours=1)
+        make_batch_policy(batch_confirms=True, batch_expiry_hours=1)
         wait("Healthcare", "Healthcare")
         batch = planned()
         assert review.confirm_due(at=RUN + HOUR - datetime.timedelta(seconds=1)) == 0

@@ -171,6 +171,8 @@ class TestConfiguration:
             batch_times=[],
             batch_weekdays_only=False,
             batch_expiry_hours=None,
+            batch_objective="wins",
+            batch_confirms=True,
             prefers_ready=True,
         )
         assert working_content() != before

@@ -31,9 +31,9 @@ from routing.engine.worlds import (
     play_history,
     true_win_probability,
 )
-from routing.models import Delivery, ModelVersion, Notification, QueueItem
+from routing.models import BatchWait, Delivery, ModelVersion, Notification, QueueItem
 from routing.services import outbox
-from routing.services.batch_runs.asking import open_due
+from routing.services.batch_runs.asking import open_batch
 from routing.services.batch_runs.planning import run_batch
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
@@ -129,7 +129,7 @@ def route_live(
     world: World, live: Leads, cast: Cast, made: people.DemoPeople, now: datetime.datetime
 ) -> None:
     """Takes the last hours' leads in, one after the other at its time, and routes each; some are touched. Batches that
-    have run since are done at the end."""
+    waited for are planned at the end."""
     accounts = history.draw_accounts(live, cast)
     hours = np.sort(cast.rng.uniform(0.05, LIVE_HOURS, len(live)))[::-1]
     rows = history.lead_rows(live, accounts, cast, now, 900_001)
@@ -153,7 +153,21 @@ def route_live(
                 happened_at=touched,
                 by=decision.rep.user,
             )
-    for batch in open_due(at=now):
+    propose_batch(world, max(len(live) // 3, 1), cast, made, now)
+
+
+def propose_batch(
+    world: World, count: int, cast: Cast, made: people.DemoPeople, now: datetime.datetime
+) -> None:
+    """Leads of a nurture campaign that ended today, planned together: a batch to look over."""
+    leads = draw_leads(world, count, np.random.default_rng(count), days=1)
+    rows = history.lead_rows(leads, history.draw_accounts(leads, cast), cast, now, 950_001)
+    for row in rows.to_dict("records"):
+        values = _values(row) | {"source": "Nurture"}
+        opportunity = create_placed_opportunity(values=values, at=now, by=made.ops)
+        route(opportunity_id=opportunity.pk, at=now)
+    for name in sorted(set(BatchWait.objects.order_by().values_list("policy_name", flat=True))):
+        batch = open_batch(policy_name=name, by=made.ops, at=now)
         run_batch(job_id=batch.job_id or 0, now=now)
 
 
