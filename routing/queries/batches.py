@@ -19,6 +19,7 @@ from routing.queries.configuration import compiled, live_version
 from routing.queries.queue import led_by
 
 NEWEST = 20  # past batches on the list
+ABOUT = 0.005
 FULLEST = 40  # reps in the comparison of loads
 SHOWN = {
     "": ("All", Q()),
@@ -134,10 +135,12 @@ def ways(totals: Totals, objective: str) -> list[Way]:
 def _ahead(totals: Totals, wins: float, value: float, objective: str) -> str:
     if objective == Policy.Objective.VALUE:
         more, base = totals.value - value, value
-        said = money(abs(more), organisation().base_currency)
+        said = money(round(abs(more)), organisation().base_currency)
     else:
         more, base = totals.wins - wins, wins
         said = f"{abs(more):.1f} wins"
+    if base > 0 and abs(more) / base < ABOUT:
+        return "about the same: there is room for everybody’s best"
     share = f" ({100 * more / base:+.0f} %)" if base > 0 else ""
     return f"{said} {'more' if more >= 0 else 'less'}{share}"
 
@@ -204,7 +207,7 @@ def walls(batch: Batch) -> list[str]:
 
 def _amount(gain: float, batch: Batch) -> str:
     if batch.objective == Policy.Objective.VALUE:
-        return money(gain, organisation().base_currency)
+        return money(round(gain), organisation().base_currency)
     unit = "wins" if batch.objective == Policy.Objective.WINS else "match (1 is a certain one)"
     return f"{gain:.2f} {unit}"
 

@@ -3,8 +3,9 @@
 A pair is what the ladder leaves and the policy's threshold admits. Its weight is what is expected of it: the chance of
 winning, times the value where value counts, or the match score. As in real time, what lowers a rep's priority and is no
 odds of winning lowers the weight, and the reported figures do without it: penalties of the rep go into the weight, that
-of a slot near capacity is the price of its band, the same for everybody. Waiting costs as much as the dearest slot, so
-that nothing stays out where there is room.
+of a slot near capacity is the price of its band, the same for everybody. It is what the penalty takes off a small one,
+so that small ones are kept from such slots no more than in real time, and large ones are worth them. Waiting costs as
+much as the dearest slot, so that nothing stays out where there is room.
 
 A model that has learned from no deal yet has no chance to give; the match score stands in for it (`is_chance`).
 """
@@ -26,6 +27,7 @@ from routing.engine.roster import Floats, Ints, Mask, Roster, RosterState
 
 VALUE, WINS, SCORE = "value", "wins", "score"
 OBJECTIVES = (VALUE, WINS, SCORE)
+SMALL_ONE = 0.1  # the quantile of what the penalty takes off each pair
 BEHIND_A_WALL = 50  # pairs kept of each opportunity, the best ones
 OLDER = 4e-6  # of the largest weight
 OWN_PENALTIES = slice(1, None)  # but for the first, near capacity
@@ -143,7 +145,7 @@ class Assembly:
         value = self._counted()
         weight = self._weight(columns[0], value[rows])
         near = weight - self._weight(columns[0] - self.terms.near_penalty, value[rows])
-        price = float(near.mean()) if len(near) else 0.0
+        price = float(np.quantile(near, SMALL_ONE)) if len(near) else 0.0
         roster = self.roster
         problem = Problem(
             opportunity_ids=np.array(self.ids, dtype=np.int64),
