@@ -80,6 +80,12 @@ class RunForm(forms.Form):
     )
     create_accounts = forms.BooleanField(required=False, label="Companies nobody knows become accounts")
     route = forms.BooleanField(required=False, label="Route open opportunities that have no owner")
+    source = forms.CharField(
+        max_length=80,
+        required=False,
+        label="Source of rows that name none",
+        help_text="Such as Event, List or Nurture. Policies go by it: a list can be decided together, in a batch.",
+    )
 
 
 class FileForm(forms.Form):

@@ -5,10 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from crm.models import Account, Assignment, Opportunity
 from crm.services import ownership
+from crm.services.imports import import_files
 from reps.models import Absence, Job, Rep, User
 from routing.management.commands.replay_decision import is_identical
 from routing.models import Batch, BatchItem, BatchWait, Decision, OutboxMessage, Override, Policy, QueueItem
@@ -401,3 +404,41 @@ class TestConfirmsItself:
         assert batch.state == "closed"
         assert Assignment.objects.filter(source="automation", rep=ana).count() == 2
         assert clean()
+
+
+class TestIntake:
+    def test_an_imported_list_is_decided_together(
+        self, batch_policy: Policy, ana: Rep, bo: Rep, omar: User
+    ) -> None:
+        """The import names the source that the rows leave open; the policy goes by it."""
+        rows = b"name,industry\nAcme,Healthcare\nBeta,Healthcare\nGamma,Energy\n"
+        import_files(files=[("list.csv", rows)], by=omar, at=NOW, options={"route": True, "source": "List"})
+        assert set(Opportunity.objects.values_list("source", flat=True)) == {"List"}
+        assert sweep.route_waiting(at=NOW + HOUR, now=NOW + HOUR) == 0
+        assert BatchWait.objects.count() == 3
+        assert planned().items.count() == 3
+        assert clean()
+
+    def test_rows_that_say_their_source_keep_it(self, omar: User) -> None:
+        rows = b"name,source\nAcme,Chat\nBeta,\n"
+        import_files(files=[("list.csv", rows)], by=omar, at=NOW, options={"source": "List"})
+        assert list(Opportunity.objects.order_by("name").values_list("source", flat=True)) == ["Chat", "List"]
+
+
+class TestSize:
+    def test_asks_as_much_for_thirty_as_for_three(
+        self, batch_policy: Policy, make_rep: MakeRep, omar: User, wait: Callable[..., list[Opportunity]]
+    ) -> None:
+        """Planning and confirming take a fixed number of queries, below what is written in one piece."""
+        for number in range(5):
+            make_rep(f"Rep {number}", max_open=20)
+        asked = []
+        for count in (3, 3, 30):  # the first fills what a process keeps
+            wait(*["Energy"] * count)
+            (batch,) = open_due(at=RUN)
+            with CaptureQueriesContext(connection) as planning:
+                run_batch(job_id=batch.job_id or 0, now=RUN)
+            with CaptureQueriesContext(connection) as confirming:
+                assert review.confirm(batch_id=batch.pk, by=omar, at=RUN).approved == count
+            asked.append((len(planning), len(confirming)))
+        assert asked[1] == asked[2]

@@ -20,6 +20,7 @@ RUN_OPTIONS: dict[str, Any] = {
     "create_reps": True,  # owners nobody knows become reps without a user, in the default team
     "create_accounts": True,  # companies nobody knows become accounts; else their rows stay without account
     "route": False,  # open rows without an owner wait for the router
+    "source": "",  # of new rows that name none, so that a policy can tell a list from what comes in otherwise
     "aliases": [],  # [kind, spelling, term] that somebody confirmed
     "known": [],  # [kind, word] that somebody confirmed as right
 }

@@ -133,11 +133,20 @@ class _Planner:
             self.columns[name] = self._over_stored(self.given(name), name)
         for name in TEXTS:
             self.columns[name] = _filled(self.columns[name], "")
+        self._name_source()
         looks_like_deals = bool({"stage", "value", "closed_at"} & set(self.values.frame))
         kind = self.options.get("kind") or ("deal" if looks_like_deals else "lead")
         self.columns["kind"] = _filled(self.columns["kind"], kind)
         self.columns["stage"] = _filled(self.columns["stage"], "open")
         self.columns["custom"] = self._custom()
+
+    def _name_source(self) -> None:
+        """What the import says of new rows that do not say it."""
+        text = self.world.option("source")
+        if text:
+            source, _ = self.world.word("source", text)
+            unnamed = ~self.is_stored & (self.columns["source"] == "")
+            self.columns["source"] = np.where(unnamed, source, self.columns["source"]).astype(object)
 
     def _over_stored(self, given: Texts, name: str) -> Texts:
         if not self.is_stored.any():
