@@ -113,6 +113,11 @@ def review_tags(job_id: int) -> None:
     tag_reviews.run_review(job_id=job_id)
 
 
+def confirm_batch(job_id: int) -> None:
+    """Confirms what of a batch somebody chose, where it is much."""
+    review.run_confirm(job_id=job_id)
+
+
 def value_from_log(job_id: int) -> None:
     """Values another model or configuration from the log."""
     valuation.run_valuation(job_id=job_id)

@@ -21,6 +21,8 @@ from routing.queries.explanations import explain
 from routing.services.batch_runs import asking, review
 from routing.services.queue import AlreadyDecided
 
+AT_A_CLICK = 1_000  # proposals that are confirmed while somebody waits: a second or two
+
 
 @requires("see_queue")
 def batches(request: SignedIn) -> HttpResponse:
@@ -50,7 +52,8 @@ def batch_run(request: SignedIn) -> HttpResponse:
 def batch(request: SignedIn, pk: int) -> HttpResponse:
     """The batch, or how far its planning is."""
     found = get_object_or_404(Batch.objects.select_related("job", "requested_by", "model"), pk=pk)
-    job = job_shown(found.job, title="Planning", now=timezone.now()) if found.job else None
+    title = "Confirming" if found.job and found.job.kind == review.CONFIRMING else "Planning"
+    job = job_shown(found.job, title=title, now=timezone.now()) if found.job else None
     if request.htmx and job is not None:
         if not job["is_running"]:
             return HttpResponse(headers={"HX-Redirect": request.path})
@@ -128,12 +131,22 @@ def batch_decide(request: SignedIn, pk: int) -> HttpResponse:
         count = review.discard(batch_id=pk, by=request.user, at=timezone.now(), item_ids=chosen)
         say(request, f"{count:,} discarded: they wait for the next run.")
     elif request.POST.get("action") == "approve":
-        done = review.confirm(batch_id=pk, by=request.user, at=timezone.now(), item_ids=chosen)
-        said = f"{done.approved:,} assigned."
-        if done.conflicts:
-            said += f" {done.conflicts:,} could not be: see “Conflicts”."
-        say(request, said, tone="warn" if done.conflicts else "good")
+        _approve(request, pk, chosen)
     return redirect("batch", pk)
+
+
+def _approve(request: SignedIn, pk: int, chosen: Sequence[int]) -> None:
+    if len(chosen) > AT_A_CLICK:
+        try:
+            review.request_confirm(batch_id=pk, by=request.user, item_ids=chosen)
+        except asking.BatchRefused as refusal:
+            say(request, str(refusal), tone="warn")
+        return
+    done = review.confirm(batch_id=pk, by=request.user, at=timezone.now(), item_ids=chosen)
+    said = f"{done.approved:,} assigned."
+    if done.conflicts:
+        said += f" {done.conflicts:,} could not be: see “Conflicts”."
+    say(request, said, tone="warn" if done.conflicts else "good")
 
 
 def _numbers(texts: Sequence[str]) -> list[int]:

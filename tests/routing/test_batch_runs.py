@@ -442,3 +442,34 @@ class TestSize:
                 assert review.confirm(batch_id=batch.pk, by=omar, at=RUN).approved == count
             asked.append((len(planning), len(confirming)))
         assert asked[1] == asked[2]
+
+
+class TestConfirmedByAWorker:
+    def test_what_was_chosen(
+        self, batch_policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
+    ) -> None:
+        wait("Healthcare", "Healthcare", "Energy")
+        batch = planned()
+        chosen = [item.pk for item in batch.items.all()[:2]]
+        job = review.request_confirm(batch_id=batch.pk, by=omar, item_ids=chosen)
+        with pytest.raises(BatchRefused, match="already"):
+            review.request_confirm(batch_id=batch.pk, by=omar, item_ids=chosen)
+        review.run_confirm(job_id=job.pk, now=RUN)
+        job.refresh_from_db()
+        assert (job.state, job.result["approved"]) == ("done", 2)
+        assert Assignment.objects.filter(assigned_by=omar).count() == 2
+        batch.refresh_from_db()
+        assert batch.state == "review"
+        assert clean()
+
+    def test_cancelled_before_it_began(
+        self, batch_policy: Policy, ana: Rep, omar: User, wait: Callable[..., list[Opportunity]]
+    ) -> None:
+        wait("Healthcare")
+        batch = planned()
+        job = review.request_confirm(batch_id=batch.pk, by=omar, item_ids=[batch.items.get().pk])
+        assert cancel_batch(batch_id=batch.pk, at=RUN)
+        review.run_confirm(job_id=job.pk, now=RUN)
+        assert not Assignment.objects.exists()
+        batch.refresh_from_db()
+        assert batch.state == "review"

@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -40,12 +40,19 @@ class Confirmed:
 
 
 def confirm_some(
-    *, batch: Batch, items: QuerySet[BatchItem], by: User | None, at: datetime.datetime
+    *,
+    batch: Batch,
+    items: QuerySet[BatchItem],
+    by: User | None,
+    at: datetime.datetime,
+    say: Callable[[int, int], None] = lambda done, total: None,
 ) -> Confirmed:
-    """Piece by piece, so that nobody else waits for the whole. What somebody decided meanwhile is passed over."""
+    """Piece by piece, so that nobody else waits for the whole. What somebody decided meanwhile is passed over. `say` is
+    told how far it is; what it raises ends the rest."""
     found = Confirmed()
     ids = list(items.order_by("opportunity_id").values_list("pk", flat=True))
     for first in range(0, len(ids), AT_ONCE):
+        say(first, len(ids))
         piece = _confirm_piece(batch, ids[first : first + AT_ONCE], by, at)
         found.approved += piece.approved
         found.conflicts += piece.conflicts

@@ -16,7 +16,7 @@ from django_q.tasks import async_task
 from crm.models import Opportunity
 from crm.services import ownership
 from reps.models import Job, Rep, User
-from reps.services.jobs import ACTIVE, create_job
+from reps.services.jobs import ACTIVE, Finish, Report, create_job, run_job
 from routing.engine.ladder import survey
 from routing.models import Batch, BatchItem, Decision, Override, OverrideReason, QueueItem
 from routing.queries.automation import is_paused
@@ -29,6 +29,7 @@ from routing.services.queue import AlreadyDecided, let_wait, reject, said_alread
 from routing.services.turns import give_back_turn
 
 Edit = BatchItem.Edit
+CONFIRMING = "batch confirming"
 
 
 @transaction.atomic
@@ -172,6 +173,38 @@ def confirm(
     found = confirm_some(batch=batch, items=_chosen(batch, item_ids, rep_ids), by=by, at=at)
     _close_if_done([batch_id], at)
     return found
+
+
+def request_confirm(*, batch_id: int, by: User, item_ids: Collection[int]) -> Job:
+    """Lets a worker confirm, where there are too many for the answer to a click. Raises BatchRefused."""
+    with transaction.atomic():
+        batch = Batch.objects.select_for_update().get(pk=batch_id)
+        if Job.objects.filter(pk=batch.job_id or 0, state__in=ACTIVE).exists():
+            raise BatchRefused("Somebody has this batch planned anew or confirmed already.")
+        job = create_job(kind=CONFIRMING, by=by)
+        job.result = {"batch": batch_id, "items": sorted(item_ids)}
+        job.save(update_fields=["result"])
+        batch.job = job
+        batch.save(update_fields=["job"])
+    async_task("routing.jobs.confirm_batch", job.pk)
+    return job
+
+
+def run_confirm(*, job_id: int, now: datetime.datetime | None = None) -> None:
+    """Does what was asked for, once. Cancelled in the middle, what was assigned by then stays so."""
+    asked = Job.objects.select_related("requested_by").get(pk=job_id)
+
+    def work(report: Report, finish: Finish) -> None:
+        batch, at = Batch.objects.get(pk=asked.result["batch"]), now or timezone.now()
+        items = _chosen(batch, asked.result["items"], None)
+        found = confirm_some(
+            batch=batch, items=items, by=asked.requested_by, at=at,
+            say=lambda done, total: report("Assigning", done, total),
+        )  # fmt: skip
+        _close_if_done([batch.pk], at)
+        finish({"batch": batch.pk, "approved": found.approved, "conflicts": found.conflicts})
+
+    run_job(job_id=job_id, work=work)
 
 
 def discard(
