@@ -22,10 +22,10 @@ from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import holding
 from reps.services.jobs import Finish, Report, run_job
 from routing.engine.batch.assemble import Terms
-from routing.engine.batch.draft import Draft, chance_of, draft, low_of, verdicts
+from routing.engine.batch.draft import Draft, Other, chance_of, draft, low_of, verdicts
 from routing.engine.configuration import Policy
 from routing.engine.ladder import Inputs, Verdict
-from routing.engine.roster import RosterState
+from routing.engine.roster import Roster, RosterState
 from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
 from routing.queries.configuration import compiled
 from routing.queries.inputs import inputs_of
@@ -230,13 +230,21 @@ def _item(
         item.rep_id, item.score = verdict.rep_id, verdict.score
         item.chance, item.low = chance_of(verdict), low_of(verdict)
         item.why_not = 0 if verdict.rep_id is not None else int(found.why_not[place])
-    for name, other in (("alone", found.alone), ("turn", found.turn)):
-        rep = int(other.rep[place])
-        setattr(item, f"{name}_rep_id", int(roster.ids[rep]) if rep >= 0 else None)
-        setattr(item, f"{name}_chance", float(other.chance[place]))
-    item.pair_chance = float(found.pair.chance[place])
+    item.alone_rep_id, item.alone_chance = _of_other(found.alone, place, roster, None)
+    # Whom the plan leaves to the fallback the others leave to it as well.
+    fallback = verdict if found.plan.rep[place] < 0 else None
+    item.turn_rep_id, item.turn_chance = _of_other(found.turn, place, roster, fallback)
+    _, item.pair_chance = _of_other(found.pair, place, roster, fallback)
     item.conflict = ""
     return item
+
+
+def _of_other(other: Other, place: int, roster: Roster, fallback: Verdict | None) -> tuple[int | None, float]:
+    """Whom another way of deciding would have chosen, and the chance then."""
+    rep = int(other.rep[place])
+    if rep >= 0:
+        return int(roster.ids[rep]), float(other.chance[place])
+    return (None, 0.0) if fallback is None else (fallback.rep_id, chance_of(fallback))
 
 
 def found_of(found: Draft) -> dict[str, Any]:
