@@ -28,7 +28,7 @@ NUMBERS = (
 )  # fmt: skip
 
 
-@dataclass
+@dataclass(eq=False)
 class Proposal:
     """What the plan has for an opportunity. `ready`: its decision; none where it `is_kept`, as a proposal that is there
     already."""
@@ -59,7 +59,8 @@ def publish(
     moment = at or timezone.now()
     _withdraw(current, batch, moment)
     keep_roster(live)
-    done = Published(left_out=[one.opportunity.pk for one in new if one not in current])
+    stayed = {one.opportunity.pk for one in current}
+    done = Published(left_out=[one.opportunity.pk for one in new if one.opportunity.pk not in stayed])
     claims = Claims([one.situation for one in current], moment)
     moment = at or timezone.now()  # after the locks, so that a rep's assignments are dated in their order
     for first in range(0, len(current), AT_ONCE):
