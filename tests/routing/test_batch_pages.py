@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from crm.models import Opportunity
-from reps.models import Rep, Team, User
+from reps.models import Job, Rep, Team, User
 from routing.models import Batch, BatchItem, Policy
 from routing.services.batch_runs.planning import run_batch
 from tests.routing.test_batch_runs import MakeRep, planned
@@ -230,3 +230,11 @@ class TestWhose:
         client.post(reverse("batch_item", args=[batch.pk, item.pk]), {"action": "keep"})
         item.refresh_from_db()
         assert item.edit == ""
+
+
+def test_says_why_planning_anew_failed(batch: Batch, omar: User, as_user: Callable[[User], Client]) -> None:
+    client = as_user(omar)
+    client.post(reverse("batch_optimise", args=[batch.pk]))
+    batch.refresh_from_db()
+    Job.objects.filter(pk=batch.job_id or 0).update(state="failed", error="It broke.")
+    assert "It broke." in page(client, batch)
