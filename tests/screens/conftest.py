@@ -48,7 +48,7 @@ def open_page(browser: Browser, live_server: Any) -> Iterator[Callable[..., Page
                 [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}]
             )
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(15_000)  # of a busy machine; what is there is found at once
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "console",
