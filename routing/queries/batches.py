@@ -62,10 +62,12 @@ def newest_batches(state: str | None = None) -> list[Batch]:
     batches = Batch.objects.select_related("requested_by").annotate(
         size=Count("items"), waiting=Count("items", filter=waiting)
     )
+    batches = batches.order_by("-requested_at", "-pk")
     if state is not None:
         return list(batches.filter(state=state))
-    past = (Batch.State.CLOSED, Batch.State.CANCELLED, Batch.State.FAILED)
-    return list(batches.filter(state__in=past)[:NEWEST])
+    past = Batch.objects.filter(state__in=(Batch.State.CLOSED, Batch.State.CANCELLED, Batch.State.FAILED))
+    newest = list(past.order_by("-requested_at", "-pk").values_list("pk", flat=True)[:NEWEST])
+    return list(batches.filter(pk__in=newest))
 
 
 # --- one batch ------------------------------------------------------------------------------------------------------

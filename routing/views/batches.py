@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -40,7 +41,9 @@ def batches(request: SignedIn) -> HttpResponse:
 def batch_run(request: SignedIn) -> HttpResponse:
     try:
         batch = asking.request_batch(
-            policy_name=request.POST.get("policy", "")[:120], by=request.user, at=timezone.now()
+            policy_name=request.POST.get("policy", "").replace("\0", "")[:120],
+            by=request.user,
+            at=timezone.now(),
         )
     except asking.BatchRefused as refusal:
         say(request, str(refusal), tone="warn")
@@ -160,7 +163,9 @@ def batch_item(request: SignedIn, pk: int, item: int) -> HttpResponse:
     record = get_object_or_404(shown.with_item_records(shown.items_visible_to(request.user, found)), pk=item)
     may_decide = may(request.user, "decide_queue")
     form = BatchItemForm(request.POST or None, user=request.user)
-    if request.method == "POST" and may_decide and form.is_valid():
+    if request.method == "POST" and not may_decide:
+        raise PermissionDenied
+    if request.method == "POST" and form.is_valid():
         try:
             _change(record, form, request)
         except (AlreadyDecided, OwnershipError) as refusal:

@@ -1,5 +1,6 @@
 """The pages of batches: run, look over, change, confirm; who may see and do what."""
 
+import datetime
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,9 @@ from django.urls import reverse
 from crm.models import Opportunity
 from reps.models import Job, Rep, Team, User
 from routing.models import Batch, BatchItem, Policy
+from routing.queries.batches import newest_batches
 from routing.services.batch_runs.planning import run_batch
+from tests.conftest import NOW
 from tests.routing.test_batch_runs import MakeRep, planned
 
 pytestmark = pytest.mark.django_db
@@ -227,7 +230,8 @@ class TestWhose:
         client = as_user(nia)
         assert "Approve all" not in page(client, batch)
         item = BatchItem.objects.all()[0]
-        client.post(reverse("batch_item", args=[batch.pk, item.pk]), {"action": "keep"})
+        answer = client.post(reverse("batch_item", args=[batch.pk, item.pk]), {"action": "keep"})
+        assert answer.status_code == 403
         item.refresh_from_db()
         assert item.edit == ""
 
@@ -238,3 +242,27 @@ def test_says_why_planning_anew_failed(batch: Batch, omar: User, as_user: Callab
     batch.refresh_from_db()
     Job.objects.filter(pk=batch.job_id or 0).update(state="failed", error="It broke.")
     assert "It broke." in page(client, batch)
+
+
+def test_a_conflict_that_was_solved_is_said_no_more(
+    batch: Batch, ana: Rep, omar: User, as_user: Callable[[User], Client]
+) -> None:
+    client, all_of_it = as_user(omar), {"all": "yes", "action": "approve"}
+    Rep.objects.filter(pk=ana.pk).update(own_max_open=1)
+    client.post(reverse("batch_decide", args=[batch.pk]), all_of_it)
+    Rep.objects.filter(pk=ana.pk).update(own_max_open=9)
+    client.post(reverse("batch_decide", args=[batch.pk]), all_of_it)
+    assert not batch.items.exclude(conflict="").exists()
+
+
+def test_the_newest_of_the_past_are_listed(db: None) -> None:
+    for day in range(25):
+        Batch.objects.create(
+            policy_name=f"p{day}", state="closed", requested_at=NOW + datetime.timedelta(days=day)
+        )
+    names = [one.policy_name for one in newest_batches()]
+    assert names == [f"p{day}" for day in range(24, 4, -1)]
+
+
+def test_a_policy_that_cannot_be(omar: User, as_user: Callable[[User], Client]) -> None:
+    assert as_user(omar).post(reverse("batch_run"), {"policy": "a\0b"}).status_code == 302

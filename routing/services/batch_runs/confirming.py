@@ -89,7 +89,9 @@ def _confirm_piece(
             continue
         chosen_by = by or (item.edited_by if item.edit == BatchItem.Edit.MOVED else None)
         taken.append((item, waiting, standing.assign(opportunity, waiting, batch, chosen_by, at)))
-    BatchItem.objects.bulk_update(conflicts, ["conflict"])
+    for item, _, _ in taken:
+        item.conflict = ""
+    BatchItem.objects.bulk_update([*conflicts, *(item for item, _, _ in taken)], ["conflict"])
     _write(batch, taken, by, at)
     return Confirmed(len(taken), len(conflicts))
 
