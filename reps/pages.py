@@ -1,6 +1,6 @@
 """How every page answers: the whole page or the region that was asked for, and what was done in words."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -47,6 +47,15 @@ def say(request: HttpRequest, text: str, *, undo: str = "", tone: str = "good") 
 def tell(response: HttpResponse, text: str, *, undo: str = "", tone: str = "good") -> HttpResponse:
     """The same for an htmx answer: the toast appears with the changed region."""
     return trigger_client_event(response, "toast", {"text": text, "undo": undo, "tone": tone})
+
+
+def ids_in(texts: Iterable[str]) -> list[int]:
+    """The ids that a form or an address names; what is none, or too long for one, is passed over."""
+    return [int(text) for text in texts if is_id(text)]
+
+
+def is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def next_address(request: HttpRequest, otherwise: str) -> str:

@@ -21,6 +21,7 @@ from routing.engine.model import Scores, logistic
 from routing.engine.roster import QUICKLY, Floats
 
 PENALTY_NAMES = ("near capacity", "assigned today", "pipeline value", "absence ahead")
+_CODES = frozenset(Exit)  # those past a stride too; what a rule or an owner adds to a code gives none of them
 _PART_UNIT, _PENALTY_UNIT = 1000.0, 100.0
 
 
@@ -40,11 +41,7 @@ class TraceColumns:
 
 def exit_code(value: int) -> Exit:
     """The code without the index of the rule."""
-    return (
-        Exit(value)
-        if value in (Exit.NOT_READY, Exit.NOT_AGAIN, Exit.NOT_IN_PLAN)
-        else Exit(value % RULE_STRIDE)
-    )
+    return Exit(value) if value in _CODES else Exit(value % RULE_STRIDE)
 
 
 def rule_index(value: int) -> int:

@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm.services.ownership import OwnershipError
-from reps.pages import say, show
+from reps.pages import ids_in, say, show
 from reps.permissions import SignedIn, may, requires
 from reps.progress import job_shown
 from reps.queries import organisation
-from reps.queries.pages import BadCursor, page_of
+from reps.queries.pages import BadCursor, Page, page_of
 from routing.forms.batches import BatchFilter, BatchItemForm
 from routing.models import Batch, BatchItem
 from routing.queries import batches as shown
@@ -68,14 +69,8 @@ def batch(request: SignedIn, pk: int) -> HttpResponse:
 def _review(request: SignedIn, found: Batch) -> dict[str, object]:
     items = shown.items_visible_to(request.user, found)
     filters = BatchFilter(request.GET, items=items)
-    narrowed = shown.items_shown(items, filters.shown, filters.rep_id)
-    try:
-        page = page_of(
-            shown.with_item_records(narrowed), key="position", cursor=request.GET.get("at", ""), size=50
-        )
-    except BadCursor as error:
-        raise Http404 from error
-    totals = totals_of(items)
+    page = _page(request, shown.items_shown(items, filters.shown, filters.rep_id))
+    totals, may_decide = totals_of(items), may(request.user, "decide_queue")
     return {
         "filters": filters,
         "page": page,
@@ -89,9 +84,16 @@ def _review(request: SignedIn, found: Batch) -> dict[str, object]:
         "proof": shown.proof(found),
         "conflicts": items.exclude(conflict="").count(),
         "currency": organisation().base_currency,
-        "may_decide": may(request.user, "decide_queue") and found.state == Batch.State.REVIEW,
-        "may_plan_anew": may(request.user, "decide_queue") and shown.may_plan_anew(request.user, found),
+        "may_decide": may_decide and found.state == Batch.State.REVIEW,
+        "may_plan_anew": may_decide and shown.may_plan_anew(request.user, found),
     }
+
+
+def _page(request: SignedIn, items: QuerySet[BatchItem]) -> Page[BatchItem]:
+    try:
+        return page_of(shown.with_item_records(items), key="position", cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
 
 
 @require_POST
@@ -126,7 +128,7 @@ def batch_decide(request: SignedIn, pk: int) -> HttpResponse:
     found = get_object_or_404(Batch, pk=pk)
     visible = shown.items_visible_to(request.user, found)
     if request.POST.get("all") != "yes":
-        visible = visible.filter(pk__in=_numbers(request.POST.getlist("item")))
+        visible = visible.filter(pk__in=ids_in(request.POST.getlist("item")))
     chosen = list(visible.values_list("pk", flat=True))
     if not chosen:
         say(request, "Select at least one first.", tone="warn")
@@ -150,10 +152,6 @@ def _approve(request: SignedIn, pk: int, chosen: Sequence[int]) -> None:
     if done.conflicts:
         said += f" {done.conflicts:,} could not be: see “Conflicts”."
     say(request, said, tone="warn" if done.conflicts else "good")
-
-
-def _numbers(texts: Sequence[str]) -> list[int]:
-    return [int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 19]
 
 
 @requires("see_queue")

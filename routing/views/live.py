@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django_htmx.http import trigger_client_event
 
-from reps.pages import show
+from reps.pages import is_id, show
 from reps.permissions import SignedIn, may, requires
 from routing.live import Reader, hub
 from routing.models import Notification
@@ -57,7 +57,7 @@ def notice(request: SignedIn, pk: int) -> HttpResponse:
 def gone(request: SignedIn) -> HttpResponse:
     """Which of the rows that a page shows have been decided meanwhile, and by whom."""
     asked = request.GET.get("items", "").split(",")[:MOST_ROWS]
-    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in asked):
+    if not all(is_id(part) for part in asked):
         raise Http404
     decided = decided_of(request.user, [int(part) for part in asked])
     items = [{"pk": item.pk, "told": said_already(item)} for item in decided]

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.pages import next_address, say, show, show_form
+from reps.pages import ids_in, next_address, say, show, show_form
 from reps.permissions import SignedIn, requires
 from reps.queries.pages import BadCursor, page_of
 from routing.forms.notification_settings import ChatChannelForm, EventFilter, MessageFilter
@@ -50,18 +50,13 @@ def message_send_again(request: SignedIn) -> HttpResponse:
     if channel and channel not in {*Delivery.Channel.values, "all"}:
         raise Http404
     asked = [one] if one else request.POST.getlist("message")
-    ids = None if channel else _ids(asked)
+    ids = None if channel else ids_in(asked)
     number = send_again(at=timezone.now(), ids=ids, channel="" if channel == "all" else channel)
     if number:
         say(request, f"{number:,} message{'' if number == 1 else 's'} will be sent again now.")
     else:
         say(request, "Nothing was given up among those, so nothing is sent again.", tone="warn")
     return redirect(next_address(request, reverse("messages")))
-
-
-def _ids(given: list[str]) -> list[int]:
-    """What is no id is passed over."""
-    return [int(pk) for pk in given if pk.isascii() and pk.isdigit() and len(pk) < 19]
 
 
 @requires("edit_organisation")
@@ -85,7 +80,7 @@ def event_list(request: SignedIn) -> HttpResponse:
 @require_POST
 @requires("edit_organisation")
 def event_work_again(request: SignedIn) -> HttpResponse:
-    ids = None if request.POST.get("all") else _ids([request.POST.get("one", "")])
+    ids = None if request.POST.get("all") else ids_in([request.POST.get("one", "")])
     number = work_again(at=timezone.now(), ids=ids)
     if number:
         say(request, f"{number:,} event{'' if number == 1 else 's'} will be tried again now.")

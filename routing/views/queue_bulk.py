@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.pages import go_to, say, show
+from reps.pages import go_to, ids_in, say, show
 from reps.permissions import SignedIn, requires
 from routing.engine.bulk import ANEW, APPROVE
 from routing.forms.queue_bulk import MOST, BulkDecisionForm
@@ -65,7 +65,7 @@ def approve_many(request: SignedIn) -> HttpResponse:
 
 def _numbers(texts: Sequence[str]) -> list[int]:
     """At most so many ids; what is none is passed over."""
-    return [int(text) for text in texts if text.isascii() and text.isdigit()][:MOST]
+    return ids_in(texts)[:MOST]
 
 
 def _preview(request: SignedIn, form: BulkDecisionForm) -> HttpResponse:

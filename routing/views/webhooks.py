@@ -6,7 +6,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.pages import say, show, show_form
+from reps.pages import ids_in, say, show, show_form
 from reps.permissions import SignedIn, requires
 from reps.queries.pages import BadCursor, page_of
 from routing.forms.webhooks import DeliveryFilter, WebhookForm
@@ -94,7 +94,7 @@ def webhook_again(request: SignedIn, pk: int) -> HttpResponse:
     """One (`one`), or all that were given up."""
     webhook = get_object_or_404(Webhook, pk=pk)
     one = request.POST.get("one", "")
-    ids = [int(one)] if one.isascii() and one.isdigit() and len(one) < 19 else None
+    ids = ids_in([one]) or None
     if one and ids is None:
         raise Http404
     number = send_again(webhook=webhook, by=request.user, at=timezone.now(), ids=ids)

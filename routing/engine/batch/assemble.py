@@ -25,8 +25,7 @@ from routing.engine.ladder import Exit, Survey
 from routing.engine.model import logistic
 from routing.engine.roster import Floats, Ints, Mask, Roster, RosterState
 
-VALUE, WINS, SCORE = "value", "wins", "score"
-OBJECTIVES = (VALUE, WINS, SCORE)
+VALUE, SCORE = "value", "score"  # or anything else: wins
 SMALL_ONE = 0.1  # the quantile of what the penalty takes off each pair
 BEHIND_A_WALL = 50  # pairs kept of each opportunity, the best ones
 OLDER = 4e-6  # of the largest weight
@@ -84,7 +83,7 @@ class Assembly:
     ids: list[int] = field(default_factory=list)
     values: list[float | None] = field(default_factory=list)
     _reps: list[Ints] = field(default_factory=list)
-    _columns: list[Floats] = field(default_factory=list)  # adjusted odds, chance, low, score; high
+    _columns: list[Floats] = field(default_factory=list)  # as `_of` gives them
     _unclear: list[bool] = field(default_factory=list)
     _behind: dict[str, list[tuple[int, Ints, Floats]]] = field(default_factory=dict)
     _fixed: list[tuple[int, int, Floats]] = field(default_factory=list)

@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from reps.models import Job
-from routing.models import Batch, BatchWait
+from routing.models import Batch
 from routing.queries.batch_totals import totals_of
+from routing.queries.batches import policies_waiting
 from routing.services.batch_runs.asking import BatchRefused, open_batch
 from routing.services.batch_runs.planning import run_batch
 
@@ -49,9 +50,7 @@ class Command(BaseCommand):
         )
 
     def _say_waiting(self, as_json: bool) -> None:
-        waiting: dict[str, int] = {}
-        for name in BatchWait.objects.values_list("policy_name", flat=True):
-            waiting[name] = waiting.get(name, 0) + 1
+        waiting = {one.name: one.count for one in policies_waiting() if one.count}
         if as_json:
             self.stdout.write(json.dumps({"waiting": waiting}))
             return

@@ -124,7 +124,7 @@ def hold_back(
 def _lock(item_id: int) -> tuple[BatchItem, QueueItem]:
     """The item and what of it waits, its opportunity locked. Raises AlreadyDecided."""
     opportunity_id = BatchItem.objects.values_list("opportunity_id", flat=True).get(pk=item_id)
-    ownership.lock_opportunity(opportunity_id)
+    opportunity = ownership.lock_opportunity(opportunity_id)
     item = BatchItem.objects.select_related("batch").get(pk=item_id)
     records = QueueItem.objects.select_related("resolved_by", "assignment__rep")
     waits = records.filter(pk=item.queue_item_id or 0).first()
@@ -132,6 +132,7 @@ def _lock(item_id: int) -> tuple[BatchItem, QueueItem]:
         raise AlreadyDecided("It was assigned with the batch already.")
     if waits.state != QueueItem.State.PENDING:
         raise AlreadyDecided(said_already(waits))
+    waits.opportunity = opportunity
     return item, waits
 
 
@@ -229,11 +230,10 @@ def discard(
 def _drop(item_id: int, batch: Batch, by: User, at: datetime.datetime) -> int | None:
     """The opportunity, which waits again; None where somebody was faster."""
     try:
-        item, _ = _lock(item_id)
+        item, waits = _lock(item_id)
     except AlreadyDecided:
         return None
-    opportunity = ownership.lock_opportunity(item.opportunity_id)
-    let_wait(opportunity, by=by, at=at, note=f"Batch {batch.pk} was discarded by {by.name}")
+    let_wait(waits.opportunity, by=by, at=at, note=f"Batch {batch.pk} was discarded by {by.name}")
     return item.opportunity_id
 
 
@@ -269,4 +269,4 @@ def _close_if_done(batch_ids: Collection[int], at: datetime.datetime) -> int:
     )
     open_ones = set(waiting.values_list("batch_items__batch_id", flat=True))
     done = Batch.objects.filter(pk__in=set(batch_ids) - open_ones, state=Batch.State.REVIEW)
-    return done.update(state=Batch.State.CLOSED, closed_at=at or timezone.now())
+    return done.update(state=Batch.State.CLOSED, closed_at=at)
