@@ -85,13 +85,16 @@ def notified(user: User, text: str = "A lead is yours") -> Notification:
 
 
 def test_a_notification_reaches_its_reader_and_nobody_else(
-    ana: Rep, ben: User, omar: User, listen: Callable[..., Stream]
+    ana: Rep, bo: Rep, listen: Callable[..., Stream]
 ) -> None:
-    ours, others = listen(ben), listen(omar)
+    """Of reps, whom no change of the queue is told, so that nothing else comes between."""
+    assert ana.user is not None
+    assert bo.user is not None
+    ours, others = listen(ana.user), listen(bo.user)
     assert ours.next()[0] == "again"  # it listens from here on
-    note = notified(ben)
+    note = notified(ana.user)
     assert ours.next() == ("notification", {"id": note.pk})
-    theirs = notified(omar, "Another one")
+    theirs = notified(bo.user, "Another one")
     heard = others.next()
     assert (heard if heard[0] != "again" else others.next()) == ("notification", {"id": theirs.pk})
 
