@@ -194,6 +194,11 @@ Q_CLUSTER = {
     "label": "Jobs",
 }
 
+# Batches of more opportunities than this are planned in parts by all workers, where they fall into parts that share no
+# rep; a part has so many at least.
+BATCH_SPLIT_FROM = int(os.environ.get("BATCH_SPLIT_FROM", "1000"))
+BATCH_PART_AT_LEAST = int(os.environ.get("BATCH_PART_AT_LEAST", "300"))
+
 # --- API ----------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["reps.authentication.BearerToken"],

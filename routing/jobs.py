@@ -29,7 +29,7 @@ from routing.services import (
     valuation,
     web_forms,
 )
-from routing.services.batch_runs import planning, review
+from routing.services.batch_runs import parts, planning, review
 from routing.services.delivery import digests, keeping, sending
 from routing.services.webhooks import keeping as webhook_keeping
 from routing.services.webhooks import planning as webhook_planning
@@ -77,6 +77,11 @@ def run_batches() -> int:
 def plan_batch(job_id: int) -> None:
     """Plans a batch that was asked for, or is to be planned anew."""
     planning.run_batch(job_id=job_id)
+
+
+def plan_part(job_id: int) -> None:
+    """Plans a part of a large batch."""
+    parts.plan_part(job_id=job_id)
 
 
 def keep_clocks() -> int:

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.batch import alone
+from benchmarks.batch.clusters import clusters_2_vs_1
 from benchmarks.batch.instances import EXPERTS, UNIFORM, capped, save
 from benchmarks.batch.territories import territories
 from routing.engine.batch.certificate import verify
@@ -17,6 +18,7 @@ Say = Callable[[str], None]
 DENSE, SHORT_DENSE = (20_000, 500), (6_000, 200)
 LARGE, SHORT_LARGE = (100_000, 2_000), (5_000, 200)
 CAPPED = (1000, 50)
+HOUSE, SHORT_HOUSE = (4000, 400, 3), (1500, 150, 1)  # leads, reps, rounds
 SEEDS, SHORT_SEEDS = (1, 2, 3, 4, 5), (1,)
 
 
@@ -24,7 +26,8 @@ def run(*, short: bool, say: Say) -> dict[str, Any]:
     """Keys: dense_20000x500 (scarce experts) and uniform_20000x500, medians over the seeds of seconds, cpu_ratio and
     memory_ratio (dense min-cost flow over ours), gap, gain_over_arrival_greedy and gain_over_best_pair_greedy (in per
     cent); territories_100000x2000 with seconds (weights from the model included), peak_mb, gap; value_caps with gap
-    and seconds."""
+    and seconds; clusters_2_vs_1 with speedup: the seconds of a batch, planned and published by the product with one
+    cluster of one worker, over those with two."""
     size, seeds = (SHORT_DENSE, SHORT_SEEDS) if short else (DENSE, SEEDS)
     opportunities, reps = SHORT_LARGE if short else LARGE
     say(f"{opportunities:,} opportunities × {reps:,} reps in territories, weights from the model")
@@ -34,6 +37,7 @@ def run(*, short: bool, say: Say) -> dict[str, Any]:
         "uniform_20000x500": against_dense(UNIFORM, size, seeds, say),
         "territories_100000x2000": large,
         "value_caps": value_caps(say),
+        "clusters_2_vs_1": clusters_2_vs_1(*(SHORT_HOUSE if short else HOUSE), say),
     }
 
 

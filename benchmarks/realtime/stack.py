@@ -118,7 +118,7 @@ def running(database: str, token: str) -> Iterator[Stack]:
             _wait_for(stack)
             yield stack
         finally:
-            _stop(started)
+            stop(started)
 
 
 def free_port() -> int:
@@ -139,7 +139,8 @@ def _wait_for(stack: Stack, seconds: float = 60) -> None:
     raise RuntimeError(f"The web process does not answer:\n{stack.log.read_text()[-3000:]}")
 
 
-def _stop(processes: "list[subprocess.Popen[bytes]]") -> None:
+def stop(processes: "list[subprocess.Popen[bytes]]") -> None:
+    """Ends them, by force where they do not end by themselves."""
     for process in processes:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 15)

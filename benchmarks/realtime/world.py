@@ -57,18 +57,18 @@ def fill(size: Size) -> str:
 
     rng = np.random.default_rng(7)
     now = timezone.now()
-    _words()
-    _people(size, rng)
+    words()
+    people(size, rng)
     _configuration(size, rng, now)
     if size.deals:
-        _model(size.deals)
+        model(size.deals)
     _accounts(size, rng)
     if size is not SMALL:
         _work(size, rng, now)
     return _token()
 
 
-def _words() -> None:
+def words() -> None:
     from crm.models import Product, Term
     from routing.engine.worlds import COMPETITORS, INDUSTRIES, PRODUCTS, SOURCES
 
@@ -80,7 +80,7 @@ def _words() -> None:
         Product.objects.get_or_create(name=name)
 
 
-def _people(size: Size, rng: np.random.Generator) -> None:
+def people(size: Size, rng: np.random.Generator) -> None:
     from reps.models import Rep, RoleTemplate, Skill, Team, User
     from routing.engine.worlds import COMPETITORS, INDUSTRIES, LANGUAGES, PRODUCTS
 
@@ -153,7 +153,7 @@ def _configuration(size: Size, rng: np.random.Generator, now: datetime.datetime)
     publish_configuration(by=None, at=now, note="Benchmark")
 
 
-def _model(deals: int) -> None:
+def model(deals: int) -> None:
     from benchmarks.decision import trained_artifact
     from routing.models import ModelVersion
 

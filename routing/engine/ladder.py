@@ -182,6 +182,11 @@ def survey(inputs: Inputs) -> Survey:
     return _Ladder(inputs).look_around()
 
 
+def reach(inputs: Inputs) -> Mask:
+    """Who is left after territory and rules, without scoring anybody; nobody where it is nobody's choice."""
+    return _Ladder(inputs).reach()
+
+
 @dataclass
 class _Ladder:
     """One run down the ladder. Mutable while it runs; nothing of it outlives `climb`."""
@@ -235,6 +240,13 @@ class _Ladder:
             high = self.scores.score >= self.inputs.high_match
         bounds = next((step.found.get("territory") for step in self.steps if step.name == "territory"), None)
         return Survey(self.policy, settled, offered, high, self.scores, self.penalties, self._walls(), bounds)
+
+    def reach(self) -> Mask:
+        if self._settled() is not None:
+            return np.zeros_like(self.mask)
+        self._territory()
+        self._rules()
+        return self.mask
 
     def _settled(self) -> Verdict | None:
         """Steps 1 and 2: what is nobody's choice."""

@@ -1,7 +1,7 @@
 """Routing: configuration and its versions, decisions, the queue, overrides, models, messages out."""
 
 from routing.models.automation import AutomationChange
-from routing.models.batches import Batch, BatchItem, BatchWait
+from routing.models.batches import Batch, BatchItem, BatchPart, BatchPiece, BatchWait
 from routing.models.changes import Change, ChangeCounter
 from routing.models.clocks import FirstTouchClock
 from routing.models.configuration import CapacitySettings, ConfigurationVersion, Policy, Rule
@@ -20,6 +20,8 @@ __all__ = [
     "AutomationChange",
     "Batch",
     "BatchItem",
+    "BatchPart",
+    "BatchPiece",
     "BatchWait",
     "ByEmail",
     "CapacitySettings",

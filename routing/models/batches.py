@@ -1,5 +1,7 @@
 """What waits for a batch, until when; the batches, and what each has for whom."""
 
+from typing import Any
+
 from django.db import models
 
 from crm.models import Opportunity
@@ -139,3 +141,41 @@ class BatchItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.opportunity} in batch {self.batch_id}"
+
+
+class BatchPart(models.Model):
+    """A part of a large batch, while it is planned: its opportunities share no rep with other parts, so any worker may
+    plan it. `positions`: opportunity ids with their places in the batch; `found` and `walls` as
+    `services.batch_runs.parts` writes and reads them."""
+
+    batch = models.ForeignKey(Batch, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="+")
+    tries = models.PositiveSmallIntegerField(default=0)
+    positions: Any = models.JSONField()
+    at = models.DateTimeField()
+    configuration = models.ForeignKey(ConfigurationVersion, on_delete=models.PROTECT, related_name="+")
+    model = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    found: Any = models.JSONField(default=dict)
+    walls = models.BinaryField(default=bytes)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=["batch", "number"], name="batch_part_number"),)
+
+    def __str__(self) -> str:
+        return f"Part {self.number} of batch {self.batch_id}"
+
+
+class BatchPiece(models.Model):
+    """Some hundred proposals of a part, compressed, until the batch is published."""
+
+    part = models.ForeignKey(BatchPart, on_delete=models.CASCADE, related_name="pieces")
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ("number",)
+
+    def __str__(self) -> str:
+        return f"Piece {self.number} of {self.part}"

@@ -1,7 +1,7 @@
 """Claiming the rep whom a verdict names: the row is locked, and the limits are checked again on what it says then."""
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -59,9 +59,15 @@ def claim_for(situation: Situation, at: datetime.datetime | None) -> Claim:
 
 class Claims:
     """The claims of several verdicts that were reached one after the other: all whom they name are locked at once, in
-    rising order of id, and each claim is checked on what those before it leave."""
+    rising order of id, and each claim is checked on what those before it leave. `near_held` by rep: so many of the open
+    suggestions are of the same plan, which may have the slots near capacity for them."""
 
-    def __init__(self, situations: Sequence[Situation], at: datetime.datetime) -> None:
+    def __init__(
+        self,
+        situations: Sequence[Situation],
+        at: datetime.datetime,
+        near_held: Mapping[int, int] | None = None,
+    ) -> None:
         named = {one.verdict.rep_id for one in situations if one.verdict.outcome != Decision.Outcome.SHADOW}
         rep_ids = sorted(rep_id for rep_id in named if rep_id is not None)
         drawn, rows, now = ask_all(
@@ -71,6 +77,7 @@ class Claims:
         self._reps = {rep.pk: rep for rep in map(ownership.locked_rep, rows)}
         self._week = {rep_id: week for rep_id, week, _ in now}
         self._away = {rep_id for rep_id, _, is_away in now if is_away}
+        self._near_held = near_held or {}
 
     def claim(self, situation: Situation) -> Claim:
         """The next one. Raises LimitGone."""
@@ -80,7 +87,8 @@ class Claims:
         rep = self._reps.get(verdict.rep_id)
         if rep is None:
             raise LimitGone("the rep is gone")
-        limits = _checked(situation, rep, self._week[rep.pk], rep.pk in self._away)
+        near_held = self._near_held.get(rep.pk, 0)
+        limits = _checked(situation, rep, self._week[rep.pk], rep.pk in self._away, near_held)
         return Claim(decision_id, rep, limits)
 
     def taken(self, situation: Situation) -> None:
@@ -98,7 +106,9 @@ class Claims:
             rep.turn_finish = verdict.turn.finish
 
 
-def _checked(situation: Situation, rep: Rep, week: int, is_away: bool) -> ownership.LimitsThen:
+def _checked(
+    situation: Situation, rep: Rep, week: int, is_away: bool, near_held: int = 0
+) -> ownership.LimitsThen:
     """The limits of the locked rep, checked as the ladder checks them. Raises LimitGone."""
     verdict, capacity = situation.verdict, situation.inputs.configuration.capacity
     limits = ownership.LimitsThen(
@@ -114,7 +124,7 @@ def _checked(situation: Situation, rep: Rep, week: int, is_away: bool) -> owners
         raise LimitGone(doubt.sentence(rep.name))
     if verdict.exempt:
         return limits
-    is_near = band(rep.committed, rep.max_open, capacity.bounds) is Band.NEAR
+    is_near = band(rep.committed - near_held, rep.max_open, capacity.bounds) is Band.NEAR
     asks_high_match = verdict.via == Decision.Via.PREDICTION
     if is_near and asks_high_match and (verdict.score or 0) < situation.inputs.high_match:
         raise LimitGone(f"{rep.name} is near capacity by now")

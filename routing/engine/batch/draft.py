@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from routing.engine.batch.across import Behind, behind
 from routing.engine.batch.assemble import Assembled, Assembly, Terms
 from routing.engine.batch.certificate import verify
 from routing.engine.batch.greedy_by_best_pair import greedy_by_best_pair
@@ -37,7 +38,8 @@ class Other:
 @dataclass(frozen=True, eq=False)
 class Draft:
     """`inputs` (L) of those whose choice is open, in order of arrival, all on `state`; `elsewhere` the ids of those
-    whose it is not: somebody has a right to them, or another policy decides by now."""
+    whose it is not: somebody has a right to them, or another policy decides by now. Of a part of a batch the walls are
+    not known, but what is `behind` them."""
 
     inputs: tuple[Inputs, ...]
     elsewhere: tuple[int, ...]
@@ -50,6 +52,7 @@ class Draft:
     pair: Other
     slots: tuple[tuple[int, SlotCheck], ...]
     walls: tuple[WallWorth, ...]
+    behind: tuple[tuple[str, Behind], ...] = ()
 
     @property
     def why_not(self) -> Ints:
@@ -57,10 +60,16 @@ class Draft:
 
 
 def draft(
-    waiting: Sequence[Inputs], *, policy: str, terms: Terms, say: Say, fixed: Mapping[int, int] | None = None
+    waiting: Sequence[Inputs],
+    *,
+    policy: str,
+    terms: Terms,
+    say: Say,
+    fixed: Mapping[int, int] | None = None,
+    is_part: bool = False,
 ) -> Draft:
     """Of opportunities in order of arrival, at least one, whose inputs share roster, state and configuration. `fixed`:
-    opportunity → rep id, as a person chose."""
+    opportunity → rep id, as a person chose. `is_part`: others are planned elsewhere, whom the walls lead to."""
     roster, state = waiting[0].roster, waiting[0].state
     assembly = Assembly(roster, terms)
     inside, elsewhere = [], []
@@ -96,8 +105,13 @@ def draft(
         turn=_looked_up(assembled, greedy_by_turn(assembled.problem, order).rep),
         pair=_looked_up(assembled, greedy_by_best_pair(assembled.problem).rep),
         slots=_slots(assembled, plan, say),
-        walls=_walls(assembled, plan, say),
+        walls=() if is_part else _walls(assembled, plan, say),
+        behind=_behind(assembled, plan) if is_part else (),
     )
+
+
+def _behind(assembled: Assembled, plan: Plan) -> tuple[tuple[str, Behind], ...]:
+    return tuple((wall.name, behind(assembled.problem, plan, wall)) for wall in assembled.walls)
 
 
 def _looked_up(assembled: Assembled, rep: Ints) -> Other:

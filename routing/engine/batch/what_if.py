@@ -84,17 +84,20 @@ def worth_of_walls(
 
 def _worth(problem: Problem, plan: Plan, wall: Wall, solve: bool) -> WallWorth:
     excess = _excess(problem, plan, wall.pairs)
-    best = np.zeros(problem.shape[0])
-    np.maximum.at(best, wall.pairs.row, excess)
+    opportunities, reps = problem.opportunity_ids[wall.pairs.row], problem.rep_ids[wall.pairs.rep]
+    found = by_excess(wall.name, opportunities, reps, excess)
+    if not solve or not found.wanted:
+        return found
+    return replace(found, adds=optimise(without_wall(problem, wall)).objective - plan.objective)
+
+
+def by_excess(name: str, opportunities: Ints, reps: Ints, excess: Floats) -> WallWorth:
+    """By the prices alone: of each opportunity the pair behind the wall that exceeds most."""
     wanted = np.flatnonzero(excess > 0)
     wanted = wanted[np.lexsort((wanted, -excess[wanted]))]
-    adds = None
-    if solve and len(wanted):
-        adds = optimise(without_wall(problem, wall)).objective - plan.objective
-    pairs = ((problem.opportunity_ids[wall.pairs.row[i]], problem.rep_ids[wall.pairs.rep[i]]) for i in wanted)
-    return WallWorth(
-        wall.name, float(best.sum()), adds, tuple((int(opportunity), int(rep)) for opportunity, rep in pairs)
-    )
+    _, first = np.unique(opportunities[wanted], return_index=True)
+    pairs = zip(opportunities[wanted].tolist(), reps[wanted].tolist(), strict=True)
+    return WallWorth(name, float(excess[wanted][first].sum()), None, tuple(pairs))
 
 
 def _excess(problem: Problem, plan: Plan, pairs: Pairs) -> Floats:

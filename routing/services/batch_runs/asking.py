@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 
 from reps.models import Job, User
 from reps.services.jobs import ACTIVE, cancel_job, create_job, fail_job, give_up_if_stopped
-from routing.models import Batch, BatchWait
+from routing.models import Batch, BatchPart, BatchWait
 from routing.queries.automation import is_paused
 
 KIND = "batch"
@@ -73,8 +73,18 @@ def settle(*, at: datetime.datetime) -> int:
         batch.error = "" if cancelled or job is None else job.error
         batch.closed_at = at
         batch.save(update_fields=["state", "error", "closed_at"])
+        forget_parts(batch_id=batch.pk, at=at)
         ended += 1
     return ended
+
+
+@transaction.atomic
+def forget_parts(*, batch_id: int, at: datetime.datetime) -> None:
+    """Of a batch that is given up, or planned from the beginning: workers stop, and what they found goes."""
+    parts = BatchPart.objects.filter(batch=batch_id)
+    for job_id in parts.values_list("job_id", flat=True):
+        cancel_job(job_id=job_id, at=at)
+    parts.delete()
 
 
 def _goes_on(job: Job, at: datetime.datetime) -> bool:

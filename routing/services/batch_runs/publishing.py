@@ -2,7 +2,7 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import Model, QuerySet
@@ -16,7 +16,7 @@ from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
 from routing.queries.live import Live
 from routing.services.automation import refuse_while_paused
 from routing.services.claims import Claims, LimitGone, Situation
-from routing.services.decided import keep_roster
+from routing.services.decided import Decided, keep_roster
 from routing.services.queue import Waited
 from routing.services.turns import give_back_turn
 from routing.services.waves import carried_out, suggestions_counted, write_what_follows
@@ -30,14 +30,16 @@ NUMBERS = (
 
 @dataclass(eq=False)
 class Proposal:
-    """What the plan has for an opportunity. `ready`: its decision; none where it `is_kept`, as a proposal that is there
-    already."""
+    """What the plan has for an opportunity. `ready`: its decision, not stored yet; none until it is prepared, and after
+    it is published."""
 
     opportunity: Opportunity
     situation: Situation
     item: BatchItem
     ready: Decision | None
-    is_kept: bool = False
+
+
+Prepare = Callable[[Sequence[Proposal]], None]
 
 
 @dataclass
@@ -49,23 +51,34 @@ class Published:
 
 
 def publish(
-    *, batch: Batch, proposals: Sequence[Proposal], live: Live, at: datetime.datetime | None
+    *,
+    batch: Batch,
+    proposals: Sequence[Proposal],
+    kept: Sequence[BatchItem],
+    live: Live,
+    at: datetime.datetime | None,
+    prepare: Prepare | None = None,
 ) -> Published:
-    """In the caller's transaction. Raises AutomationPaused. `at` is for simulated time."""
+    """In the caller's transaction; `kept` are proposals that are there already and stay. Raises AutomationPaused. `at`
+    is for simulated time; `prepare` gives the next proposals their decisions, where they have none yet."""
     refuse_while_paused()
-    new = [one for one in proposals if not one.is_kept]
-    locked = ownership.lock_opportunities(one.opportunity.pk for one in new)
-    current = _current(new, locked)
+    locked = ownership.lock_opportunities(one.opportunity.pk for one in proposals)
+    current = _current(proposals, locked)
     moment = at or timezone.now()
     _withdraw(current, batch, moment)
     keep_roster(live)
     stayed = {one.opportunity.pk for one in current}
-    done = Published(left_out=[one.opportunity.pk for one in new if one.opportunity.pk not in stayed])
-    claims = Claims([one.situation for one in current], moment)
+    done = Published(left_out=[one.opportunity.pk for one in proposals if one.opportunity.pk not in stayed])
+    claims = Claims([one.situation for one in current], moment, _near_held(kept, current))
     moment = at or timezone.now()  # after the locks, so that a rep's assignments are dated in their order
     for first in range(0, len(current), AT_ONCE):
-        _publish_some(current[first : first + AT_ONCE], claims, moment, first, done)
-    _keep_items(proposals, done)
+        some = current[first : first + AT_ONCE]
+        if prepare is not None:
+            prepare(some)
+        _publish_some(some, claims, moment, first, done)
+    out = set(done.left_out)
+    _let_wait([one for one in current if one.opportunity.pk in out], moment)
+    _keep_items([*kept, *(one.item for one in proposals if one.opportunity.pk not in out)])
     _keep_batch(batch, moment)
     return done
 
@@ -114,11 +127,28 @@ def _withdraw(current: Sequence[Proposal], batch: Batch, at: datetime.datetime) 
             give_back_turn(decision_id=item.decision_id, why=note, at=at)
 
 
+def _near_held(kept: Sequence[BatchItem], current: Sequence[Proposal]) -> Counter[int]:
+    """How many each rep keeps that may have the slots near capacity: high matches, and what a person chose."""
+    if not current:
+        return Counter()
+    bound = current[0].situation.inputs.high_match
+    may = [item for item in kept if item.edit != BatchItem.Edit.NONE or (item.score or 0.0) >= bound]
+    return Counter(item.rep_id for item in may if item.rep_id is not None)
+
+
+def _let_wait(left_out: Sequence[Proposal], at: datetime.datetime) -> None:
+    """Those whose proposal was withdrawn, and for whom there is no room any more, wait to be decided by themselves."""
+    waiting = Opportunity.objects.filter(
+        pk__in=[one.opportunity.pk for one in left_out if one.item.queue_item_id is not None]
+    )
+    waiting.update(routing=Opportunity.Routing.WAITING, routing_since=at)
+
+
 def _publish_some(
     some: Sequence[Proposal], claims: Claims, moment: datetime.datetime, first: int, done: Published
 ) -> None:
     records: list[Model] = []
-    carried: list[Proposal] = []
+    carried: list[tuple[Proposal, Decided]] = []
     for place, one in enumerate(some, start=first):
         at = moment + datetime.timedelta(microseconds=place)
         waited = Waited(one.opportunity.accepted_at, expires_at=one.item.batch.expires_at)
@@ -128,25 +158,23 @@ def _publish_some(
             done.left_out.append(one.opportunity.pk)
             continue
         records += decided.records
-        carried.append(one)
-        one.item.decision = decided.made.decision
-        one.item.queue_item = next((r for r in decided.records if isinstance(r, QueueItem)), None)
+        carried.append((one, decided))
     copy_in(records)
-    write_what_follows([one.opportunity for one in carried], [one.situation.verdict for one in carried])
-    BatchWait.objects.filter(opportunity__in=[one.opportunity.pk for one in carried]).delete()
+    for one, decided in carried:  # what was stored by COPY has its id by now
+        item = next((record for record in decided.records if isinstance(record, QueueItem)), None)
+        one.item.decision_id = decided.made.decision.pk
+        one.item.queue_item_id = None if item is None else item.pk
+        one.ready = None
+    opportunities = [one.opportunity for one, _ in carried]
+    write_what_follows(opportunities, [one.situation.verdict for one, _ in carried])
+    BatchWait.objects.filter(opportunity__in=[one.pk for one in opportunities]).delete()
     done.count += len(carried)
 
 
-def _keep_items(proposals: Sequence[Proposal], done: Published) -> None:
+def _keep_items(items: Sequence[BatchItem]) -> None:
     """The batch's records: new ones, and those of a batch that was planned anew."""
-    out = set(done.left_out)
-    items = [one.item for one in proposals if one.opportunity.pk not in out]
-    new = [item for item in items if item.pk is None]
-    known = [item for item in items if item.pk is not None]
-    for item in items:  # what was stored by COPY has its id by now
-        item.decision_id = item.decision.pk if item.decision is not None else None
-        item.queue_item_id = item.queue_item.pk if item.queue_item is not None else None
-    copy_in(new)
+    copy_in([item for item in items if item.pk is None])
+    known = [item for item in items if item.pk is not None and item.decision_id is not None]
     BatchItem.objects.bulk_update(known, NUMBERS, batch_size=AT_ONCE)
 
 

@@ -1,0 +1,120 @@
+"""Who is in a batch, and what each of them is decided on."""
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from django.db.models import QuerySet
+
+from crm.models import DuplicateLink, Opportunity
+from crm.queries.duplicates import holding
+from routing.engine.batch.assemble import Terms
+from routing.engine.configuration import Policy
+from routing.engine.ladder import Inputs
+from routing.engine.roster import RosterState
+from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
+from routing.queries.configuration import compiled
+from routing.queries.inputs import inputs_of
+from routing.queries.live import Live
+from routing.queries.state import look
+from routing.services.automation import AutomationPaused
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a batch, or a part of it, is planned on. `policy`: None where it decides in batches no more. `is_again`:
+    around a person's edits, as if the batch's own proposals took no slots."""
+
+    at: datetime.datetime
+    live: Live
+    state: RosterState
+    policy: Policy | None
+    is_again: bool
+
+    @property
+    def terms(self) -> Terms:
+        assert self.policy is not None
+        assert self.policy.batch is not None
+        capacity = compiled(self.live.configuration_id).capacity
+        return Terms(self.policy.batch.objective, capacity.bounds, capacity.near_capacity_penalty)
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """In order of arrival: opportunities, and their items where they have some already. `positions` by opportunity:
+    their places in the batch."""
+
+    opportunities: Sequence[Opportunity]
+    positions: Mapping[int, int]
+    items: Mapping[int, BatchItem] = field(default_factory=dict)
+
+    @property
+    def fixed(self) -> dict[int, int]:
+        """Opportunity → rep, as a person chose."""
+        chosen = (BatchItem.Edit.FIXED, BatchItem.Edit.MOVED)
+        return {pk: item.rep_id for pk, item in self.items.items() if item.edit in chosen and item.rep_id}
+
+
+def moment_of(batch: Batch, at: datetime.datetime) -> Moment:
+    """Looks at what is in force. Raises AutomationPaused."""
+    state, live = look(at)
+    if live.is_paused:
+        raise AutomationPaused("Automation is paused.")
+    is_again = batch.state == Batch.State.REVIEW
+    policies = compiled(live.configuration_id).policies
+    policy = next((one for one in policies if one.name == batch.policy_name and one.batch is not None), None)
+    return Moment(at, live, _freed(state, batch, live) if is_again else state, policy, is_again)
+
+
+def waiting_ids(batch: Batch, *, is_again: bool) -> list[int]:
+    """Who is in it, in order of arrival."""
+    if is_again:
+        return list(_proposed(batch).order_by("position").values_list("opportunity_id", flat=True))
+    waits = BatchWait.objects.filter(
+        policy_name=batch.policy_name,
+        opportunity__routing=Opportunity.Routing.BATCH,
+        opportunity__stage=Opportunity.Stage.OPEN,
+    )
+    return list(waits.order_by("waiting_since", "opportunity_id").values_list("opportunity_id", flat=True))
+
+
+def read(batch: Batch, positions: Mapping[int, int], *, is_again: bool) -> Waiting:
+    """Those opportunities, by id and place, in the order given, with what the batch has of them already."""
+    found = Opportunity.objects.filter(pk__in=positions).select_related("account", "product")
+    by_id = {one.pk: one for one in found}
+    opportunities = [by_id[pk] for pk in positions if pk in by_id]
+    if not is_again:
+        return Waiting(opportunities, positions)
+    items = _proposed(batch).filter(opportunity__in=positions).select_related("queue_item")
+    return Waiting(opportunities, positions, {item.opportunity_id: item for item in items})
+
+
+def inputs_of_all(opportunities: Iterable[Opportunity], moment: Moment) -> list[Inputs]:
+    waiting = list(opportunities)
+    links = holding(DuplicateLink.objects.filter(opportunity__in=[one.pk for one in waiting]))
+    repeating = set(links.values_list("opportunity_id", flat=True))
+    return [
+        inputs_of(one, moment.live, moment.state, moment.at, may_repeat=one.pk in repeating)
+        for one in waiting
+    ]
+
+
+def _proposed(batch: Batch) -> QuerySet[BatchItem]:
+    """What of a published batch still waits for a person, but for what was held back and what has its turn: a plan
+    knows no turns."""
+    items = batch.items.filter(queue_item__state=QueueItem.State.PENDING).exclude(edit=BatchItem.Edit.HELD)
+    items = items.exclude(decision__via=Decision.Via.ROUND_ROBIN, edit=BatchItem.Edit.NONE)
+    return items.exclude(queue_item__kind=QueueItem.Kind.MANAGER)
+
+
+def _freed(state: RosterState, batch: Batch, live: Live) -> RosterState:
+    """As if the batch's own proposals took no slots."""
+    pending, worth = state.pending.copy(), state.pipeline_value.copy()
+    slots = _proposed(batch).filter(rep__isnull=False).values_list("rep_id", "queue_item__counted_value")
+    for rep_id, value in slots:
+        place = live.roster.index.get(rep_id)
+        if place is not None:
+            pending[place] = max(pending[place] - 1, 0)
+            worth[place] -= float(value)
+    return replace(state, pending=pending, pipeline_value=np.maximum(worth, 0.0))
