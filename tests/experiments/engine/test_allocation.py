@@ -69,7 +69,11 @@ def test_partition_worked_example() -> None:
     skill = np.array([0.40, 0.10, 0.41, 0.11, 0.25, 0.24, 0.26])
     capacity = np.array([30, 10, 30, 10, 20, 20, 19])
     found = partition(ids, skill, capacity, **KEYS, odd_to=Arm.TREATMENT)
-    assert {frozenset(pair) for pair in found.pairs} == {frozenset({1, 3}), frozenset({2, 4}), frozenset({5, 7})}
+    assert {frozenset(pair) for pair in found.pairs} == {
+        frozenset({1, 3}),
+        frozenset({2, 4}),
+        frozenset({5, 7}),
+    }
     assert found.odd == 6
     assert found.arm_of(found.odd) is Arm.TREATMENT
     treated, control = found.pairs[0]
