@@ -29,29 +29,34 @@ Ints = npt.NDArray[np.int64]
 
 OPEN, WON = 0, 1  # every other outcome competes: lost 2, disqualified 3
 LEAST_CLUSTERS = 5
+LEAST_MATURED = 20  # with fewer the end of the curve rests on a handful, and its error is understated
 Z95 = 1.959964
 
 
 @dataclass(frozen=True)
 class Followed:
     """n opportunities of one arm: `days` until the exit, or so far · `outcome` 0 open, 1 won, 2 lost, 3 disqualified, or
-    any events of which 1 is the one that counts · `cluster` ids of accounts, None where each has one opportunity."""
+    any events of which 1 is the one that counts · `age_days` since the assignment, closed or not · `cluster` ids of
+    accounts, None where each has one opportunity."""
 
     days: Floats
     outcome: Ints
+    age_days: Floats
     cluster: Ints | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.days), len(self.outcome)} | (
-            set() if self.cluster is None else {len(self.cluster)}
-        )
-        if len(lengths) > 1:
-            raise ValueError("days, outcomes and clusters have the same length")
-        if len(self.days) and not self.days.min() >= 0:
-            raise ValueError("days are not negative")
+        columns = [self.days, self.outcome, self.age_days] + ([] if self.cluster is None else [self.cluster])
+        if len({len(column) for column in columns}) > 1:
+            raise ValueError("days, outcomes, ages and clusters have the same length")
+        if not np.all((self.days >= 0) & (self.days <= self.age_days)):
+            raise ValueError("days lie within 0 and the age")
 
     def __len__(self) -> int:
         return len(self.days)
+
+    def matured(self, horizon_days: float) -> int:
+        """How many have been there for the whole horizon, closed or not."""
+        return int((self.age_days >= horizon_days).sum())
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,6 @@ class _Table:
     exits: Floats
     wins: Floats
     before: Floats
-    left: float  # S after the last time
 
 
 def won_within(arm: Followed, horizon_days: float) -> ArmEstimate | Unavailable:
@@ -89,9 +93,11 @@ def weighted(
     """Σ w(t) S(t−) d₁/n over t up to the horizon. `weight` of an array of days."""
     if not len(arm):
         return Unavailable("there are no opportunities yet")
+    if (matured := arm.matured(horizon_days)) < LEAST_MATURED:
+        return Unavailable(
+            f"{matured} opportunities are {horizon_days:g} days old; at least {LEAST_MATURED} are needed"
+        )
     table = _table(arm)
-    if table.left > 0 and table.days[-1] < horizon_days:
-        return Unavailable(f"no opportunity has been followed for {horizon_days:g} days yet")
     until = int(np.searchsorted(table.days, horizon_days, side="right"))
     reach = slice(0, until)
     w = weight(table.days[reach])
@@ -125,7 +131,7 @@ def _table(arm: Followed) -> _Table:
     at_risk = np.cumsum(np.bincount(place, minlength=count)[::-1])[::-1].astype(np.float64)
     after = np.cumprod(1 - exits / at_risk)
     before = np.concatenate([[1.0], after[:-1]])
-    return _Table(place.astype(np.int64), days, at_risk, exits, wins, before, float(after[-1]))
+    return _Table(place.astype(np.int64), days, at_risk, exits, wins, before)
 
 
 def _terms(table: _Table, reach: slice, w: Floats) -> tuple[float, Floats, Floats]:

@@ -8,12 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.duration.survfunc import CumIncidenceRight
 
+from experiments.engine import incidence
 from experiments.engine.effect import ArmEstimate, Effect, difference
-from experiments.engine.incidence import Curve, Followed, Ints, curve, won_within
+from experiments.engine.incidence import Curve, Floats, Followed, Ints, curve, won_within
 from reps.engine.unavailable import Unavailable
 
 STATA_DAYS = np.array([1, 1, 2, 4, 4, 4, 6, 6, 7, 8, 9, 9, 9, 1, 2, 2, 4, 4], dtype=float)
 STATA_CAUSES = np.array([1, 1, 1, 2, 2, 2, 3, 3, 3] + [0] * 9)
+
+
+@pytest.fixture
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published examples are small."""
+    monkeypatch.setattr(incidence, "LEAST_MATURED", 1)
+
+
+def old(days: Floats, outcome: Ints, cluster: Ints | None = None) -> Followed:
+    """All were assigned long ago."""
+    return Followed(days, outcome, np.maximum(days, 365.0), cluster)
 
 
 def estimate(found: ArmEstimate | Unavailable) -> ArmEstimate:
@@ -28,18 +40,20 @@ def drawn(seed: int, n: int = 400, accounts: int | None = None) -> Followed:
     outcome = rng.choice([1, 2, 3], n, p=[0.25, 0.6, 0.15])
     exit_at = np.ceil(rng.exponential(np.where(outcome == 1, 50, 20)))
     cluster = None if accounts is None else rng.integers(0, accounts, n)
-    return Followed(np.minimum(exit_at, age), np.where(exit_at <= age, outcome, 0), cluster)
+    return Followed(np.minimum(exit_at, age), np.where(exit_at <= age, outcome, 0), age, cluster)
 
 
-def test_published_figure_of_stata() -> None:
-    found = estimate(won_within(Followed(STATA_DAYS, STATA_CAUSES), 9))
+def test_published_figure_of_stata(few_are_enough: None) -> None:
+    found = estimate(won_within(old(STATA_DAYS, STATA_CAUSES), 9))
     assert found.value == pytest.approx(0.17037037, abs=5e-9)
     assert found.standard_error == pytest.approx(0.08976251, abs=5e-9)
 
 
-def test_each_opportunity_its_own_cluster_differs_by_the_small_sample_factor_only() -> None:
-    plain = estimate(won_within(Followed(STATA_DAYS, STATA_CAUSES), 9))
-    found = estimate(won_within(Followed(STATA_DAYS, STATA_CAUSES, np.arange(18)), 9))
+def test_each_opportunity_its_own_cluster_differs_by_the_small_sample_factor_only(
+    few_are_enough: None,
+) -> None:
+    plain = estimate(won_within(old(STATA_DAYS, STATA_CAUSES), 9))
+    found = estimate(won_within(old(STATA_DAYS, STATA_CAUSES, np.arange(18)), 9))
     assert found.value == plain.value
     assert found.standard_error == pytest.approx(plain.standard_error * np.sqrt(18 / 17), rel=1e-12)
     assert found.clusters == 18
@@ -62,13 +76,13 @@ def test_equals_statsmodels_at_every_time(seed: int) -> None:
         assert found.standard_error == pytest.approx(theirs.cinc_se[0][place], abs=1e-10)
 
 
-def test_all_that_remain_leave_at_once() -> None:
+def test_all_that_remain_leave_at_once(few_are_enough: None) -> None:
     """statsmodels divides by zero there and has no standard error."""
     days, outcome = np.array([1.0, 2, 3, 3, 3]), np.array([1, 0, 1, 2, 1])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = estimate(won_within(Followed(days, outcome), 30))
-        drawn_curve = curve(Followed(days, outcome))
+        found = estimate(won_within(old(days, outcome), 30))
+        drawn_curve = curve(old(days, outcome))
     assert found.value == pytest.approx(1 / 5 + 4 / 5 * 2 / 3, abs=1e-12)
     assert isinstance(drawn_curve, Curve)
     assert drawn_curve.standard_error[-1] == pytest.approx(found.standard_error, abs=1e-12)
@@ -77,14 +91,14 @@ def test_all_that_remain_leave_at_once() -> None:
 
 def test_everybody_followed_is_a_plain_share() -> None:
     outcome = np.array([1] * 30 + [2] * 50 + [0] * 20)
-    found = estimate(won_within(Followed(np.where(outcome == 0, 100.0, 10.0), outcome), 90))
+    found = estimate(won_within(old(np.where(outcome == 0, 100.0, 10.0), outcome), 90))
     assert found.value == pytest.approx(0.3, abs=1e-12)
     assert found.standard_error == pytest.approx(np.sqrt(0.3 * 0.7 / 100), abs=1e-12)
 
 
-def test_wins_after_the_horizon_do_not_count() -> None:
+def test_wins_after_the_horizon_do_not_count(few_are_enough: None) -> None:
     days, outcome = np.array([10.0, 91.0, 90.0, 100.0]), np.array([1, 1, 1, 0])
-    assert estimate(won_within(Followed(days, outcome), 90)).value == 0.5
+    assert estimate(won_within(old(days, outcome), 90)).value == 0.5
 
 
 def ratio_by_hand(won: Ints, cluster: Ints) -> tuple[float, float]:
@@ -101,7 +115,7 @@ def ratio_by_hand(won: Ints, cluster: Ints) -> tuple[float, float]:
 def test_clusters_of_closed_opportunities_are_the_ratio_form(rows: list[tuple[bool, int]]) -> None:
     won = np.array([row[0] for row in rows], dtype=np.int64)
     cluster = np.array([row[1] for row in rows])
-    found = won_within(Followed(np.full(len(rows), 5.0), np.where(won == 1, 1, 2), cluster), 90)
+    found = won_within(old(np.full(len(rows), 5.0), np.where(won == 1, 1, 2), cluster), 90)
     if len(np.unique(cluster)) < 5:
         assert isinstance(found, Unavailable)
         return
@@ -120,7 +134,7 @@ def test_cluster_error_is_that_of_repeated_draws() -> None:
         won = rng.random(400) < chance
         exit_at, age = rng.exponential(40, 400), rng.uniform(0, 150, 400)
         outcome = np.where(exit_at > age, 0, np.where(won, 1, 2))
-        return estimate(won_within(Followed(np.minimum(exit_at, age), outcome, cluster), 90))
+        return estimate(won_within(Followed(np.minimum(exit_at, age), outcome, age, cluster), 90))
 
     found = [once() for _ in range(400)]
     spread = np.std([one.value for one in found])
@@ -137,7 +151,7 @@ def test_one_arm_that_loses_faster_wins_no_more() -> None:
         won = rng.random(n) < 0.2
         exit_at = rng.exponential(np.where(won, 40, days_to_lose))
         outcome = np.where(exit_at > age, 0, np.where(won, 1, 2))
-        shares.append(estimate(won_within(Followed(np.minimum(exit_at, age), outcome), 90)).value)
+        shares.append(estimate(won_within(Followed(np.minimum(exit_at, age), outcome, age), 90)).value)
         naive.append((outcome == 1).sum() / (outcome > 0).sum())
     truth = 0.2 * (1 - np.exp(-90 / 40))
     assert shares == pytest.approx([truth, truth], abs=0.015)
@@ -152,26 +166,33 @@ def test_standard_error_is_that_of_repeated_draws() -> None:
 
 def test_order_of_rows_is_irrelevant() -> None:
     arm = drawn(8, accounts=60)
-    turned = Followed(arm.days[::-1], arm.outcome[::-1], arm.cluster[::-1])
+    turned = Followed(arm.days[::-1], arm.outcome[::-1], arm.age_days[::-1], arm.cluster[::-1])
     one, other = estimate(won_within(arm, 60)), estimate(won_within(turned, 60))
     assert one.value == other.value
     assert one.standard_error == pytest.approx(other.standard_error, abs=1e-15)
 
 
+def test_the_end_of_the_curve_rests_on_enough() -> None:
+    """The curve of those 30 days old may have ended by chance; it says nothing of 90 days."""
+    young = Followed(np.array([3.0, 10.0] * 15), np.array([1, 2] * 15), np.full(30, 30.0))
+    assert won_within(young, 90) == Unavailable("0 opportunities are 90 days old; at least 20 are needed")
+    assert estimate(won_within(young, 30)).value == 0.5
+    assert (young.matured(30), young.matured(31)) == (30, 0)
+
+
 def test_nothing_to_say() -> None:
     none = np.array([])
-    young = Followed(np.array([3.0, 10.0]), np.array([1, 0]))
-    assert won_within(Followed(none, none.astype(np.int64)), 90) == Unavailable(
-        "there are no opportunities yet"
-    )
-    assert curve(Followed(none, none.astype(np.int64))) == Unavailable("there are no opportunities yet")
-    assert won_within(young, 90) == Unavailable("no opportunity has been followed for 90 days yet")
-    few = Followed(np.full(8, 5.0), np.array([1, 2] * 4), np.repeat([1, 2, 3, 4], 2))
+    nobody = Followed(none, none.astype(np.int64), none)
+    assert won_within(nobody, 90) == Unavailable("there are no opportunities yet")
+    assert curve(nobody) == Unavailable("there are no opportunities yet")
+    few = old(np.full(24, 5.0), np.array([1, 2] * 12), np.repeat([1, 2, 3, 4], 6))
     assert won_within(few, 90) == Unavailable("only 4 independent accounts; at least 5 are needed")
     with pytest.raises(ValueError, match="same length"):
-        Followed(np.array([1.0]), np.array([1, 2]))
-    with pytest.raises(ValueError, match="not negative"):
-        Followed(np.array([-1.0]), np.array([1]))
+        Followed(np.array([1.0]), np.array([1, 2]), np.array([1.0]))
+    with pytest.raises(ValueError, match="within 0 and the age"):
+        Followed(np.array([-1.0]), np.array([1]), np.array([5.0]))
+    with pytest.raises(ValueError, match="within 0 and the age"):
+        Followed(np.array([6.0]), np.array([1]), np.array([5.0]))
 
 
 def test_bounds_of_the_curve_hold_it_and_stay_within_0_and_1() -> None:

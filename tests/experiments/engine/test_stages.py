@@ -78,7 +78,7 @@ def test_one_stage_is_itself() -> None:
 
 
 def test_a_stage_that_tells_nothing_yet_is_left_out() -> None:
-    young = Followed(np.array([3.0, 4.0]), np.array([1, 0]))
+    young = Followed(np.array([3.0, 4.0]), np.array([1, 0]), np.array([4.0, 4.0]))
     reason = won_within(young, 90)
     assert isinstance(reason, Unavailable)
     told = StageEffect(50, 50, Effect(0.02, 0.03))
