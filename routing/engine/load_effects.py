@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from reps.engine.capacity import BandBounds, bands, load_pct
-from routing.engine.unavailable import Unavailable
+from reps.engine.unavailable import Unavailable
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

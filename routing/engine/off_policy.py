@@ -19,8 +19,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.estimate import Estimate
-from routing.engine.unavailable import Unavailable
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from routing.engine.unavailable import Unavailable
+from reps.engine.unavailable import Unavailable
 
 WEEKS = 4
 AGREEMENT, COVERAGE = 0.85, 0.85

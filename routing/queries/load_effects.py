@@ -8,6 +8,7 @@ import numpy as np
 from django.db import connection
 
 from reps.engine.capacity import Band, BandBounds
+from reps.engine.unavailable import Unavailable
 from reps.models import RoleTemplate
 from reps.queries.people import organisation, roles_in_use
 from routing.engine.load_effects import (
@@ -22,7 +23,6 @@ from routing.engine.load_effects import (
     shares,
     supported_load,
 )
-from routing.engine.unavailable import Unavailable
 
 WINDOW = datetime.timedelta(days=365)
 SECONDS = 3600.0

@@ -14,11 +14,11 @@ import numpy as np
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from crm.models import Opportunity
+from reps.engine.unavailable import Unavailable
 from routing.engine.ladder import Inputs, Verdict, decide
 from routing.engine.model import MatchModel, Scores
 from routing.engine.off_policy import LoggedDecisions, OffPolicy, evaluate
 from routing.engine.roster import Floats
-from routing.engine.unavailable import Unavailable
 from routing.models import ConfigurationVersion, Decision, ModelVersion, QueueItem
 from routing.queries.configuration import compiled
 from routing.queries.inputs import match_model, stored_inputs

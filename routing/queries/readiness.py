@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import TruncWeek
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.readiness import Readiness, Record, readiness
-from routing.engine.unavailable import Unavailable
 from routing.models import Decision, Policy, QueueItem
 from routing.queries.models import champion_version
 

@@ -19,6 +19,7 @@ from django_q.tasks import async_task
 from threadpoolctl import threadpool_limits
 
 from crm.services.tag_evidence import refresh_evidence
+from reps.engine.unavailable import Unavailable
 from reps.models import Job, Rep, Skill, TagReview, TagReviewSettings, TagSuggestion, User
 from reps.queries import organisation
 from reps.queries.tags import managers_with_new, period_start, tag_review_settings, waiting_by_manager
@@ -27,7 +28,6 @@ from reps.services.jobs import ACTIVE, Finish, Report, create_job, fail_job, giv
 from reps.services.tags import Decided, identity, last_dismissals
 from routing.engine.tagging.deals import Removal, Suggestion, TagProposals
 from routing.engine.tagging.proposals import MONTH_DAYS, propose_tags
-from routing.engine.unavailable import Unavailable
 from routing.queries.tag_reviews import (
     KIND,
     KIND_OF_ENGINE,

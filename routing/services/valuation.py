@@ -10,9 +10,9 @@ from typing import Any
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from reps.engine.unavailable import Unavailable
 from reps.models import Job, User
 from reps.services.jobs import ACTIVE, Finish, Report, create_job, give_up_if_stopped, run_job
-from routing.engine.unavailable import Unavailable
 from routing.models import ConfigurationVersion, ModelVersion
 from routing.queries.off_policy import Target, in_words, value_from_log
 

@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from crm.models import Opportunity
+from reps.engine.unavailable import Unavailable
 from reps.models import Rep, User
-from routing.engine.unavailable import Unavailable
 from routing.models import ConfigurationVersion, Decision, ModelVersion, Policy, Rule
 from routing.queries.models import champion_version
 from routing.queries.off_policy import Target, in_words, logged_decisions, value_from_log

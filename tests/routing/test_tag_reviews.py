@@ -17,6 +17,7 @@ from django_q.models import Schedule
 
 from crm.models import Opportunity, Product
 from crm.services.tag_evidence import refresh_evidence
+from reps.engine.unavailable import Unavailable
 from reps.models import (
     Job,
     ProfileChange,
@@ -32,7 +33,6 @@ from reps.queries.tags import period_start, tag_review_settings
 from reps.services.tags import dismiss_suggestions
 from routing import jobs
 from routing.engine.tagging.deals import Removal, Suggestion, TagProposals
-from routing.engine.unavailable import Unavailable
 from routing.models import Notification, OutboxMessage
 from routing.services import outbox, tag_reviews
 from tests.conftest import NOW

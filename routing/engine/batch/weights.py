@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.batch.pairs import Indices
 from routing.engine.columns import factored_columns, tiredness
 from routing.engine.facts import OpportunityFacts
 from routing.engine.model import MatchModel, history_effects, logistic
 from routing.engine.roster import Floats, Roster
-from routing.engine.unavailable import Unavailable
 
 AT_ONCE = 1000  # opportunities: a column that depends on the value has a row for each
 

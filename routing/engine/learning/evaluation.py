@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.learning.apart import tell_apart
 from routing.engine.learning.dataset import DISQUALIFIED, Dataset, Deal, make_dataset, rows_in_words_of
 from routing.engine.learning.design import Scales, make_design
@@ -43,7 +44,6 @@ from routing.engine.learning.training import LEAST_DEALS
 from routing.engine.learning.trial import calibrated_log_odds, own_pairing
 from routing.engine.model import logistic, match_score
 from routing.engine.roster import RepFacts, Roster
-from routing.engine.unavailable import Unavailable
 
 MONTHS = 12
 DAYS_PER_MONTH = 30.4375

@@ -18,10 +18,10 @@ import numpy as np
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.estimate import Estimate
 from routing.engine.learning.table import Floats
 from routing.engine.model import logistic
-from routing.engine.unavailable import Unavailable
 
 BINS = 10
 WITHIN = 0.2  # log-odds; prospects that differ by less are alike

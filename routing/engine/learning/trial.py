@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.columns import Prior
 from routing.engine.learning.dataset import Dataset
 from routing.engine.learning.design import Scales
@@ -26,7 +27,6 @@ from routing.engine.learning.learned import LearnedModel
 from routing.engine.learning.quality import calibration_line, difference, log_losses
 from routing.engine.learning.table import Category, DealTable, Floats, Mask
 from routing.engine.levels import POOLED, Levels
-from routing.engine.unavailable import Unavailable
 
 HELD_OUT_DAYS = 28
 HELD_OUT_SHARE = 0.15

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.tagging.columns import Key, folded, in_order, labels_of, lead_columns, pairs_of, values_of
 from routing.engine.tagging.deals import (
     DEAL_SIZE,
@@ -27,7 +28,6 @@ from routing.engine.tagging.deals import (
 )
 from routing.engine.tagging.evidence import Evidence, Floats, evidence_of
 from routing.engine.tagging.specialities import specialities_of
-from routing.engine.unavailable import Unavailable
 
 LEAST_REPS = 2
 LEAST_DEALS = 30

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from routing.engine.unavailable import Unavailable
+from reps.engine.unavailable import Unavailable
 from routing.models import ConfigurationVersion, ModelVersion
 from routing.queries.off_policy import Target, in_words, value_from_log
 

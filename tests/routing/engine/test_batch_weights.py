@@ -6,10 +6,10 @@ import numpy as np
 
 from benchmarks.batch.territories import synthetic_model
 from benchmarks.organisation import facts_of, roster_of
+from reps.engine.unavailable import Unavailable
 from routing.engine.batch.weights import pair_log_odds, win_probabilities
 from routing.engine.columns import columns
 from routing.engine.model import MatchModel, score
-from routing.engine.unavailable import Unavailable
 from routing.engine.worlds import WorldSettings, draw_leads, make_world
 
 AT = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reps.engine.capacity import BandBounds, room_this_week
+from reps.engine.unavailable import Unavailable
 from routing.engine.load_effects import (
     Assignments,
     Supported,
@@ -17,7 +18,6 @@ from routing.engine.load_effects import (
     supported_load,
     win_rate,
 )
-from routing.engine.unavailable import Unavailable
 
 
 def made(n: int, seed: int, *, slower_from: int = 99, worse_from: int = 99, most: int = 30) -> Assignments:

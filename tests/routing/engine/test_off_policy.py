@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.estimate import Estimate
 from routing.engine.off_policy import Floats, LoggedDecisions, OffPolicy, Valued, effective_size, evaluate
-from routing.engine.unavailable import Unavailable
 
 SKILL = np.array([-0.6, 0.0, 0.5])  # log-odds of three reps, of which the third is worse with large x
 SLOPE = np.array([0.6, 0.0, -0.8])

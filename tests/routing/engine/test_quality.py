@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.metrics import log_loss, roc_auc_score
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.estimate import Estimate
 from routing.engine.learning.quality import (
     CalibrationLine,
@@ -18,7 +19,6 @@ from routing.engine.learning.quality import (
 )
 from routing.engine.learning.table import Floats
 from routing.engine.model import logistic
-from routing.engine.unavailable import Unavailable
 
 
 def outcomes(log_odds: Floats, seed: int) -> Floats:

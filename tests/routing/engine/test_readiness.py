@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.readiness import Record, readiness
-from routing.engine.unavailable import Unavailable
 
 GOOD = Record(weeks=5, judged=100, agreed=90, chosen=200, by_model=180)
 

@@ -8,6 +8,7 @@ from math import comb
 import numpy as np
 import pytest
 
+from reps.engine.unavailable import Unavailable
 from routing.engine.tagging.columns import in_order, labels_of, lead_columns, pairs_of, values_of
 from routing.engine.tagging.deals import ClosedDeal, HeldTag, TagProposals, TagSettings
 from routing.engine.tagging.evidence import Evidence, Pairs, _tails, evidence_of
@@ -21,7 +22,6 @@ from routing.engine.tagging.specialities import (
     specialities_of,
     weigh,
 )
-from routing.engine.unavailable import Unavailable
 
 ANA, OTHERS = 1, range(2, 9)
 

@@ -1,0 +1,92 @@
+"""A figure of one arm, and the difference of two.
+
+    d = v₁ − v₀    se = √(se₁² + se₀²)    information I = 1 / se²
+
+Clusters: G − 2 degrees of freedom of t below 60 clusters in both arms together, else normal. What it does not do: say
+an interval. Whoever looks once takes `of_one_look`, whoever looks again and again `sequential` or `anytime`.
+"""
+
+import math
+from dataclasses import dataclass
+
+from scipy import special, stats
+
+from reps.engine.unavailable import Unavailable
+
+FEW_CLUSTERS = 60
+
+
+@dataclass(frozen=True)
+class ArmEstimate:
+    """`units` that it rests on, in `clusters` independent groups; None where each unit is its own."""
+
+    value: float
+    standard_error: float
+    units: int
+    clusters: int | None = None
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Treatment less control. `degrees` of freedom of t, infinite for the normal distribution."""
+
+    value: float
+    standard_error: float
+    degrees: float = math.inf
+
+    @property
+    def information(self) -> float:
+        return 1 / self.standard_error**2
+
+    @property
+    def z(self) -> float:
+        """As many standard errors from nil as a normal variable with the same tail would be."""
+        ratio = self.value / self.standard_error
+        if math.isinf(self.degrees):
+            return ratio
+        tail = stats.t.logcdf(-abs(ratio), self.degrees)
+        return math.copysign(float(special.ndtri_exp(tail)), ratio)
+
+    def reach(self, bound: float) -> float:
+        """Half the width of an interval whose normal bound is `bound`."""
+        if math.isinf(self.degrees):
+            return bound * self.standard_error
+        return float(stats.t.isf(special.ndtr(-bound), self.degrees)) * self.standard_error
+
+
+@dataclass(frozen=True)
+class Interval:
+    low: float
+    high: float
+
+
+def difference(
+    treatment: ArmEstimate | Unavailable, control: ArmEstimate | Unavailable
+) -> Effect | Unavailable:
+    """Unavailable where an arm is, or where neither varies at all."""
+    if isinstance(treatment, Unavailable):
+        return Unavailable(f"in treatment {treatment.reason}")
+    if isinstance(control, Unavailable):
+        return Unavailable(f"in control {control.reason}")
+    error = math.hypot(treatment.standard_error, control.standard_error)
+    if not error > 0:
+        return Unavailable("all opportunities of both arms had the same outcome")
+    return Effect(treatment.value - control.value, error, degrees_of(treatment.clusters, control.clusters))
+
+
+def degrees_of(treatment: int | None, control: int | None) -> float:
+    """Degrees of freedom for so many clusters in each arm."""
+    if treatment is None or control is None or treatment + control >= FEW_CLUSTERS:
+        return math.inf
+    return float(max(treatment + control - 2, 1))
+
+
+def of_one_look(effect: Effect, confidence: float = 0.95) -> Interval:
+    """Right for a single look only."""
+    reach = effect.reach(float(special.ndtri(0.5 + confidence / 2)))
+    return Interval(effect.value - reach, effect.value + reach)
+
+
+def p_of_one_look(effect: Effect) -> float:
+    """Two-sided; right for a single look only."""
+    return float(2 * special.ndtr(-abs(effect.z)))
