@@ -163,7 +163,7 @@ def _warnings(setting: Setting, smaller: int, found: float | None, two_hundred: 
         )
     if said and two_hundred is not None:
         said.append(
-            f"{LEAST_PER_GROUP} per group detects only a {two_hundred * 100:.0f}-point difference at a {base:.0%} base, "
-            "in a single look at that."
+            f"{LEAST_PER_GROUP} per group detects only a {two_hundred * 100:.0f}-point difference "
+            f"at a {base:.0%} base, in a single look at that."
         )
     return said
