@@ -1,9 +1,10 @@
 """Who and what belongs to which arm, by each design.
 
-    lead split, and the arm of a unit    u = int(first 8 bytes of sha256("salt:experiment:unit")) / 2^64; treatment, u < split
-    rep partition                        pairs of reps of similar skill and capacity, one of each pair to each arm
-    switchback                           periods of 14 days, one of every two in treatment, the first 7 days not counted
-    slot split                           a rep's slots of treatment: floor(split · capacity), or one more, at random
+    arm of a unit    u = int(first 8 bytes of sha256("salt:experiment:unit")) / 2^64, treatment where u < split
+    slot split       besides, a rep's slots of treatment: floor(split · capacity), or one more, at random
+    rep partition    pairs of reps of similar skill and capacity, one of each pair to each arm
+    switchback       periods of 14 days, one of every two in treatment, the first 7 days not counted
+    lead split       the arm of a unit alone
 
 A unit keeps its arm when the split rises: u stays. The slots of a week are a systematic sample (Madow, Annals of
 Mathematical Statistics 1949) of the fractional parts, in a random order of the reps: the team's slots sum to the split
@@ -27,6 +28,13 @@ Mask = npt.NDArray[np.bool_]
 PERIOD = timedelta(days=14)
 WASHOUT = timedelta(days=7)  # of each period: leads of the other arm still fill the reps
 WEEK = timedelta(days=7)
+
+
+class Design(StrEnum):
+    SLOT_SPLIT = "slot_split"
+    REP_PARTITION = "rep_partition"
+    SWITCHBACK = "switchback"
+    LEAD_SPLIT = "lead_split"
 
 
 class Arm(StrEnum):
@@ -75,7 +83,13 @@ def arm_by_unit(salt: str, experiment: int, unit: str, split: float) -> Arm:
 
 
 def partition(
-    rep: Ints, skill: Floats, capacity: Floats, *, salt: str, experiment: int, odd_to: Arm = Arm.CONTROL
+    rep: Ints,
+    skill: Floats,
+    capacity: Floats | Ints,
+    *,
+    salt: str,
+    experiment: int,
+    odd_to: Arm = Arm.CONTROL,
 ) -> Partition:
     """Pairs of the R reps: whoever is farthest from the middle picks the nearest one left, so that the odd ones get a
     partner while there are any; of each pair chance sends one to treatment. `skill` past, in any unit."""
@@ -108,8 +122,8 @@ def _pairs(places: Floats) -> tuple[list[tuple[int, int]], int | None]:
 
 
 def period_of(at: datetime, starts_at: datetime, *, salt: str, experiment: int) -> Period:
-    """The period that a moment of a switchback lies in, both moments in UTC. Of the periods 2b and 2b + 1 chance puts one into treatment.
-    Raises ValueError before the start."""
+    """The period that a moment of a switchback lies in, both moments in UTC. Of the periods 2b and 2b + 1 chance puts
+    one into treatment. Raises ValueError before the start."""
     if at < starts_at:
         raise ValueError("the experiment had not begun")
     number = (at - starts_at) // PERIOD

@@ -1,12 +1,13 @@
 """Intervals that hold at every moment at once, however often one looks.
 
-    one-sided half width    se √n √( 2(n r² + 1)/(n² r²) · ln(1 + √(n r² + 1)/(2a)) )    r² = (−2 ln 2a + ln(−2 ln 2a + 1))/n*
-    two-sided half width    se √n √( 2(n r² + 1)/(n² r²) · ln(√(n r² + 1)/a) )           r² = (−2 ln a + ln(−2 ln a + 1))/n*
+    one-sided    se √n √( 2(n r² + 1)/(n² r²) · ln(1 + √(n r² + 1)/(2a)) )    r² = (−2 ln 2a + ln(−2 ln 2a + 1))/n*
+    two-sided    se √n √( 2(n r² + 1)/(n² r²) · ln(√(n r² + 1)/a) )           r² = (−2 ln a + ln(−2 ln a + 1))/n*
 
-I. Waudby-Smith, D. Arbour, R. Sinha, E. Kennedy, A. Ramdas, "Time-uniform central limit theory and asymptotic confidence
-sequences", Annals of Statistics 2024. n units of both arms, a the error in all, narrowest around n* units, for which a
-quarter of the planned ones is taken. For guardrails and for a permanent hold-out, which have no planned end. What it
-does not do: hold at small n, for which the limit says nothing; see the least numbers in `guardrails`.
+Half widths. I. Waudby-Smith, D. Arbour, R. Sinha, E. Kennedy, A. Ramdas, "Time-uniform central limit theory and
+asymptotic confidence sequences", Annals of Statistics 2024. n units of both arms, a the error in all, narrowest
+around n* units, for which a quarter of the planned ones is taken. For guardrails and for a permanent hold-out, which
+have no planned end. What it does not do: hold at small n, for which the limit says nothing; see the least numbers in
+`guardrails`.
 """
 
 import math

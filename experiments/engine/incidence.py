@@ -6,9 +6,9 @@ Aalen and Johansen (Scandinavian Journal of Statistics 1978), over the times t o
     F(H) = Σ over t ≤ H of S(t−) d₁/n           more generally Σ w(t) S(t−) d₁/n
 
 Still open counts as not followed beyond its age. The standard error is the delta method's (Dinse and Larson 1986;
-Marubini and Valsecchi 1995), that of `statsmodels.CumIncidenceRight`, whose division by zero where all that remain leave
-at once is mended: the term is nil there. With several opportunities of the same account it is the infinitesimal
-jackknife: each opportunity's influence, summed by account, squared, times G/(G − 1); where nobody is still open that is
+Marubini and Valsecchi 1995), that of `statsmodels.CumIncidenceRight`, whose division by zero where all that remain
+leave at once is mended: the term is nil there. With several opportunities of the same account it is the infinitesimal
+jackknife: each opportunity's influence, summed by account, squared, times G/(G − 1); where nobody is still open it is
 G/(G − 1) · Σ (x_g − r k_g)²/(Σ k)², r = Σ x/Σ k.
 
 What it does not do: correct for a waiting that depends on the outcome. How long one is followed must not tell whether
@@ -29,15 +29,17 @@ Ints = npt.NDArray[np.int64]
 
 OPEN, WON = 0, 1  # every other outcome competes: lost 2, disqualified 3
 LEAST_CLUSTERS = 5
-LEAST_MATURED = 20  # with fewer the end of the curve rests on a handful, and its error is understated
+LEAST_MATURED = (
+    50  # with fewer the end of the curve rests on a handful: at 20 daily looks erred in 6.7 of 100 runs
+)
 Z95 = 1.959964
 
 
 @dataclass(frozen=True)
 class Followed:
-    """n opportunities of one arm: `days` until the exit, or so far · `outcome` 0 open, 1 won, 2 lost, 3 disqualified, or
-    any events of which 1 is the one that counts · `age_days` since the assignment, closed or not · `cluster` ids of
-    accounts, None where each has one opportunity."""
+    """n opportunities of one arm: `days` until the exit, or so far · `outcome` 0 open, 1 won, 2 lost, 3 disqualified,
+    or any events of which 1 is the one that counts · `age_days` since the assignment, closed or not · `cluster` ids
+    of accounts, None where each has one opportunity."""
 
     days: Floats
     outcome: Ints
@@ -156,7 +158,7 @@ def _delta(table: _Table, reach: slice, w: Floats) -> tuple[float, float]:
 
 
 def _influence(table: _Table, outcome: Ints, reach: slice, w: Floats) -> tuple[float, Floats]:
-    """By opportunity: what leaves in a win, less what leaves in any exit, less what was expected while it was at risk."""
+    """By opportunity: what a win adds, less what any exit takes, less what was expected of it while at risk."""
     total, alpha, beta = _terms(table, reach, w)
     n = table.at_risk[reach]
     expected = np.cumsum((alpha * table.wins[reach] - beta * table.exits[reach]) / n)

@@ -6,10 +6,10 @@
 
 K. Lan, D. DeMets, Biometrika 1983; the recursion over the walk √I·Z, whose steps are independent and normal, of
 P. Armitage, C. McPherson, B. Rowe (JRSS A 1969), integrated by Gauss and Legendre; repeated intervals of C. Jennison,
-B. Turnbull (JRSS B 1989). Information time t = I/I_max never falls; at the last planned look everything is spent and the
-walk takes the information that there is, so one that ends early or late keeps its error. A look that adds less than
-.001 is none. Bounds depend on the times of all looks before, not on what was seen, so looks are stored, and further ones
-after a crossing keep valid intervals.
+B. Turnbull (JRSS B 1989). Information time t = I/I_max never falls; at the last planned look everything is spent and
+the walk takes the information that there is, so one that ends early or late keeps its error. A look that adds less
+than .001 is none. Bounds depend on the times of all looks before, not on what was seen, so looks are stored, and
+further ones after a crossing keep valid intervals.
 
 What it does not do: stop for futility; go on after full information, which is a new experiment.
 """

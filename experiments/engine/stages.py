@@ -2,9 +2,10 @@
 
     d = Σ w d_s / Σ w    se = √(Σ w² se_s²) / Σ w    w = n₁ n₀ / N    units of treatment, control and both in the stage
 
-The weights of W. Cochran (Biometrics 1954, "Some methods for strengthening the common χ² tests"). Never pooled: when the
-split rises while the base rate moves, pooled treatment comes from other weeks than pooled control, and the movement
-looks like an effect. What it does not do: ask whether the effect is the same in each stage; stages are shown beside it.
+The weights of W. Cochran (Biometrics 1954, "Some methods for strengthening the common χ² tests"). Never pooled: when
+the split rises while the base rate moves, pooled treatment comes from other weeks than pooled control, and the
+movement looks like an effect. What it does not do: ask whether the effect is the same in each stage; stages are shown
+beside it.
 """
 
 import math

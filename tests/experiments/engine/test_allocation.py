@@ -54,7 +54,7 @@ def test_new_salt_draws_anew() -> None:
 def test_partition_pairs_everybody_once(reps: list[tuple[float, int]], salt: str) -> None:
     ids = np.arange(len(reps)) * 3 + 5
     skill = np.array([one[0] for one in reps], dtype=float)
-    capacity = np.array([one[1] for one in reps], dtype=np.int64)
+    capacity = np.array([one[1] for one in reps], dtype=float)
     found = partition(ids, skill, capacity, salt=salt, experiment=1)
     seen = [rep for pair in found.pairs for rep in pair] + ([] if found.odd is None else [found.odd])
     assert sorted(seen) == sorted(ids.tolist())

@@ -111,7 +111,7 @@ def ratio_by_hand(won: Ints, cluster: Ints) -> tuple[float, float]:
     return r, float(np.sqrt(count / (count - 1) * ((x - r * k) ** 2).sum() / k.sum() ** 2))
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=30, max_size=80))
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=50, max_size=80))
 def test_clusters_of_closed_opportunities_are_the_ratio_form(rows: list[tuple[bool, int]]) -> None:
     won = np.array([row[0] for row in rows], dtype=np.int64)
     cluster = np.array([row[1] for row in rows])
@@ -174,10 +174,10 @@ def test_order_of_rows_is_irrelevant() -> None:
 
 def test_the_end_of_the_curve_rests_on_enough() -> None:
     """The curve of those 30 days old may have ended by chance; it says nothing of 90 days."""
-    young = Followed(np.array([3.0, 10.0] * 15), np.array([1, 2] * 15), np.full(30, 30.0))
-    assert won_within(young, 90) == Unavailable("0 opportunities are 90 days old; at least 20 are needed")
+    young = Followed(np.array([3.0, 10.0] * 30), np.array([1, 2] * 30), np.full(60, 30.0))
+    assert won_within(young, 90) == Unavailable("0 opportunities are 90 days old; at least 50 are needed")
     assert estimate(won_within(young, 30)).value == 0.5
-    assert (young.matured(30), young.matured(31)) == (30, 0)
+    assert (young.matured(30), young.matured(31)) == (60, 0)
 
 
 def test_nothing_to_say() -> None:
@@ -185,7 +185,7 @@ def test_nothing_to_say() -> None:
     nobody = Followed(none, none.astype(np.int64), none)
     assert won_within(nobody, 90) == Unavailable("there are no opportunities yet")
     assert curve(nobody) == Unavailable("there are no opportunities yet")
-    few = old(np.full(24, 5.0), np.array([1, 2] * 12), np.repeat([1, 2, 3, 4], 6))
+    few = old(np.full(60, 5.0), np.array([1, 2] * 30), np.repeat([1, 2, 3, 4], 15))
     assert won_within(few, 90) == Unavailable("only 4 independent accounts; at least 5 are needed")
     with pytest.raises(ValueError, match="same length"):
         Followed(np.array([1.0]), np.array([1, 2]), np.array([1.0]))

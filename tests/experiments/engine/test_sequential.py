@@ -83,7 +83,7 @@ def test_looks_one_by_one_have_the_bounds_of_the_whole() -> None:
 
 def test_interval_is_the_estimate_and_bound_times_error() -> None:
     found = looked([], Effect(0.05, 0.02), planned=5000.0)
-    assert (found.information, found.time) == (pytest.approx(2500), pytest.approx(0.5))
+    assert (found.information, found.time) == pytest.approx((2500, 0.5))
     assert (found.low, found.high) == pytest.approx((0.05 - 2.9626 * 0.02, 0.05 + 2.9626 * 0.02), abs=1e-5)
     assert found.decision is Decision.NONE
 
@@ -104,10 +104,10 @@ def test_the_first_crossing_stands_and_later_looks_keep_their_intervals() -> Non
 
 
 def test_the_last_planned_look_spends_all_that_is_left_with_the_information_there_is() -> None:
-    """Only .8 of the planned information came: the bound is that of looks at .625 and 1 with the early spending of .5."""
+    """Only .8 of the planned information came: that of looks at .625 and 1, the first with the spending of .5."""
     looks = [looked([], at(0.5, 0.0))]
     last = looked(looks, at(0.8, 2.1), is_last=True)
-    assert (last.time, last.information) == (1.0, pytest.approx(0.8))
+    assert (last.time, last.information) == pytest.approx((1.0, 0.8))
     both = stats.multivariate_normal(cov=[[1, math.sqrt(0.625)], [math.sqrt(0.625), 1]])
     edge = [looks[0].bound, last.bound]
     assert both.cdf(edge, lower_limit=[-one for one in edge]) == pytest.approx(0.95, abs=1e-6)
@@ -121,7 +121,7 @@ def test_information_never_falls() -> None:
     )
     last = looked(looks, at(0.4, 0.0), is_last=True)
     assert last.information == pytest.approx(0.501)
-    assert (last.time, last.standard_error) == (1.0, pytest.approx(1 / math.sqrt(0.4)))
+    assert (last.time, last.standard_error) == pytest.approx((1.0, 1 / math.sqrt(0.4)))
 
 
 def test_looks_closer_than_a_thousandth_are_skipped() -> None:
