@@ -17,6 +17,7 @@ from routing.services import (
     clocks,
     dry_runs,
     evaluations,
+    experiments,
     first_touch,
     outbox,
     profile_notices,
@@ -95,7 +96,7 @@ def keep_clocks() -> int:
 def every_night() -> int:
     """Certifications that expired, the deals behind each tag, the review of tags when one is due, reminders of profiles
     to look over, turns that went to junk (an import may have said so), messages that were delivered long ago, changes
-    that were told long ago, and tiers that follow the win rate."""
+    that were told long ago, the looks at experiments, and tiers that follow the win rate."""
     expire_depths(today=timezone.localdate())
     tag_reviews.refresh_all_evidence(at=timezone.now())
     tag_reviews.request_due_review(at=timezone.now())
@@ -105,6 +106,7 @@ def every_night() -> int:
     webhook_keeping.forget_old(at=timezone.now())
     web_forms.forget_hours(at=timezone.now())
     changes.forget_changes(at=timezone.now())
+    experiments.look_at_experiments(at=timezone.now(), day=timezone.localdate())
     return rank_tiers(at=timezone.now())
 
 

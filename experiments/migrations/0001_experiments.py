@@ -6,211 +6,469 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('crm', '0009_not_offered_again'),
-        ('reps', '0017_pending_value'),
+        ("crm", "0009_not_offered_again"),
+        ("reps", "0017_pending_value"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ExperimentStamp',
+            name="ExperimentStamp",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='Experiment',
+            name="Experiment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('hypothesis', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('running', 'Running'), ('maturing', 'Waiting for outcomes'), ('ended', 'Ended')], default='draft', max_length=10)),
-                ('outcome', models.CharField(blank=True, choices=[('', '–'), ('promoted', 'Treatment promoted'), ('no_difference', 'No difference detected'), ('rolled_back', 'Rolled back'), ('stopped', 'Stopped early')], default='', max_length=15)),
-                ('design', models.CharField(choices=[('slot_split', 'Slot split'), ('rep_partition', 'Rep partition'), ('switchback', 'Switchback'), ('lead_split', 'Lead split')], default='slot_split', max_length=15)),
-                ('control', models.JSONField()),
-                ('treatment', models.JSONField()),
-                ('condition', models.JSONField(blank=True, default=dict)),
-                ('layer_from', models.FloatField(default=0.0)),
-                ('layer_to', models.FloatField(default=1.0)),
-                ('salt', models.CharField(max_length=32)),
-                ('split', models.FloatField(default=0.5, help_text='The share of treatment.')),
-                ('stage', models.PositiveSmallIntegerField(default=0)),
-                ('metric', models.CharField(choices=[('win_rate', 'Win rate'), ('first_touch', 'Time to first touch'), ('velocity', 'Deal velocity')], default='win_rate', max_length=12)),
-                ('secondaries', models.JSONField(blank=True, default=list)),
-                ('guardrails', models.JSONField(blank=True, default=list)),
-                ('ramp', models.CharField(blank=True, choices=[('', 'None: one split throughout'), ('ask', 'Progressive, asking me at each step'), ('automatic', 'Progressive, by itself')], default='', max_length=10)),
-                ('is_hold_out', models.BooleanField(default=False, help_text='Kept for ever: a share stays on control, and the lift is valid at any time.')),
-                ('duration_weeks', models.PositiveSmallIntegerField(default=8)),
-                ('horizon_days', models.PositiveSmallIntegerField(default=60)),
-                ('touch_minutes', models.PositiveIntegerField(default=240, help_text='A first touch counts within so many minutes.')),
-                ('base_rate', models.FloatField(help_text='Of the primary metric before the start.', null=True)),
-                ('planned_units', models.PositiveIntegerField(null=True)),
-                ('planned_information', models.FloatField(null=True)),
-                ('created_at', models.DateTimeField()),
-                ('starts_at', models.DateTimeField(null=True)),
-                ('ends_at', models.DateTimeField(help_text='Nobody is allocated any more from then on.', null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('serves', models.CharField(blank=True, choices=[('control', 'Control'), ('treatment', 'Treatment')], help_text='The arm whose strategy its population gets after the end, until it is let go.', max_length=10)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, unique=True)),
+                ("hypothesis", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("running", "Running"),
+                            ("maturing", "Waiting for outcomes"),
+                            ("ended", "Ended"),
+                        ],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "–"),
+                            ("promoted", "Treatment promoted"),
+                            ("no_difference", "No difference detected"),
+                            ("rolled_back", "Rolled back"),
+                            ("stopped", "Stopped early"),
+                        ],
+                        default="",
+                        max_length=15,
+                    ),
+                ),
+                (
+                    "design",
+                    models.CharField(
+                        choices=[
+                            ("slot_split", "Slot split"),
+                            ("rep_partition", "Rep partition"),
+                            ("switchback", "Switchback"),
+                            ("lead_split", "Lead split"),
+                        ],
+                        default="slot_split",
+                        max_length=15,
+                    ),
+                ),
+                ("control", models.JSONField()),
+                ("treatment", models.JSONField()),
+                ("condition", models.JSONField(blank=True, default=dict)),
+                ("layer_from", models.FloatField(default=0.0)),
+                ("layer_to", models.FloatField(default=1.0)),
+                ("salt", models.CharField(max_length=32)),
+                ("split", models.FloatField(default=0.5, help_text="The share of treatment.")),
+                ("stage", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "metric",
+                    models.CharField(
+                        choices=[
+                            ("win_rate", "Win rate"),
+                            ("first_touch", "Time to first touch"),
+                            ("velocity", "Deal velocity"),
+                        ],
+                        default="win_rate",
+                        max_length=12,
+                    ),
+                ),
+                ("secondaries", models.JSONField(blank=True, default=list)),
+                ("guardrails", models.JSONField(blank=True, default=list)),
+                (
+                    "ramp",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "None: one split throughout"),
+                            ("ask", "Progressive, asking me at each step"),
+                            ("automatic", "Progressive, by itself"),
+                        ],
+                        default="",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "is_hold_out",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Kept for ever: a share stays on control, and the lift is valid at any time.",
+                    ),
+                ),
+                ("duration_weeks", models.PositiveSmallIntegerField(default=8)),
+                ("horizon_days", models.PositiveSmallIntegerField(default=60)),
+                (
+                    "touch_minutes",
+                    models.PositiveIntegerField(
+                        default=240, help_text="A first touch counts within so many minutes."
+                    ),
+                ),
+                (
+                    "base_rate",
+                    models.FloatField(help_text="Of the primary metric before the start.", null=True),
+                ),
+                ("planned_units", models.PositiveIntegerField(null=True)),
+                ("planned_information", models.FloatField(null=True)),
+                ("created_at", models.DateTimeField()),
+                ("starts_at", models.DateTimeField(null=True)),
+                (
+                    "ends_at",
+                    models.DateTimeField(help_text="Nobody is allocated any more from then on.", null=True),
+                ),
+                ("ended_at", models.DateTimeField(null=True)),
+                (
+                    "serves",
+                    models.CharField(
+                        blank=True,
+                        choices=[("control", "Control"), ("treatment", "Treatment")],
+                        help_text="The arm whose strategy its population gets after the end, until it is let go.",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-created_at', '-id'),
+                "ordering": ("-created_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Enrolment',
+            name="Enrolment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('unit', models.CharField(max_length=40)),
-                ('arm', models.CharField(choices=[('control', 'Control'), ('treatment', 'Treatment')], max_length=10)),
-                ('stage', models.PositiveSmallIntegerField()),
-                ('enrolled_at', models.DateTimeField()),
-                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='enrolments', to='experiments.experiment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("unit", models.CharField(max_length=40)),
+                (
+                    "arm",
+                    models.CharField(
+                        choices=[("control", "Control"), ("treatment", "Treatment")], max_length=10
+                    ),
+                ),
+                ("stage", models.PositiveSmallIntegerField()),
+                ("enrolled_at", models.DateTimeField()),
+                (
+                    "experiment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enrolments",
+                        to="experiments.experiment",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ArmRep',
+            name="ArmRep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('arm', models.CharField(choices=[('control', 'Control'), ('treatment', 'Treatment')], max_length=10)),
-                ('pair', models.PositiveIntegerField()),
-                ('rep', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.rep')),
-                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='reps', to='experiments.experiment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "arm",
+                    models.CharField(
+                        choices=[("control", "Control"), ("treatment", "Treatment")], max_length=10
+                    ),
+                ),
+                ("pair", models.PositiveIntegerField()),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="reps.rep"
+                    ),
+                ),
+                (
+                    "experiment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reps",
+                        to="experiments.experiment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('pair', 'arm'),
+                "ordering": ("pair", "arm"),
             },
         ),
         migrations.CreateModel(
-            name='ExperimentChange',
+            name="ExperimentChange",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('changed_at', models.DateTimeField()),
-                ('what', models.CharField(max_length=200)),
-                ('reason', models.TextField(blank=True)),
-                ('changed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='changes', to='experiments.experiment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("changed_at", models.DateTimeField()),
+                ("what", models.CharField(max_length=200)),
+                ("reason", models.TextField(blank=True)),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "experiment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changes",
+                        to="experiments.experiment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-changed_at', '-id'),
+                "ordering": ("-changed_at", "-id"),
             },
         ),
         migrations.CreateModel(
-            name='Exposure',
+            name="Exposure",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('decision_id', models.BigIntegerField()),
-                ('unit', models.CharField(max_length=40)),
-                ('arm', models.CharField(choices=[('control', 'Control'), ('treatment', 'Treatment')], max_length=10)),
-                ('stage', models.PositiveSmallIntegerField()),
-                ('exposed_at', models.DateTimeField()),
-                ('is_counted', models.BooleanField(default=True, help_text="Not in the first days of a switchback's period.")),
-                ('apart', models.CharField(blank=True, max_length=20)),
-                ('configuration_number', models.PositiveIntegerField()),
-                ('model_number', models.PositiveIntegerField()),
-                ('eligible', models.PositiveIntegerField()),
-                ('load', models.PositiveIntegerField(help_text="The rep's before it.", null=True)),
-                ('max_open', models.PositiveIntegerField(null=True)),
-                ('score', models.FloatField(null=True)),
-                ('fallback', models.CharField(blank=True, max_length=20)),
-                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='exposures', to='experiments.experiment')),
-                ('opportunity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='exposures', to='crm.opportunity')),
-                ('rep', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='reps.rep')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("decision_id", models.BigIntegerField()),
+                ("unit", models.CharField(max_length=40)),
+                (
+                    "arm",
+                    models.CharField(
+                        choices=[("control", "Control"), ("treatment", "Treatment")], max_length=10
+                    ),
+                ),
+                ("stage", models.PositiveSmallIntegerField()),
+                ("exposed_at", models.DateTimeField()),
+                (
+                    "is_counted",
+                    models.BooleanField(
+                        default=True, help_text="Not in the first days of a switchback's period."
+                    ),
+                ),
+                ("apart", models.CharField(blank=True, max_length=20)),
+                ("configuration_number", models.PositiveIntegerField()),
+                ("model_number", models.PositiveIntegerField()),
+                ("eligible", models.PositiveIntegerField()),
+                ("load", models.PositiveIntegerField(help_text="The rep's before it.", null=True)),
+                ("max_open", models.PositiveIntegerField(null=True)),
+                ("score", models.FloatField(null=True)),
+                ("fallback", models.CharField(blank=True, max_length=20)),
+                (
+                    "experiment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="exposures",
+                        to="experiments.experiment",
+                    ),
+                ),
+                (
+                    "opportunity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="exposures",
+                        to="crm.opportunity",
+                    ),
+                ),
+                (
+                    "rep",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="reps.rep",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('exposed_at', 'id'),
+                "ordering": ("exposed_at", "id"),
             },
         ),
         migrations.CreateModel(
-            name='Look',
+            name="Look",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('looked_at', models.DateTimeField()),
-                ('day', models.DateField()),
-                ('information', models.FloatField(null=True)),
-                ('fraction', models.FloatField(help_text='Of the planned information.', null=True)),
-                ('estimate', models.FloatField(null=True)),
-                ('se', models.FloatField(null=True)),
-                ('bound', models.FloatField(null=True)),
-                ('low', models.FloatField(null=True)),
-                ('high', models.FloatField(null=True)),
-                ('crossed', models.CharField(blank=True, choices=[('', 'No'), ('up', 'Treatment is better'), ('down', 'Treatment is worse')], default='', max_length=4)),
-                ('is_final', models.BooleanField(default=False)),
-                ('unavailable', models.TextField(blank=True, help_text='Why nothing could be said.')),
-                ('found', models.JSONField(default=dict)),
-                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='looks', to='experiments.experiment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("looked_at", models.DateTimeField()),
+                ("day", models.DateField()),
+                ("information", models.FloatField(null=True)),
+                ("fraction", models.FloatField(help_text="Of the planned information.", null=True)),
+                ("estimate", models.FloatField(null=True)),
+                ("se", models.FloatField(null=True)),
+                ("bound", models.FloatField(null=True)),
+                ("low", models.FloatField(null=True)),
+                ("high", models.FloatField(null=True)),
+                (
+                    "crossed",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "No"), ("up", "Treatment is better"), ("down", "Treatment is worse")],
+                        default="",
+                        max_length=4,
+                    ),
+                ),
+                ("is_final", models.BooleanField(default=False)),
+                ("unavailable", models.TextField(blank=True, help_text="Why nothing could be said.")),
+                ("found", models.JSONField(default=dict)),
+                (
+                    "experiment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="looks",
+                        to="experiments.experiment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('looked_at', 'id'),
+                "ordering": ("looked_at", "id"),
             },
         ),
         migrations.CreateModel(
-            name='SatisfactionScore',
+            name="SatisfactionScore",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('score', models.FloatField()),
-                ('given_at', models.DateTimeField()),
-                ('external_id', models.CharField(blank=True, max_length=120)),
-                ('source', models.CharField(blank=True, max_length=60)),
-                ('opportunity', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='satisfaction_scores', to='crm.opportunity')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("score", models.FloatField()),
+                ("given_at", models.DateTimeField()),
+                ("external_id", models.CharField(blank=True, max_length=120)),
+                ("source", models.CharField(blank=True, max_length=60)),
+                (
+                    "opportunity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="satisfaction_scores",
+                        to="crm.opportunity",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('given_at', 'id'),
+                "ordering": ("given_at", "id"),
             },
         ),
         migrations.CreateModel(
-            name='Stage',
+            name="Stage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField()),
-                ('split', models.FloatField()),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField(null=True)),
-                ('experiment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stages', to='experiments.experiment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveSmallIntegerField()),
+                ("split", models.FloatField()),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(null=True)),
+                (
+                    "experiment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="stages",
+                        to="experiments.experiment",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('number',),
+                "ordering": ("number",),
             },
         ),
         migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.CheckConstraint(condition=models.Q(('layer_from__gte', 0), ('layer_from__lt', models.F('layer_to')), ('layer_to__lte', 1)), name='experiment_layer'),
+            model_name="experiment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("layer_from__gte", 0), ("layer_from__lt", models.F("layer_to")), ("layer_to__lte", 1)
+                ),
+                name="experiment_layer",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='experiment',
-            constraint=models.CheckConstraint(condition=models.Q(('split__gte', 0), ('split__lte', 1)), name='experiment_split'),
+            model_name="experiment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("split__gte", 0), ("split__lte", 1)), name="experiment_split"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='enrolment',
-            constraint=models.UniqueConstraint(fields=('experiment', 'unit'), name='experiment_unit_once'),
+            model_name="enrolment",
+            constraint=models.UniqueConstraint(fields=("experiment", "unit"), name="experiment_unit_once"),
         ),
         migrations.AddConstraint(
-            model_name='armrep',
-            constraint=models.UniqueConstraint(fields=('experiment', 'rep'), name='experiment_rep_once'),
+            model_name="armrep",
+            constraint=models.UniqueConstraint(fields=("experiment", "rep"), name="experiment_rep_once"),
         ),
         migrations.AddIndex(
-            model_name='exposure',
-            index=models.Index(fields=['experiment', 'opportunity'], name='exposure_by_opportunity'),
+            model_name="exposure",
+            index=models.Index(fields=["experiment", "opportunity"], name="exposure_by_opportunity"),
         ),
         migrations.AddConstraint(
-            model_name='look',
-            constraint=models.UniqueConstraint(fields=('experiment', 'day'), name='experiment_look_once_a_day'),
+            model_name="look",
+            constraint=models.UniqueConstraint(
+                fields=("experiment", "day"), name="experiment_look_once_a_day"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='satisfactionscore',
-            constraint=models.CheckConstraint(condition=models.Q(('score__gte', 0), ('score__lte', 10)), name='satisfaction_from_0_to_10'),
+            model_name="satisfactionscore",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("score__gte", 0), ("score__lte", 10)), name="satisfaction_from_0_to_10"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='satisfactionscore',
-            constraint=models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('external_id',), name='satisfaction_external_id'),
+            model_name="satisfactionscore",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("external_id", ""), _negated=True),
+                fields=("external_id",),
+                name="satisfaction_external_id",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stage',
-            constraint=models.UniqueConstraint(fields=('experiment', 'number'), name='experiment_stage'),
+            model_name="stage",
+            constraint=models.UniqueConstraint(fields=("experiment", "number"), name="experiment_stage"),
         ),
     ]

@@ -116,7 +116,8 @@ def without_own_claim(inputs: Inputs, *, rep_id: int, value: float, took_turn: b
     worth[place] -= value
     if took_turn:
         finish[place] = max(finish[place] - 1 / inputs.roster.turn_weight[place], 0.0)
-    freed = dataclasses.replace(state, pending=pending, pipeline_value=worth, turn_finish=finish)
+    room = None if state.room is None else state.room.with_one(place, -1)
+    freed = dataclasses.replace(state, pending=pending, pipeline_value=worth, turn_finish=finish, room=room)
     return dataclasses.replace(inputs, state=freed)
 
 

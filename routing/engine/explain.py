@@ -136,6 +136,10 @@ def _by_rule(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
 
 
 def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    if _find(steps, "strategy"):
+        return (
+            f"next in turn, as the experiment “{_find(steps, 'experiment').get('name')}” has it for this one"
+        )
     prediction = _find(steps, "prediction")
     planned = _find(steps, "batch")
     why = (
@@ -237,6 +241,8 @@ _STEP_LABELS = {
     "ready": "Quick answer",
     "prediction": "Prediction",
     "batch": "Batch",
+    "experiment": "Experiment",
+    "strategy": "Strategy",
     "fallback": "Fallback",
 }
 
@@ -372,6 +378,26 @@ def _say_batch(found: Mapping[str, Any], names: Names) -> str:
     return f"{rep}; {names.rep(best)} ({found['best_score']:.0f}) is worth more to others of it"
 
 
+CHOICES = {
+    "predict": "the best match",
+    "explore": "the best match, now and then one that comes close",
+    "as_configured": "as another configuration version says",
+    "turns": "the next in turn, all alike",
+    "weighted_turns": "the next in turn, by the reps’ weights",
+    "territory_turns": "the next in turn in the territory, without rules",
+}
+
+
+def _say_experiment(found: Mapping[str, Any], names: Names) -> str:
+    if found.get("after"):
+        return f"“{found['name']}” is over, and this strategy stays: {CHOICES[found['choice']]}"
+    return f"“{found['name']}” compares strategies; here: {CHOICES[found['choice']]}"
+
+
+def _say_strategy(found: Mapping[str, Any], names: Names) -> str:
+    return f"{names.rep(found['rep'])} is next of {found['of']}"
+
+
 def _say_fallback(found: Mapping[str, Any], names: Names) -> str:
     if found["why"] == "round_robin":
         ready = " who work now and have room" if found.get("ready") else ""
@@ -396,6 +422,8 @@ _SENTENCES = {
     "ready": _say_ready,
     "prediction": _say_prediction,
     "batch": _say_batch,
+    "experiment": _say_experiment,
+    "strategy": _say_strategy,
     "fallback": _say_fallback,
 }
 
@@ -493,6 +521,8 @@ def _plain(code: Exit, *, rule_name: str, chosen: str, high_match: float, thresh
         Exit.OUTSIDE_TERRITORY: ("does not cover the territory", "covering the territory"),
         Exit.RULE: (f"left out by the rule “{rule_name}”", "another rule"),
         Exit.LANGUAGE: ("does not speak the language", "stating the language"),
+        Exit.OTHER_ARM: ("works for the other arm of an experiment", "the end of the experiment"),
+        Exit.ARM_FULL: ("has no slot left for this arm of an experiment", "fewer open ones of the arm"),
         Exit.OFF_HOURS: ("is outside working hours", "the working day's begin"),
         Exit.PIPELINE_CAP: ("would exceed the pipeline value cap", "a smaller pipeline or a higher cap"),
         Exit.NOT_HIGH_MATCH: (f"is near capacity and scores below {high_match:.0f}", "a lower load"),

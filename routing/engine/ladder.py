@@ -7,7 +7,7 @@ the roster and writes one line. Reps leave with an `Exit` code, so that "why not
 
 import datetime
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reps.engine.capacity import Band, bands, load_pct
+from routing.engine.arms import BY_TURN, EXPLORED_SHARE, EXPLORED_WITHIN, Choice, InArm
 from routing.engine.columns import columns, speaks
 from routing.engine.configuration import (
     Configuration,
@@ -52,6 +53,8 @@ class Exit(IntEnum):
     NOT_READY = 28  # sixteen codes fit into a stride; this is the place of LOWER_PRIORITY in the next one
     NOT_AGAIN = 20  # and this that of LANGUAGE
     NOT_IN_PLAN = 44  # the place of LOWER_PRIORITY two strides on
+    ARM_FULL = 23  # and that of AT_CAPACITY in the next one
+    OTHER_ARM = 36  # and that of LANGUAGE two on
 
 
 # Raised whenever the same inputs would give another digest; decisions keep the one they were made by.
@@ -77,7 +80,8 @@ class Planned:
 class Inputs:
     """Everything a decision depends on. `seed` drives exploration; `at` is the moment decided for; `recent_high_match`
     is the score that the configured top share of recent best scores reaches, None where a fixed score is configured.
-    `planned`: where a batch decides, which is one step instead of choosing the best for this one alone."""
+    `planned`: where a batch decides, which is one step instead of choosing the best for this one alone. `in_arm`: of an
+    experiment, whose strategy chooses."""
 
     facts: OpportunityFacts
     roster: Roster
@@ -88,6 +92,7 @@ class Inputs:
     seed: int = 0
     recent_high_match: float | None = None
     planned: Planned | None = None
+    in_arm: InArm | None = None
 
     @property
     def high_match(self) -> float:
@@ -218,10 +223,13 @@ class _Ladder:
         if settled is not None:
             return settled
         candidates, eligible = self._bounded()
-        chosen = self._prediction(eligible) if self.inputs.planned is None else self._planned(eligible)
-        if chosen is not None:
-            return chosen
-        return self._fallback(candidates, eligible)
+        return self._chosen(eligible) or self._fallback(candidates, eligible)
+
+    def _chosen(self, eligible: Mask) -> Verdict | None:
+        """Step 6, or what stands in its place; None leads to the fallback."""
+        if self._is_by_turn and self.ruled_rep is None:
+            return self._strategy(eligible)
+        return self._prediction(eligible) if self.inputs.planned is None else self._planned(eligible)
 
     def look_around(self) -> Survey:
         settled = self._settled()
@@ -233,7 +241,7 @@ class _Ladder:
         assert self.scores is not None
         assert self.penalties is not None
         offered, high = eligible, np.ones_like(eligible)
-        if settled is not None:
+        if settled is not None or (self._is_by_turn and self.ruled_rep is None):
             offered = np.zeros_like(eligible)
         elif self.ruled_rep is None:
             offered = eligible & (self.scores.score >= self.policy.threshold)
@@ -246,6 +254,7 @@ class _Ladder:
             return np.zeros_like(self.mask)
         self._territory()
         self._rules()
+        self._arm()
         return self.mask
 
     def _settled(self) -> Verdict | None:
@@ -260,8 +269,10 @@ class _Ladder:
         """Steps 3 to 5, with the scores: who is left after territory and rules, and who of them may take it now."""
         self._territory()
         self._rules()
+        reference = self.mask.copy()
+        self._arm()
         candidates = self.mask.copy()
-        self._score(candidates)
+        self._score(reference)
         return candidates, self._eligibility()
 
     def _walls(self) -> dict[Exit, Mask]:
@@ -275,8 +286,12 @@ class _Ladder:
         return found
 
     def _policy(self) -> Policy:
-        tests = self.inputs.facts.tests
-        return next((p for p in self.inputs.configuration.policies if p.matches(tests)), DEFAULT_POLICY)
+        tests, in_arm = self.inputs.facts.tests, self.inputs.in_arm
+        policy = next((p for p in self.inputs.configuration.policies if p.matches(tests)), DEFAULT_POLICY)
+        if in_arm is None or in_arm.choice not in (Choice.PREDICT, Choice.EXPLORE):
+            return policy
+        share = EXPLORED_SHARE if in_arm.choice is Choice.EXPLORE else 0.0
+        return replace(policy, exploration_share=share, exploration_within=EXPLORED_WITHIN)
 
     # --- who had it before ------------------------------------------------------------------------------------
 
@@ -399,7 +414,10 @@ class _Ladder:
     # --- 4. rules ---------------------------------------------------------------------------------------------
 
     def _rules(self) -> None:
-        """First match wins for the two that route; exclusions and requirements all apply."""
+        """First match wins for the two that route; exclusions and requirements all apply. None where an experiment goes
+        by the territory only."""
+        if self.inputs.in_arm is not None and self.inputs.in_arm.choice is Choice.TERRITORY_TURNS:
+            return
         tests, at = self.inputs.facts.tests, self.inputs.at
         language = self.inputs.configuration.default_language
         routed = False
@@ -420,6 +438,32 @@ class _Ladder:
                 routed = True
                 self.ruled_rep = rule.rep_id
                 self.team_id = rule.team_id or int(self.inputs.roster.team_ids[np.flatnonzero(keep)[0]])
+
+    # --- an experiment ----------------------------------------------------------------------------------------
+
+    def _arm(self) -> None:
+        """Whose reps they are, where the arms share them out; the line says which arm it is."""
+        in_arm, room = self.inputs.in_arm, self.inputs.state.room
+        if in_arm is None:
+            return
+        before = self._in
+        if room is not None:
+            self._narrow(room.open_to, Exit.OTHER_ARM)
+        found: dict[str, Any] = {"experiment": in_arm.experiment_id, "name": in_arm.name, "arm": in_arm.arm}
+        found["choice"] = str(in_arm.choice)
+        self._note("experiment", found | ({"after": True} if in_arm.is_after else {}), before)
+
+    @property
+    def _is_by_turn(self) -> bool:
+        return self.inputs.in_arm is not None and self.inputs.in_arm.choice in BY_TURN
+
+    def _strategy(self, eligible: Mask) -> Verdict | None:
+        """The next in turn, instead of the best: those available first, then those near capacity."""
+        in_arm = self.inputs.in_arm
+        assert in_arm is not None
+        roster = self.inputs.roster
+        weights = np.ones(len(roster)) if in_arm.choice is Choice.TURNS else roster.turn_weight
+        return self._by_turn("strategy", eligible, self.team_id, weights, {"choice": str(in_arm.choice)})
 
     # --- scores -----------------------------------------------------------------------------------------------
 
@@ -459,6 +503,12 @@ class _Ladder:
 
     @cached_property
     def _bands(self) -> npt.NDArray[np.int64]:
+        """Where an arm has its own share of the slots, the band is that of the share."""
+        room, bounds = self.inputs.state.room, self.inputs.configuration.capacity.bounds
+        return self._own_bands if room is None else bands(load_pct(room.used, room.slots), bounds)
+
+    @cached_property
+    def _own_bands(self) -> npt.NDArray[np.int64]:
         return bands(
             load_pct(self.inputs.state.committed, self.inputs.roster.max_open),
             self.inputs.configuration.capacity.bounds,
@@ -493,11 +543,12 @@ class _Ladder:
         """What keeps a rep from anything new today, in the order in which it is named."""
         roster, state = self.inputs.roster, self.inputs.state
         value = self.inputs.facts.value or 0.0
-        band = self._bands
+        band = self._own_bands
         blocks = [
             (Exit.AWAY, state.away),
             (Exit.OVER_CAPACITY, band == Band.OVER),
             (Exit.AT_CAPACITY, band == Band.AT),
+            *(((Exit.ARM_FULL, self._bands >= Band.AT),) if state.room is not None else ()),
             (Exit.WEEKLY_CAP, state.week + state.pending >= roster.max_new_per_week),
             (Exit.PIPELINE_CAP, state.pipeline_value + value > roster.max_pipeline_value),
         ]
@@ -644,28 +695,31 @@ class _Ladder:
     def _round_robin(self, candidates: Mask, eligible: Mask, team: int | None) -> Verdict | None:
         """Next in turn: those available first, then those near capacity; before both, where the policy needs a quick
         answer, those available who work now. Never leaves the candidates."""
-        roster, state = self.inputs.roster, self.inputs.state
+        roster = self.inputs.roster
         in_team = candidates & (roster.team_ids == team)
         pool = eligible & in_team if in_team.any() else eligible
+        return self._by_turn("fallback", pool, team, roster.turn_weight, {"why": "round_robin", "team": team})
+
+    def _by_turn(
+        self, step: str, pool: Mask, team: int | None, weights: Floats, found: dict[str, Any]
+    ) -> Verdict | None:
+        roster, state, is_fallback = self.inputs.roster, self.inputs.state, step == "fallback"
+        prefers_ready = self.policy.prefers_ready and is_fallback
         ranks = [pool & (self._bands == band) for band in (Band.AVAILABLE, Band.NEAR)]
-        if self.policy.prefers_ready:
+        if prefers_ready:
             ranks.insert(0, pool & self._works_with_room)
         for rank, members in enumerate(ranks):
             clock = state.turn_clocks.get(team, 0.0) if team is not None else 0.0
-            turn = next_turn(members, roster.ids, state.turn_finish, roster.turn_weight, clock)
-            if turn is not None:
-                found = {
-                    "why": "round_robin",
-                    "team": team,
-                    "rep": int(roster.ids[turn.rep]),
-                    "of": int(members.sum()),
-                }
-                if self.policy.prefers_ready and rank == 0:
-                    found["ready"] = True
-                    self.exits[pool & ~members] = Exit.NOT_READY
-                self._note("fallback", found, int(eligible.sum()), after=1)
-                self.exits[members] = Exit.NOT_THE_TURN
-                return self._choose(turn.rep, "round_robin", turn=turn)
+            turn = next_turn(members, roster.ids, state.turn_finish, weights, clock)
+            if turn is None:
+                continue
+            found = found | {"rep": int(roster.ids[turn.rep]), "of": int(members.sum())}
+            if prefers_ready and rank == 0:
+                found["ready"] = True
+                self.exits[pool & ~members] = Exit.NOT_READY
+            self._note(step, found, self._in, after=1)
+            self.exits[members] = Exit.NOT_THE_TURN
+            return self._choose(turn.rep, "round_robin", turn=turn)
         return None
 
     @property

@@ -8,7 +8,7 @@ import datetime
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -219,6 +219,22 @@ def _rep_to_json(rep: RepFacts) -> dict[str, Any]:
     return row
 
 
+@dataclass(frozen=True, eq=False)
+class ArmRoom:
+    """What an arm of an experiment has of each rep (n): its `slots`, how many of them are `used` (by its opportunities,
+    and its share of what was there before), and who works for it (`open_to`)."""
+
+    slots: Ints
+    used: Ints
+    open_to: Mask
+
+    def with_one(self, place: int, more: int = 1) -> "ArmRoom":
+        """With so many more used of a rep's."""
+        used = self.used.copy()
+        used[place] = max(used[place] + more, 0)
+        return replace(self, used=used)
+
+
 @dataclass(frozen=True)
 class RosterState:
     """What changes from one assignment to the next, for the reps of a roster, at one moment.
@@ -227,7 +243,7 @@ class RosterState:
     seven days and 24 hours · `pipeline_value` owned and suggested, in the base currency · `away_until` epoch seconds,
     NEVER when present, OPEN_END without an end · `absence_in` seconds until the next absence, NEVER when none is known
     · `turn_finish` the rep's tag of the round-robin. `covering` maps an absent rep to the one who stands in;
-    `turn_clocks` a team to its virtual time.
+    `turn_clocks` a team to its virtual time. `room`: what an arm of an experiment has of them, where one decides.
     """
 
     load: Ints
@@ -241,6 +257,7 @@ class RosterState:
     turn_finish: Floats
     covering: Mapping[int, int] = field(default_factory=dict)
     turn_clocks: Mapping[int, float] = field(default_factory=dict)
+    room: ArmRoom | None = None
 
     @classmethod
     def idle(cls, n: int) -> "RosterState":
@@ -267,6 +284,8 @@ class RosterState:
     def _packed(self) -> bytes:
         """Columns in which everybody has the same are one number in the head (`same`): less to compress, each time."""
         columns = {name: getattr(self, name).astype(kind) for name, kind in _STATE_LAYOUT}
+        if self.room is not None:
+            columns |= {name: getattr(self.room, name).astype(kind) for name, kind in _ROOM_LAYOUT}
         same = {
             name: column[0].item()
             for name, column in columns.items()
@@ -277,6 +296,7 @@ class RosterState:
             "covering": {str(key): value for key, value in sorted(self.covering.items())},
             "clocks": {str(key): value for key, value in sorted(self.turn_clocks.items())},
             "same": same,
+            **({} if self.room is None else {"room": True}),
         }
         arrays = b"".join(column.tobytes() for name, column in columns.items() if name not in same)
         text = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
@@ -289,7 +309,8 @@ class RosterState:
         head = json.loads(raw[4 : 4 + size])
         same = head.get("same", {})  # of states from before it there is none
         columns, at = {}, 4 + size
-        for name, kind in _STATE_LAYOUT:
+        has_room = head.get("room", False)
+        for name, kind in (*_STATE_LAYOUT, *(_ROOM_LAYOUT if has_room else ())):
             dtype = np.dtype(kind)
             in_memory = _IN_MEMORY.get(dtype.kind, dtype)
             if name in same:
@@ -297,8 +318,10 @@ class RosterState:
                 continue
             columns[name] = np.frombuffer(raw, dtype, head["n"], at).astype(in_memory)
             at += dtype.itemsize * head["n"]
+        room = ArmRoom(**{name: columns.pop(name) for name, _ in _ROOM_LAYOUT}) if has_room else None
         return cls(
             **columns,
+            room=room,
             covering={int(key): value for key, value in head["covering"].items()},
             turn_clocks={int(key): value for key, value in head["clocks"].items()},
         )
@@ -319,6 +342,7 @@ _STATE_LAYOUT = (
     ("works_now", "|b1"),
     ("turn_finish", "<f8"),
 )
+_ROOM_LAYOUT = (("slots", "<i4"), ("used", "<i4"), ("open_to", "|b1"))
 _IN_MEMORY = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "b": np.dtype(np.bool_)}
 
 

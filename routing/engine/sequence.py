@@ -23,6 +23,8 @@ def state_after(inputs: Inputs, verdict: Verdict) -> RosterState:
     }
     for name in ("load", "week", "day") if verdict.outcome == ASSIGN else ("pending",):
         moved[name] = _raised(getattr(state, name), place, 1)
+    if state.room is not None:
+        moved["room"] = state.room.with_one(place)
     if verdict.turn is not None:
         finish = state.turn_finish.copy()
         finish[place] = verdict.turn.finish

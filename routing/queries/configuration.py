@@ -28,6 +28,12 @@ CAPACITY_FIELDS = (
 )
 
 
+@lru_cache(maxsize=32)
+def configuration_id_of(number: int) -> int:
+    """Of a version, which never changes."""
+    return ConfigurationVersion.objects.values_list("pk", flat=True).get(number=number)
+
+
 def working_content() -> dict[str, Any]:
     """What would be published now: the content of a `ConfigurationVersion`."""
     default_team = Team.objects.filter(is_default=True).values_list("pk", flat=True).first()

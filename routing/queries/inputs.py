@@ -10,13 +10,16 @@ from django.utils import timezone
 
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
+from experiments.models import Experiment
 from reps.queries.prepared import Companion
+from routing.engine.arms import Choice, InArm
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs, Planned
 from routing.engine.model import MatchModel
 from routing.engine.roster import Roster, RosterState
 from routing.models import Decision, ModelVersion
+from routing.queries.arms import ArmBook, Found
 from routing.queries.configuration import compiled
 from routing.queries.live import Live
 from routing.queries.state import WEEK, look
@@ -60,6 +63,13 @@ def match_model(model_id: int) -> MatchModel:
     """A registered model. Artifacts never change, so every process may keep them."""
     version = ModelVersion.objects.get(pk=model_id)
     return MatchModel.from_artifact(version.number, version.artifact)
+
+
+@lru_cache(maxsize=1)
+def rules_model_id() -> int:
+    """The registered model that has learned nothing: declared skills alone."""
+    rules = ModelVersion.objects.filter(kind=ModelVersion.Kind.RULES).order_by("-number")
+    return rules.values_list("pk", flat=True)[0]
 
 
 def opportunity_facts(opportunity: Opportunity) -> OpportunityFacts:
@@ -120,15 +130,22 @@ def load_inputs(
     """Everything to decide an opportunity with, now. `first`: what is written in the same breath, the opportunity
     perhaps. `holding_off_pause`: no pause comes before the transaction's end."""
     state, live = look(at, holding_off_pause=holding_off_pause, first=first)
-    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat), live
+    book = ArmBook.of([opportunity], live, at)
+    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat, book=book), live
 
 
 def inputs_of(
-    opportunity: Opportunity, live: Live, state: RosterState, at: datetime.datetime, *, may_repeat: bool
+    opportunity: Opportunity,
+    live: Live,
+    state: RosterState,
+    at: datetime.datetime,
+    *,
+    may_repeat: bool,
+    book: ArmBook,
 ) -> Inputs:
-    """The same from what was looked at once for several."""
+    """The same from what was looked at once for several; `book` has the arms of all of them."""
     configuration = compiled(live.configuration_id)
-    return Inputs(
+    inputs = Inputs(
         facts=_facts_now(opportunity, may_repeat=may_repeat),
         roster=live.roster,
         state=state,
@@ -137,6 +154,23 @@ def inputs_of(
         at=at,
         seed=seed_of(opportunity.pk, at),
         recent_high_match=recent_high_match(configuration, at),
+    )
+    found = book.find(inputs)
+    return inputs if found is None else _in_arm(inputs, found)
+
+
+def _in_arm(inputs: Inputs, found: Found) -> Inputs:
+    """The inputs with the arm's strategy."""
+    version = found.strategy.version
+    configuration = inputs.configuration if version is None else compiled(version)
+    is_ruled = found.strategy.kind == Experiment.Strategy.RULES
+    return dataclasses.replace(
+        inputs,
+        configuration=configuration,
+        model=match_model(rules_model_id()) if is_ruled else inputs.model,
+        recent_high_match=recent_high_match(configuration, inputs.at),
+        state=dataclasses.replace(inputs.state, room=found.room(inputs.roster, inputs.state)),
+        in_arm=found.in_arm,
     )
 
 
@@ -180,6 +214,7 @@ def stored_inputs(decision: Decision) -> Inputs:
         seed=decision.seed,
         recent_high_match=decision.recent_high_match,
         planned=_planned(decision),
+        in_arm=_stored_arm(decision),
     )
 
 
@@ -187,3 +222,12 @@ def _planned(decision: Decision) -> Planned | None:
     """What the plan of its batch had for it; part of what the decision was made from."""
     found = next((step["found"] for step in decision.trace["steps"] if step["name"] == "batch"), None)
     return None if found is None else Planned(found["batch"], found["rep"], found["why_not"])
+
+
+def _stored_arm(decision: Decision) -> InArm | None:
+    """The arm of an experiment in which it was decided."""
+    found = next((step["found"] for step in decision.trace["steps"] if step["name"] == "experiment"), None)
+    if found is None:
+        return None
+    choice, is_after = Choice(found["choice"]), found.get("after", False)
+    return InArm(found["experiment"], found["name"], found["arm"], choice, is_after=is_after)

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Prefetch
 
+from experiments.queries.running import STAMP as EXPERIMENTS
 from reps.models import Rep
 from reps.queries.holidays import DaysOff
 from reps.queries.people import valid_on
@@ -36,7 +37,7 @@ class WorkingTime:
 @dataclass(frozen=True)
 class Live:
     """The ids in force at one moment, and the roster that goes with them. `stamp`: the roster's; `roster_is_kept`:
-    whether it is among the snapshots that decisions refer to"""
+    whether it is among the snapshots that decisions refer to; `experiments`: the stamp of those that run."""
 
     configuration_id: int
     model_id: int
@@ -45,6 +46,7 @@ class Live:
     working_times: tuple[WorkingTime, ...]
     is_paused: bool = False
     roster_is_kept: bool = False
+    experiments: int = 0
 
 
 CONFIGURATION = (
@@ -52,18 +54,18 @@ CONFIGURATION = (
 )
 CHAMPION = "(SELECT id FROM routing_modelversion WHERE state = 'champion')"
 STAMP = "coalesce((SELECT version FROM reps_rosterstamp WHERE id = 1), 0)"
-IN_FORCE = f"{STAMP}, {CONFIGURATION}, {CHAMPION}"
+IN_FORCE = f"{STAMP}, {CONFIGURATION}, {CHAMPION}, {EXPERIMENTS}"
 LIVE = f"SELECT {IN_FORCE}"
 
 
 def live_of(row: tuple[Any, ...], at: datetime.datetime) -> Live:
     """What is in force; the roster from the process's cache while its stamp holds, for a day at most, since
     certifications expire."""
-    stamp, configuration_id, model_id = row
+    stamp, configuration_id, model_id, experiments = row
     if configuration_id is None or model_id is None:
         raise LookupError("Nothing is published yet: run the migrations, which prepare an organisation.")
     roster, times = kept_roster(connection.settings_dict["NAME"], stamp, at.date())
-    return Live(configuration_id, model_id, stamp, roster, times)
+    return Live(configuration_id, model_id, stamp, roster, times, experiments=experiments)
 
 
 def load_live(at: datetime.datetime) -> Live:

@@ -106,7 +106,7 @@ def look(
     answers = ask_all(*before, *(expected.asked if expected else ((LIVE, ()),)))
     if first:
         first.done(answers[0])
-    in_force = answers[len(before)][0][:3]
+    in_force = answers[len(before)][0][:4]
     live = live_of(in_force, at)
     read = _kept.taken(expected, live, at, *answers[-2:]) if expected else None
     if read is None:
@@ -201,7 +201,7 @@ class KeptState:
         return (CHANGED, asked), (ABSENCES, {"first": at, "last": None})
 
     def _take_in(self, changed: Any, spans: Any, live: Live, at: datetime.datetime) -> Read:
-        seen, reps, added, clocks, is_kept, is_paused = changed[3:]
+        seen, reps, added, clocks, is_kept, is_paused = changed[4:]
         rows = _rows(reps, REP)
         places, known = _places(live.roster, rows["id"])
         self._reps[places[known]] = rows[known]

@@ -125,7 +125,9 @@ def _checked(
     if verdict.exempt:
         return limits
     is_near = band(rep.committed - near_held, rep.max_open, capacity.bounds) is Band.NEAR
-    asks_high_match = verdict.via == Decision.Via.PREDICTION
+    # In a slot split the band is that of the arm's share, as the ladder saw it; the limits above are the rep's own.
+    has_share = situation.inputs.state.room is not None
+    asks_high_match = verdict.via == Decision.Via.PREDICTION and not has_share
     if is_near and asks_high_match and (verdict.score or 0) < situation.inputs.high_match:
         raise LimitGone(f"{rep.name} is near capacity by now")
     if verdict.turn is not None and rep.turn_finish != situation.inputs.state.turn_finish[verdict.turn.rep]:

@@ -15,10 +15,12 @@ from reps.services.inserts import Beside
 from routing.engine.configuration import Policy
 from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import ENGINE_VERSION
+from routing.engine.ladder import ENGINE_VERSION, Inputs
 from routing.engine.order import order_points
 from routing.engine.trace import digest, pack_columns, trace_json
 from routing.models import Decision, OutboxMessage, QueueItem, RosterSnapshot
+from routing.queries.configuration import compiled, configuration_id_of
+from routing.queries.inputs import match_model, rules_model_id
 from routing.queries.live import Live
 from routing.queries.names import names_of
 from routing.services import outbox
@@ -26,6 +28,7 @@ from routing.services.availability import flag_if_over
 from routing.services.batches import waits_for_batch
 from routing.services.claims import Claim, Situation
 from routing.services.clocks import new_clocks
+from routing.services.exposures import exposure_of
 from routing.services.queue import Waited
 
 
@@ -73,7 +76,10 @@ def assigned(
     made = Made(decision, names_of(decision, situation.live))
     message = assigned_message(made, opportunity, rep, at)
     clock = new_clocks([(assignment, verdict.policy)])
-    return Decided(made, (assignment, decision, message, *clock), ownership.owner_written(opportunity))
+    exposed = exposure_of(situation, decision, claim, at)
+    return Decided(
+        made, (assignment, decision, message, *clock, *exposed), ownership.owner_written(opportunity)
+    )
 
 
 QUEUE_KIND = {
@@ -119,15 +125,18 @@ def waits(
         created_at=at,
         expires_at=(waited.expires_at or _expiry(verdict.policy, at)) if is_suggestion else None,
         touch_due_at=_touch_due(verdict.policy, waited.since),
-        checked_configuration_id=decision.configuration_id,
-        checked_model_id=decision.model_id,
+        checked_configuration_id=situation.live.configuration_id,
+        checked_model_id=situation.live.model_id,
         is_exempt=verdict.exempt,
         is_of_batch=is_suggestion and waits_for_batch(verdict),
         renewed_from_id=waited.rep_id,
         renewed_because=waited.because,
     )
     made = Made(decision, names_of(decision, situation.live))
-    return Decided(made, (decision, item), Beside(WAITS, (rep_id, str(routing), at, opportunity.pk)))
+    exposed = exposure_of(situation, decision, claim, at)
+    return Decided(
+        made, (decision, item, *exposed), Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
+    )
 
 
 def _claimed(ready: Decision | None, claim: Claim, assignment: Assignment | None) -> Decision | None:
@@ -177,8 +186,8 @@ def new_decision(situation: Situation, claim: Claim | None, assignment: Assignme
         engine=ENGINE_VERSION,
         seed=inputs.seed,
         recent_high_match=inputs.recent_high_match,
-        configuration_id=live.configuration_id,
-        model_id=live.model_id,
+        configuration_id=_configuration_id(inputs, live),
+        model_id=_model_id(inputs, live),
         roster_id=inputs.roster.digest,
         facts=inputs.facts.to_json(),
         state=inputs.state.to_bytes(),
@@ -197,6 +206,17 @@ def new_decision(situation: Situation, claim: Claim | None, assignment: Assignme
         result_digest=digest(verdict),
         assignment=assignment,
     )
+
+
+def _configuration_id(inputs: Inputs, live: Live) -> int:
+    """An arm of an experiment may be decided by another one than the live one."""
+    is_live = inputs.in_arm is None or inputs.configuration is compiled(live.configuration_id)
+    return live.configuration_id if is_live else configuration_id_of(inputs.configuration.number)
+
+
+def _model_id(inputs: Inputs, live: Live) -> int:
+    is_live = inputs.in_arm is None or inputs.model is match_model(live.model_id)
+    return live.model_id if is_live else rules_model_id()
 
 
 # --- who else hears of it -------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from reps.services.copying import copy_in
 from routing.engine.ladder import decide
 from routing.engine.sequence import state_after
 from routing.models import IntakeReceipt
+from routing.queries.arms import ArmBook
 from routing.queries.inputs import inputs_of
 from routing.queries.state import look
 from routing.services.batches import new_wait, waits_for_batch
@@ -211,8 +212,8 @@ class _Wave:
             self.made[opportunity.pk] = decided.made
             records += decided.records
         copy_in(records)
-        verdicts = [one.verdict for one in situations if not waits_for_batch(one.verdict)]
-        write_what_follows(opportunities, verdicts)
+        carried = [one for one in situations if not waits_for_batch(one.verdict)]
+        write_what_follows(opportunities, carried, now)
 
 
 def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> list[Situation]:
@@ -222,10 +223,12 @@ def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> li
     if live.is_paused:
         return []
     found = []
+    book = ArmBook.of(opportunities, live, at)
     for opportunity in opportunities:
-        inputs = inputs_of(opportunity, live, state, at, may_repeat=opportunity.pk in repeating)
+        inputs = inputs_of(opportunity, live, state, at, may_repeat=opportunity.pk in repeating, book=book)
         verdict = decide(inputs)
         found.append(Situation(inputs, live, verdict))
         if not waits_for_batch(verdict):
-            state = state_after(inputs, verdict)
+            state = replace(state_after(inputs, verdict), room=None)
+            book = book.with_taken(inputs, verdict)
     return found

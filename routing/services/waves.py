@@ -8,10 +8,10 @@ from typing import Any
 from crm.models import Opportunity
 from crm.services import ownership
 from reps.queries.prepared import ask_all
-from routing.engine.ladder import Verdict
 from routing.models import Decision
 from routing.services.claims import Claims, Situation
 from routing.services.decided import Decided, assigned, tell_what_follows, waits
+from routing.services.exposures import enrolled
 from routing.services.queue import Waited
 from routing.services.turns import turns_taken
 
@@ -47,8 +47,11 @@ def carried_out(
     return decided
 
 
-def write_what_follows(opportunities: Sequence[Opportunity], verdicts: Sequence[Verdict]) -> None:
-    """Owners, loads, slots and turns of what was carried out, in one round trip."""
+def write_what_follows(
+    opportunities: Sequence[Opportunity], situations: Sequence[Situation], at: datetime.datetime
+) -> None:
+    """Owners, loads, slots, turns and arms of what was carried out, in one round trip."""
+    verdicts = [one.verdict for one in situations]
     given = [one for one in opportunities if one.owner_id is not None]
     waiting = [one for one in opportunities if one.owner_id is None]
     statements: list[tuple[str, Sequence[Any]]] = [*(ownership.owners_written(given) if given else ())]
@@ -61,6 +64,7 @@ def write_what_follows(opportunities: Sequence[Opportunity], verdicts: Sequence[
     if suggested:
         statements.append(suggestions_counted(suggested))
     statements += turns_taken([one for one in verdicts if one.outcome in CLAIMED])
+    statements += enrolled(situations, at)
     if statements:
         ask_all(*statements)
 

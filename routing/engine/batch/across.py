@@ -46,6 +46,17 @@ def prices_of(problem: Problem, plan: Plan, reps: Ints) -> Prices:
     return Prices(problem.rep_ids[reps], proof.price[reps] / unit, proof.open_price[reps] / unit)
 
 
+def dearest(prices: Sequence[Prices]) -> Prices:
+    """Of a rep with several prices, the highest."""
+    if len(prices) == 1:
+        return prices[0]
+    reps, place = np.unique(np.concatenate([one.rep for one in prices]), return_inverse=True)
+    price, open_price = np.zeros(len(reps)), np.zeros(len(reps))
+    np.maximum.at(price, place, np.concatenate([one.price for one in prices]))
+    np.maximum.at(open_price, place, np.concatenate([one.open_price for one in prices]))
+    return Prices(reps, price, open_price)
+
+
 def behind(problem: Problem, plan: Plan, wall: Wall) -> Behind:
     """Of what a person has not settled."""
     pairs, worth = wall.pairs, plan.certificate.worth / problem.integers_per_unit

@@ -151,13 +151,7 @@ class Assembly:
             rep_ids=roster.ids,
             pairs=Pairs(rows, reps, weight, columns[4] > 0),
             bands=Bands(
-                free_slots(
-                    state.committed,
-                    roster.max_open,
-                    state.week + state.pending,
-                    roster.max_new_per_week,
-                    self.terms.bounds,
-                ),
+                self._free(state),
                 np.array([0.0, max(price, 0.0)]),
             ),
             penalty=1.01 * max(price, 0.0) + self._of_age(weight),
@@ -176,6 +170,18 @@ class Assembly:
             walls=tuple(self._wall(name, pairs, value) for name, pairs in sorted(self._behind.items())),
             is_chance=self._is_chance,
         )
+
+    def _free(self, state: RosterState) -> Ints:
+        """By band; where an arm of an experiment has its own share, no more than is left of that."""
+        roster, bounds = self.roster, self.terms.bounds
+        week = state.week + state.pending, roster.max_new_per_week
+        own = free_slots(state.committed, roster.max_open, *week, bounds)
+        if state.room is None:
+            return own
+        share = free_slots(state.room.used, state.room.slots, *week, bounds)
+        in_all = np.minimum(own.sum(axis=1), share.sum(axis=1))
+        available = np.minimum(share[:, 0], in_all)
+        return np.column_stack([available, in_all - available])
 
     def _fixed_pairs(self, value: Floats) -> Pairs:
         rows = np.array([row for row, _, _ in self._fixed])

@@ -22,7 +22,7 @@ from django_q.tasks import async_task
 
 from reps.models import Job
 from reps.services.jobs import Finish, Report, create_job, give_up_if_stopped, run_job
-from routing.engine.batch.across import Behind, Prices, prices_of, walls_across
+from routing.engine.batch.across import Behind, Prices, dearest, prices_of, walls_across
 from routing.engine.batch.draft import SLOTS_CHECKED, Draft
 from routing.engine.batch.reach import parts_by_reach
 from routing.engine.ladder import reach
@@ -171,10 +171,14 @@ def plan_part(*, job_id: int, also: Callable[[str, int, int], None] | None = Non
         if (moment.live.configuration_id, moment.live.model_id) != (part.configuration_id, part.model_id):
             raise BatchRefused(CHANGED)
         waiting = read(part.batch, dict(part.positions), is_again=moment.is_again)
-        found = drafted(part.batch, waiting, moment, say, is_part=True)
-        proposals, kept = proposed(part.batch, found, waiting, moment, say)
+        founds: list[Draft] = []
+        proposals: list[Proposal] = []
+        kept: list[BatchItem] = []
+        for found, decided in drafted(part.batch, waiting, moment, say, is_part=True):
+            new, same = proposed(part.batch, found, decided, waiting, moment)
+            founds, proposals, kept = [*founds, found], [*proposals, *new], [*kept, *same]
         with transaction.atomic():
-            _keep(part, found, proposals, kept)
+            _keep(part, founds, proposals, kept)
             finish({"batch": part.batch_id, "part": part.number, "opportunities": len(waiting.opportunities)})
 
     run_job(job_id=job_id, work=work, refusals=(BatchRefused, AutomationPaused))
@@ -183,9 +187,12 @@ def plan_part(*, job_id: int, also: Callable[[str, int, int], None] | None = Non
 # --- what a part has found --------------------------------------------------------------------------------------------
 
 
-def _keep(part: BatchPart, found: Draft, proposals: list[Proposal], kept: list[BatchItem]) -> None:
-    part.found = {"whole": found_of(found), "elsewhere": list(found.elsewhere)}
-    part.walls = _packed(found)
+def _keep(part: BatchPart, founds: list[Draft], proposals: list[Proposal], kept: list[BatchItem]) -> None:
+    part.found = {
+        "whole": [found_of(found) for found in founds],
+        "elsewhere": [pk for found in founds for pk in found.elsewhere],
+    }
+    part.walls = _packed(founds)
     part.save(update_fields=["found", "walls"])
     firsts = range(0, max(len(proposals), 1), AT_ONCE)
     contents = [pack(proposals[first : first + AT_ONCE], [] if first else kept) for first in firsts]
@@ -198,13 +205,18 @@ def _keep(part: BatchPart, found: Draft, proposals: list[Proposal], kept: list[B
 OF_PRICES, OF_WALL = ("rep", "price", "open_price"), ("opportunity", "rep", "excess", "high")
 
 
-def _packed(found: Draft) -> bytes:
-    """The part's prices, and what is behind its walls."""
-    reps = np.array(concerned(found), dtype=np.int64)
-    prices = prices_of(found.assembled.problem, found.plan, reps)
+def _packed(founds: list[Draft]) -> bytes:
+    """The part's prices, and what is behind its walls. Of several arms of an experiment the dearest price counts, since
+    whoever opened the wall would compete with each."""
+    found_prices = [
+        prices_of(found.assembled.problem, found.plan, np.array(concerned(found), dtype=np.int64))
+        for found in founds
+    ]
+    prices = dearest(found_prices)
     arrays: dict[str, Any] = {name: getattr(prices, name) for name in OF_PRICES}
-    arrays["walls"] = np.array([name for name, _ in found.behind], dtype=np.str_)
-    for number, (_, behind) in enumerate(found.behind):
+    walls = [wall for found in founds for wall in found.behind]
+    arrays["walls"] = np.array([name for name, _ in walls], dtype=np.str_)
+    for number, (_, behind) in enumerate(walls):
         arrays |= {f"{name}_{number}": getattr(behind, name) for name in OF_WALL}
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
@@ -246,7 +258,7 @@ def _gathered(batch: Batch, split: Sequence[Positions], moment: Moment) -> Plann
             planned.kept.extend(items_in(staged["kept"], batch, positions, waiting.items))
             pieces |= {item.opportunity_id: piece_id for item in items}
     across = walls_across(walls, prices)
-    found = found_together([part.found["whole"] for part in parts], across, SLOTS_CHECKED)
+    found = found_together([whole for part in parts for whole in part.found["whole"]], across, SLOTS_CHECKED)
     planned.found, planned.prepare = found, _Decisions(pieces)
     return planned
 

@@ -2,16 +2,17 @@
 packed, before anything is locked."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from routing.engine.batch.draft import Draft, Other, chance_of, draft, low_of, verdicts
+from routing.engine.batch.draft import SLOTS_CHECKED, Draft, Other, chance_of, draft, low_of, verdicts
 from routing.engine.batch.what_if import WallWorth
 from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import Roster
+from routing.engine.sequence import state_after
 from routing.models import Batch, BatchItem
 from routing.services.batch_runs.publishing import Prepare, Proposal
 from routing.services.batch_runs.reading import Moment, Waiting, inputs_of_all
@@ -36,26 +37,52 @@ class Planned:
 
 
 def plan(batch: Batch, waiting: Waiting, moment: Moment, say: Say) -> Planned:
-    """The best for all of them together."""
-    found = drafted(batch, waiting, moment, say)
-    proposals, kept = proposed(batch, found, waiting, moment, say)
-    return Planned(proposals, kept, found_of(found), [] if moment.is_again else list(found.elsewhere))
+    """The best for all of them together; where experiments run, for those of each arm."""
+    planned, founds = Planned([], [], {}), []
+    for found, decided in drafted(batch, waiting, moment, say):
+        proposals, kept = proposed(batch, found, decided, waiting, moment)
+        planned.proposals.extend(proposals)
+        planned.kept.extend(kept)
+        planned.elsewhere.extend([] if moment.is_again else found.elsewhere)
+        founds.append(found)
+    whole = [found_of(found) for found in founds]
+    walls = [wall for found in founds for wall in found.walls]
+    planned.found = whole[0] if len(whole) == 1 else found_together(whole, walls, SLOTS_CHECKED)
+    return planned
 
 
-def drafted(batch: Batch, waiting: Waiting, moment: Moment, say: Say, *, is_part: bool = False) -> Draft:
-    inputs = inputs_of_all(waiting.opportunities, moment)
-    return draft(
-        inputs,
-        policy=batch.policy_name,
-        terms=moment.terms,
-        say=say,
-        fixed=waiting.fixed,
-        is_part=is_part,
-    )
+Decided = list[tuple[Inputs, Verdict]]
+
+
+def drafted(
+    batch: Batch, waiting: Waiting, moment: Moment, say: Say, *, is_part: bool = False
+) -> Iterator[tuple[Draft, Decided]]:
+    """The plan of each arm of an experiment, and of those that are in none, on what those before it leave; with the
+    verdicts that follow from it."""
+    groups: dict[tuple[int, str] | None, list[Inputs]] = {}
+    for inputs in inputs_of_all(waiting.opportunities, moment):
+        in_arm = inputs.in_arm
+        groups.setdefault(None if in_arm is None else (in_arm.experiment_id, in_arm.arm), []).append(inputs)
+    state = moment.state
+    for group in groups.values():
+        shared = replace(state, room=group[0].state.room)
+        found = draft(
+            [replace(inputs, state=shared) for inputs in group],
+            policy=batch.policy_name,
+            terms=moment.terms,
+            say=say,
+            fixed=waiting.fixed,
+            is_part=is_part,
+        )
+        decided = verdicts(found, batch.pk, say)
+        if len(groups) > 1:
+            for inputs, verdict in decided:
+                state = state_after(replace(inputs, state=state), verdict)
+        yield found, decided
 
 
 def proposed(
-    batch: Batch, found: Draft, waiting: Waiting, moment: Moment, say: Say
+    batch: Batch, found: Draft, decided: Decided, waiting: Waiting, moment: Moment
 ) -> tuple[list[Proposal], list[BatchItem]]:
     """What is to be published, without the scores of everybody, and the items that stay as they are.
 
@@ -63,7 +90,6 @@ def proposed(
     only, so those come after the others, and whom the plan leaves to the fallback takes what is left."""
     proposals, kept = [], []
     by_id, fixed = {one.pk: one for one in waiting.opportunities}, waiting.fixed
-    decided = verdicts(found, batch.pk, say)
     for place in sorted(
         range(len(decided)), key=lambda place: _turn_to_publish(found, place, *decided[place])
     ):

@@ -166,7 +166,7 @@ def _publish_some(
         one.item.queue_item_id = None if item is None else item.pk
         one.ready = None
     opportunities = [one.opportunity for one, _ in carried]
-    write_what_follows(opportunities, [one.situation.verdict for one, _ in carried])
+    write_what_follows(opportunities, [one.situation for one, _ in carried], moment)
     BatchWait.objects.filter(opportunity__in=[one.pk for one in opportunities]).delete()
     done.count += len(carried)
 

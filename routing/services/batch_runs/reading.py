@@ -14,6 +14,7 @@ from routing.engine.configuration import Policy
 from routing.engine.ladder import Inputs
 from routing.engine.roster import RosterState
 from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
+from routing.queries.arms import ArmBook
 from routing.queries.configuration import compiled
 from routing.queries.inputs import inputs_of
 from routing.queries.live import Live
@@ -94,8 +95,9 @@ def inputs_of_all(opportunities: Iterable[Opportunity], moment: Moment) -> list[
     waiting = list(opportunities)
     links = holding(DuplicateLink.objects.filter(opportunity__in=[one.pk for one in waiting]))
     repeating = set(links.values_list("opportunity_id", flat=True))
+    book = ArmBook.of(waiting, moment.live, moment.at)
     return [
-        inputs_of(one, moment.live, moment.state, moment.at, may_repeat=one.pk in repeating)
+        inputs_of(one, moment.live, moment.state, moment.at, may_repeat=one.pk in repeating, book=book)
         for one in waiting
     ]
 
