@@ -121,7 +121,7 @@ class Experiment(models.Model):
 
 
 class ExperimentStamp(models.Model):
-    """One row, whose number rises with every change of what routing must know."""
+    """One row, whose number is another one after every change of what routing must know."""
 
     version = models.BigIntegerField(default=0)
 
@@ -160,6 +160,25 @@ class ArmRep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rep}: {self.arm} of {self.experiment}"
+
+
+class ArmTurn(models.Model):
+    """Where a rep stands in the turns of an arm that goes by turns: each arm has its own, or one would take the
+    other's. `finish` the rep's tag, `clock` the arm's when it was written."""
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="turns")
+    arm = models.CharField(max_length=10, choices=ARMS)
+    rep = models.ForeignKey(Rep, on_delete=models.CASCADE, related_name="+")
+    finish = models.FloatField()
+    clock = models.FloatField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["experiment", "arm", "rep"], name="experiment_turn_of_rep"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.rep} in {self.arm} of {self.experiment}"
 
 
 class Enrolment(models.Model):

@@ -22,8 +22,8 @@ Promote = Callable[[int], object]
 
 
 def look_at_all(*, at: datetime.datetime, day: datetime.date, promote: Promote) -> int:
-    """Returns how many were looked at. One that fails is logged, and looked at the next night. `promote` gives everybody
-    the treatment of an experiment (its id)."""
+    """Returns how many were looked at. One that fails is logged, and looked at the next night. `promote` gives
+    everybody the treatment of an experiment (its id)."""
     done = 0
     for experiment in Experiment.objects.filter(state__in=("running", "maturing")).order_by("pk"):
         try:

@@ -2,9 +2,10 @@
 
 from django.db import connection
 
+# Drawn, not counted: a number must never come again, also not after a transaction that was rolled back.
 STAMPED = """
-INSERT INTO experiments_experimentstamp (id, version) VALUES (1, 1)
-ON CONFLICT (id) DO UPDATE SET version = experiments_experimentstamp.version + 1
+INSERT INTO experiments_experimentstamp (id, version) VALUES (1, (random() * 9e15)::bigint)
+ON CONFLICT (id) DO UPDATE SET version = excluded.version
 """
 
 

@@ -136,10 +136,6 @@ def _by_rule(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
 
 
 def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
-    if _find(steps, "strategy"):
-        return (
-            f"next in turn, as the experiment “{_find(steps, 'experiment').get('name')}” has it for this one"
-        )
     prediction = _find(steps, "prediction")
     planned = _find(steps, "batch")
     why = (
@@ -152,7 +148,12 @@ def _in_turn(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
     return f"next in turn in {names.team(_find(steps, 'fallback').get('team'))}: {why}"
 
 
+def _by_strategy(steps: Sequence[Mapping[str, Any]], names: Names) -> str:
+    return f"next in turn, as the experiment “{_find(steps, 'experiment').get('name')}” has it for this one"
+
+
 _HEADLINES = {
+    "strategy": _by_strategy,
     "duplicate": _repeats,
     "duplicate_cover": _covering_repeat,
     "named_account": _named,

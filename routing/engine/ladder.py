@@ -118,6 +118,7 @@ class Step:
 class Verdict:
     """`outcome`: assign, suggest, manager, hold or untouched; `via`: what decided. `exits` (n) and `scores` by rep.
 
+    `turn` of the team's round-robin, `arm_turn` of an experiment's arm that goes by turns.
     `propensity`: with which probability this rep was chosen, given everything but the seed; `propensities` (n) that of
     everybody where prediction decided."""
 
@@ -138,6 +139,7 @@ class Verdict:
     exempt: bool = False
     turn: Turn | None = None
     propensities: Floats | None = None
+    arm_turn: Turn | None = None
 
 
 @dataclass(frozen=True)
@@ -459,11 +461,21 @@ class _Ladder:
 
     def _strategy(self, eligible: Mask) -> Verdict | None:
         """The next in turn, instead of the best: those available first, then those near capacity."""
-        in_arm = self.inputs.in_arm
+        in_arm, room, roster = self.inputs.in_arm, self.inputs.state.room, self.inputs.roster
         assert in_arm is not None
-        roster = self.inputs.roster
+        assert room is not None
         weights = np.ones(len(roster)) if in_arm.choice is Choice.TURNS else roster.turn_weight
-        return self._by_turn("strategy", eligible, self.team_id, weights, {"choice": str(in_arm.choice)})
+        for band in (Band.AVAILABLE, Band.NEAR):
+            members = eligible & (self._bands == band)
+            turn = next_turn(members, roster.ids, room.finish, weights, room.clock)
+            if turn is not None:
+                found = {"rep": int(roster.ids[turn.rep]), "of": int(members.sum())}
+                self._note("strategy", found, int(eligible.sum()), after=1)
+                self.exits[eligible] = Exit.NOT_THE_TURN
+                if self.team_id is None:
+                    self.team_id = int(roster.team_ids[turn.rep])
+                return self._choose(turn.rep, "strategy", arm_turn=turn)
+        return None
 
     # --- scores -----------------------------------------------------------------------------------------------
 
@@ -695,31 +707,28 @@ class _Ladder:
     def _round_robin(self, candidates: Mask, eligible: Mask, team: int | None) -> Verdict | None:
         """Next in turn: those available first, then those near capacity; before both, where the policy needs a quick
         answer, those available who work now. Never leaves the candidates."""
-        roster = self.inputs.roster
+        roster, state = self.inputs.roster, self.inputs.state
         in_team = candidates & (roster.team_ids == team)
         pool = eligible & in_team if in_team.any() else eligible
-        return self._by_turn("fallback", pool, team, roster.turn_weight, {"why": "round_robin", "team": team})
-
-    def _by_turn(
-        self, step: str, pool: Mask, team: int | None, weights: Floats, found: dict[str, Any]
-    ) -> Verdict | None:
-        roster, state, is_fallback = self.inputs.roster, self.inputs.state, step == "fallback"
-        prefers_ready = self.policy.prefers_ready and is_fallback
         ranks = [pool & (self._bands == band) for band in (Band.AVAILABLE, Band.NEAR)]
-        if prefers_ready:
+        if self.policy.prefers_ready:
             ranks.insert(0, pool & self._works_with_room)
         for rank, members in enumerate(ranks):
             clock = state.turn_clocks.get(team, 0.0) if team is not None else 0.0
-            turn = next_turn(members, roster.ids, state.turn_finish, weights, clock)
-            if turn is None:
-                continue
-            found = found | {"rep": int(roster.ids[turn.rep]), "of": int(members.sum())}
-            if prefers_ready and rank == 0:
-                found["ready"] = True
-                self.exits[pool & ~members] = Exit.NOT_READY
-            self._note(step, found, self._in, after=1)
-            self.exits[members] = Exit.NOT_THE_TURN
-            return self._choose(turn.rep, "round_robin", turn=turn)
+            turn = next_turn(members, roster.ids, state.turn_finish, roster.turn_weight, clock)
+            if turn is not None:
+                found = {
+                    "why": "round_robin",
+                    "team": team,
+                    "rep": int(roster.ids[turn.rep]),
+                    "of": int(members.sum()),
+                }
+                if self.policy.prefers_ready and rank == 0:
+                    found["ready"] = True
+                    self.exits[pool & ~members] = Exit.NOT_READY
+                self._note("fallback", found, int(eligible.sum()), after=1)
+                self.exits[members] = Exit.NOT_THE_TURN
+                return self._choose(turn.rep, "round_robin", turn=turn)
         return None
 
     @property
@@ -740,9 +749,18 @@ class _Ladder:
     def _note(self, name: str, found: dict[str, Any], before: int, after: int | None = None) -> None:
         self.steps.append(Step(name, found, before, self._in if after is None else after))
 
-    def _choose(self, rep: int, via: str, *, exempt: bool = False, turn: Turn | None = None) -> Verdict:
+    def _choose(
+        self,
+        rep: int,
+        via: str,
+        *,
+        exempt: bool = False,
+        turn: Turn | None = None,
+        arm_turn: Turn | None = None,
+    ) -> Verdict:
         self.exits[rep] = Exit.IN
-        return self._verdict(self.policy.application, via, rep, exempt=exempt, turn=turn)
+        made = self._verdict(self.policy.application, via, rep, exempt=exempt, turn=turn)
+        return made if arm_turn is None else replace(made, arm_turn=arm_turn)
 
     def _verdict(
         self, outcome: str, via: str, rep: int | None, *, exempt: bool = False, turn: Turn | None = None

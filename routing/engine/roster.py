@@ -222,17 +222,27 @@ def _rep_to_json(rep: RepFacts) -> dict[str, Any]:
 @dataclass(frozen=True, eq=False)
 class ArmRoom:
     """What an arm of an experiment has of each rep (n): its `slots`, how many of them are `used` (by its opportunities,
-    and its share of what was there before), and who works for it (`open_to`)."""
+    and its share of what was there before), who works for it (`open_to`), and where each stands in the arm's own turns
+    (`finish`, with the arm's `clock`). `is_share`: the slots are a part of the rep's; else all."""
 
     slots: Ints
     used: Ints
     open_to: Mask
+    finish: Floats
+    clock: float = 0.0
+    is_share: bool = False
 
     def with_one(self, place: int, more: int = 1) -> "ArmRoom":
         """With so many more used of a rep's."""
         used = self.used.copy()
         used[place] = max(used[place] + more, 0)
         return replace(self, used=used)
+
+    def with_turn(self, place: int, finish: float, clock: float) -> "ArmRoom":
+        """With the rep's turn taken."""
+        tags = self.finish.copy()
+        tags[place] = finish
+        return replace(self, finish=tags, clock=max(self.clock, clock))
 
 
 @dataclass(frozen=True)
@@ -296,7 +306,7 @@ class RosterState:
             "covering": {str(key): value for key, value in sorted(self.covering.items())},
             "clocks": {str(key): value for key, value in sorted(self.turn_clocks.items())},
             "same": same,
-            **({} if self.room is None else {"room": True}),
+            **({} if self.room is None else {"room": [self.room.clock, self.room.is_share]}),
         }
         arrays = b"".join(column.tobytes() for name, column in columns.items() if name not in same)
         text = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
@@ -309,8 +319,8 @@ class RosterState:
         head = json.loads(raw[4 : 4 + size])
         same = head.get("same", {})  # of states from before it there is none
         columns, at = {}, 4 + size
-        has_room = head.get("room", False)
-        for name, kind in (*_STATE_LAYOUT, *(_ROOM_LAYOUT if has_room else ())):
+        of_room = head.get("room")
+        for name, kind in (*_STATE_LAYOUT, *(_ROOM_LAYOUT if of_room else ())):
             dtype = np.dtype(kind)
             in_memory = _IN_MEMORY.get(dtype.kind, dtype)
             if name in same:
@@ -318,7 +328,10 @@ class RosterState:
                 continue
             columns[name] = np.frombuffer(raw, dtype, head["n"], at).astype(in_memory)
             at += dtype.itemsize * head["n"]
-        room = ArmRoom(**{name: columns.pop(name) for name, _ in _ROOM_LAYOUT}) if has_room else None
+        room = None
+        if of_room:
+            kept = {name: columns.pop(name) for name, _ in _ROOM_LAYOUT}
+            room = ArmRoom(**kept, clock=of_room[0], is_share=of_room[1])
         return cls(
             **columns,
             room=room,
@@ -342,7 +355,7 @@ _STATE_LAYOUT = (
     ("works_now", "|b1"),
     ("turn_finish", "<f8"),
 )
-_ROOM_LAYOUT = (("slots", "<i4"), ("used", "<i4"), ("open_to", "|b1"))
+_ROOM_LAYOUT = (("slots", "<i4"), ("used", "<i4"), ("open_to", "|b1"), ("finish", "<f8"))
 _IN_MEMORY = {"i": np.dtype(np.int64), "f": np.dtype(np.float64), "b": np.dtype(np.bool_)}
 
 

@@ -24,7 +24,9 @@ def state_after(inputs: Inputs, verdict: Verdict) -> RosterState:
     for name in ("load", "week", "day") if verdict.outcome == ASSIGN else ("pending",):
         moved[name] = _raised(getattr(state, name), place, 1)
     if state.room is not None:
-        moved["room"] = state.room.with_one(place)
+        turn = verdict.arm_turn
+        room = state.room.with_one(place)
+        moved["room"] = room if turn is None else room.with_turn(place, turn.finish, turn.clock)
     if verdict.turn is not None:
         finish = state.turn_finish.copy()
         finish[place] = verdict.turn.finish

@@ -44,6 +44,7 @@ class Decision(models.Model):
         RULE = "rule", "rule"
         PREDICTION = "prediction", "prediction"
         ROUND_ROBIN = "round_robin", "round-robin"
+        STRATEGY = "strategy", "an experiment’s strategy"
         MANAGER = "manager", "manager"
         HOLD = "hold", "hold"
 

@@ -1,7 +1,7 @@
 """In which arm of which running experiment an opportunity is decided, and what room that arm has."""
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from experiments.queries.running import Place, Running, Strategy, running, unit_
 from reps.queries.prepared import ask_all
 from routing.engine.arms import Choice, InArm
 from routing.engine.ladder import Inputs, Verdict
-from routing.engine.roster import ArmRoom, Ints, Roster, RosterState
+from routing.engine.roster import ArmRoom, Floats, Ints, Roster, RosterState
 from routing.engine.sequence import ASSIGN, SUGGEST
 from routing.queries.live import Live
 
@@ -40,7 +40,11 @@ SELECT x.experiment_id, x.arm, x.rep_id, count(*) FROM (
     WHERE e.experiment_id = ANY(%s::bigint[]) AND e.apart = ''
 ) x WHERE x.rep_id IS NOT NULL GROUP BY 1, 2, 3
 """
+TURNS = """
+SELECT experiment_id, arm, rep_id, finish, clock FROM experiments_armturn WHERE experiment_id = ANY(%s::bigint[])
+"""
 Used = Mapping[tuple[int, str], Mapping[int, int]]
+Turns = Mapping[tuple[int, str], Mapping[int, tuple[float, float]]]
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,28 @@ class Found:
     in_arm: InArm
     strategy: Strategy
     used: Used
+    turns: Turns
     at: datetime.datetime
 
-    def room(self, roster: Roster, state: RosterState) -> ArmRoom | None:
-        """None where both arms use whatever is free."""
-        if self.of.serves:
-            return None
-        n, arm = len(roster), self.in_arm.arm
-        if self.of.design == Experiment.Design.REP_PARTITION:
+    def room(self, roster: Roster, state: RosterState) -> ArmRoom:
+        """All that is free, but for a partition's reps and a slot split's share."""
+        arm, everybody = self.in_arm.arm, np.ones(len(roster), dtype=bool)
+        tags, clock = self._turns_of(roster)
+        if self.of.design == Experiment.Design.REP_PARTITION and not self.of.serves:
             # Who came after the draw belongs to no arm.
-            mine = np.array([self.of.reps.get(int(rep)) == arm for rep in roster.ids], dtype=bool)
-            return ArmRoom(roster.max_open, state.committed, mine)
-        if self.of.design != Experiment.Design.SLOT_SPLIT:
-            return None
+            everybody = np.array([self.of.reps.get(int(rep)) == arm for rep in roster.ids], dtype=bool)
+        if self.of.design != Experiment.Design.SLOT_SPLIT or self.of.serves:
+            return ArmRoom(roster.max_open, state.committed, everybody, tags, clock)
         used = {name: self._used(roster, name) for name in (Arm.CONTROL, Arm.TREATMENT)}
         others = np.maximum(state.committed - used[Arm.CONTROL] - used[Arm.TREATMENT], 0)
         slots, shared = (self._part(roster, numbers) for numbers in (roster.max_open, others))
-        return ArmRoom(slots, used[Arm(arm)] + shared, np.ones(n, dtype=bool))
+        return ArmRoom(slots, used[Arm(arm)] + shared, everybody, tags, clock, is_share=True)
+
+    def _turns_of(self, roster: Roster) -> tuple[Floats, float]:
+        """Each rep's tag in the arm's turns, and the arm's clock."""
+        kept = self.turns.get((self.of.id, self.in_arm.arm), {})
+        clock = max((clock for _, clock in kept.values()), default=0.0)
+        return np.array([kept.get(int(rep), (0.0, 0.0))[0] for rep in roster.ids], dtype=float), clock
 
     def _used(self, roster: Roster, arm: str) -> Ints:
         counts = self.used.get((self.of.id, arm), {})
@@ -94,20 +103,24 @@ class ArmBook:
     experiments: tuple[Running, ...] = ()
     enrolled: Mapping[tuple[int, str], Place] = field(default_factory=dict)
     used: Used = field(default_factory=dict)
+    turns: Turns = field(default_factory=dict)
 
     @classmethod
     def of(cls, opportunities: Iterable[Opportunity], live: Live, at: datetime.datetime) -> "ArmBook":
         """Nothing is asked where nothing runs."""
         found = tuple(one for one in running(live.experiments) if one.starts_at <= at)
+        if not found:
+            return cls()
         allocating = [one for one in found if not one.serves]
-        if not allocating:
-            return cls(found)
         units = {unit_of(one.account_id, one.pk) for one in opportunities}
         ids = [one.id for one in allocating]
         split = [one.id for one in allocating if one.design == Experiment.Design.SLOT_SPLIT]
-        enrolled, used = ask_all((ENROLLED, [ids, sorted(units)]), (USED, [split]))
+        enrolled, used, turns = ask_all(
+            (ENROLLED, [ids, sorted(units)]), (USED, [split]), (TURNS, [[one.id for one in found]])
+        )
         places = {(row[0], row[1]): Place(row[2], row[3]) for row in enrolled}
-        return cls(found, places, _by_arm(used))
+        tags = ((one, arm, rep, (finish, clock)) for one, arm, rep, finish, clock in turns)
+        return cls(found, places, _by_arm(used), _by_arm(tags))
 
     def find(self, inputs: Inputs) -> Found | None:
         """The first experiment that has it; None where none does."""
@@ -130,8 +143,11 @@ class ArmBook:
         if in_arm is None or in_arm.is_after or rep_id is None or verdict.outcome not in (ASSIGN, SUGGEST):
             return self
         arm = (in_arm.experiment_id, in_arm.arm)
-        counts = self.used.get(arm, {})
-        return replace(self, used={**self.used, arm: {**counts, rep_id: counts.get(rep_id, 0) + 1}})
+        counts, tags, turn = self.used.get(arm, {}), self.turns.get(arm, {}), verdict.arm_turn
+        if turn is not None:
+            tags = {**tags, rep_id: (turn.finish, turn.clock)}
+        used = {**self.used, arm: {**counts, rep_id: counts.get(rep_id, 0) + 1}}
+        return replace(self, used=used, turns={**self.turns, arm: tags})
 
     def _found(self, one: Running, place: Place, unit: str, at: datetime.datetime) -> Found:
         strategy = one.strategies[place.arm]
@@ -145,11 +161,11 @@ class ArmBook:
             is_counted=place.is_counted,
             is_after=bool(one.serves),
         )
-        return Found(one, in_arm, strategy, self.used, at)
+        return Found(one, in_arm, strategy, self.used, self.turns, at)
 
 
-def _by_arm(rows: Sequence[tuple[Any, ...]]) -> Used:
-    found: dict[tuple[int, str], dict[int, int]] = {}
-    for experiment_id, arm, rep_id, count in rows:
-        found.setdefault((experiment_id, arm), {})[rep_id] = count
+def _by_arm(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], dict[int, Any]]:
+    found: dict[tuple[int, str], dict[int, Any]] = {}
+    for experiment_id, arm, rep_id, value in rows:
+        found.setdefault((experiment_id, arm), {})[rep_id] = value
     return found

@@ -16,6 +16,7 @@ CHOSEN = (
     Decision.Via.RULE,
     Decision.Via.PREDICTION,
     Decision.Via.ROUND_ROBIN,
+    Decision.Via.STRATEGY,
     Decision.Via.MANAGER,
     Decision.Via.HOLD,
 )

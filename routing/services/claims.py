@@ -126,7 +126,8 @@ def _checked(
         return limits
     is_near = band(rep.committed - near_held, rep.max_open, capacity.bounds) is Band.NEAR
     # In a slot split the band is that of the arm's share, as the ladder saw it; the limits above are the rep's own.
-    has_share = situation.inputs.state.room is not None
+    room = situation.inputs.state.room
+    has_share = room is not None and room.is_share
     asks_high_match = verdict.via == Decision.Via.PREDICTION and not has_share
     if is_near and asks_high_match and (verdict.score or 0) < situation.inputs.high_match:
         raise LimitGone(f"{rep.name} is near capacity by now")

@@ -52,7 +52,7 @@ def publish_configuration(
 
 @transaction.atomic
 def publish_change_of_live(
-    *, change: Callable[[dict[str, Any]], dict[str, Any]], by: User, at: datetime.datetime, note: str
+    *, change: Callable[[dict[str, Any]], dict[str, Any]], by: User | None, at: datetime.datetime, note: str
 ) -> ConfigurationVersion:
     """Publishes what is live with one change, whatever else somebody is working on in the draft.
 

@@ -27,7 +27,7 @@ from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.claims import LimitGone, Situation, claim_for
 from routing.services.decided import Also, Decided, Made, assigned, keep_roster, tell_what_follows, waits
-from routing.services.exposures import enrolled
+from routing.services.exposures import kept_arms
 from routing.services.queue import Waited, let_repeats_follow, take_over
 from routing.services.turns import turns_taken
 
@@ -191,8 +191,8 @@ def _carry_out(
     if rep is not None:
         for statement, values in turns_taken([verdict]):
             ask(statement, values)
-    for enrolling, units in enrolled([situation], moment):
-        ask(enrolling, units)
+    for keeping, kept in kept_arms([situation], moment):
+        ask(keeping, kept)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
         made = _store(assigned(opportunity, rep, situation, claim, moment), also)
     else:

@@ -11,7 +11,7 @@ from reps.queries.prepared import ask_all
 from routing.models import Decision
 from routing.services.claims import Claims, Situation
 from routing.services.decided import Decided, assigned, tell_what_follows, waits
-from routing.services.exposures import enrolled
+from routing.services.exposures import kept_arms
 from routing.services.queue import Waited
 from routing.services.turns import turns_taken
 
@@ -64,7 +64,7 @@ def write_what_follows(
     if suggested:
         statements.append(suggestions_counted(suggested))
     statements += turns_taken([one for one in verdicts if one.outcome in CLAIMED])
-    statements += enrolled(situations, at)
+    statements += kept_arms(situations, at)
     if statements:
         ask_all(*statements)
 

@@ -176,7 +176,7 @@ class Assembly:
         roster, bounds = self.roster, self.terms.bounds
         week = state.week + state.pending, roster.max_new_per_week
         own = free_slots(state.committed, roster.max_open, *week, bounds)
-        if state.room is None:
+        if state.room is None or not state.room.is_share:
             return own
         share = free_slots(state.room.used, state.room.slots, *week, bounds)
         in_all = np.minimum(own.sum(axis=1), share.sum(axis=1))

@@ -16,6 +16,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from isal import isal_zlib
 
 from crm.models import Opportunity
+from routing.engine.arms import Choice, InArm
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import RosterState
@@ -58,11 +59,14 @@ def pack(proposals: Sequence[Proposal], kept: Sequence[BatchItem]) -> bytes:
 def _row(proposal: Proposal, states: dict[bytes, int]) -> Row:
     decision, situation = proposal.ready, proposal.situation
     assert decision is not None
-    turn, row = situation.verdict.turn, {name: getattr(decision, name) for name in (*PLAIN, *WHOLE)}
+    turn, arm_turn, in_arm = situation.verdict.turn, situation.verdict.arm_turn, situation.inputs.in_arm
+    row = {name: getattr(decision, name) for name in (*PLAIN, *WHOLE)}
     return {
         "item": _numbers(proposal.item),
         "decision": row | {"made_at": decision.made_at.isoformat(), "columns": _text(decision.columns)},
         "state": states.setdefault(bytes(decision.state), len(states)),
+        "in_arm": None if in_arm is None else vars(in_arm),
+        "arm_turn": arm_turn and [arm_turn.rep, arm_turn.finish, arm_turn.clock],
         # whose turn, the tags after it, and the rep's before
         "turn": turn and [turn.rep, turn.finish, turn.clock, situation.inputs.state.turn_finish[turn.rep]],
     }
@@ -120,6 +124,7 @@ def _situation(row: Row, moment: Moment) -> Situation:
         at=moment.at,
         seed=kept["seed"],
         recent_high_match=kept["recent_high_match"],
+        in_arm=_in_arm(row["in_arm"]),
     )
     assert moment.policy is not None
     same = (
@@ -141,8 +146,13 @@ def _situation(row: Row, moment: Moment) -> Situation:
         scores=None,
         penalties=None,
         turn=turn,
+        arm_turn=None if row["arm_turn"] is None else Turn(*row["arm_turn"]),
     )
     return Situation(inputs, live, verdict)
+
+
+def _in_arm(row: dict[str, Any] | None) -> InArm | None:
+    return None if row is None else InArm(**{**row, "choice": Choice(row["choice"])})
 
 
 def _with_tag(state: RosterState, rep: int, finish: float) -> RosterState:
