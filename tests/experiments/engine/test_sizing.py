@@ -56,6 +56,8 @@ def test_accounts_that_repeat_themselves_want_more() -> None:
         1.4 * treatment_units_needed(0.2, 0.05, 0.5)
     )
     alone, together = plan(USUAL), plan(replace(USUAL, accounts=Accounts(3, 0.2)))
+    assert alone.detectable is not None
+    assert together.detectable is not None
     assert alone.detectable < together.detectable
     assert together.planned_information == pytest.approx(alone.planned_information / 1.4)
 
