@@ -1,6 +1,11 @@
 """A figure of one arm, and the difference of two.
 
-    d = v₁ − v₀    se = √(se₁² + se₀²)    information I = 1 / se²
+    d = v₁ − v₀    se² the larger of se₁² + se₀² and v̄ (1/n₁ + 1/n₀), v̄ = (n₁² se₁² + n₀² se₀²)/(n₁ + n₀)
+    information I = 1 / se²
+
+Both are the same where the arms are as large. Else the first alone errs: a small arm that happens to win little seems
+to be sure of it. Twenty looks at arms of 200 and 800 with a base of 10 % erred in 7 of 100 runs, at arms of 100 and 900
+in 9 to 10, nearly all on one side; with the larger one in 3.
 
 Clusters: G − 2 degrees of freedom of t below 60 clusters in both arms together, else normal. What it does not do: say
 an interval. Whoever looks once takes `of_one_look`, whoever looks again and again `sequential` or `anytime`.
@@ -68,10 +73,21 @@ def difference(
         return Unavailable(f"in treatment {treatment.reason}")
     if isinstance(control, Unavailable):
         return Unavailable(f"in control {control.reason}")
-    error = math.hypot(treatment.standard_error, control.standard_error)
+    error = math.sqrt(max(_apart(treatment, control), _in_common(treatment, control)))
     if not error > 0:
         return Unavailable("all opportunities of both arms had the same outcome")
     return Effect(treatment.value - control.value, error, degrees_of(treatment.clusters, control.clusters))
+
+
+def _apart(treatment: ArmEstimate, control: ArmEstimate) -> float:
+    return treatment.standard_error**2 + control.standard_error**2
+
+
+def _in_common(treatment: ArmEstimate, control: ArmEstimate) -> float:
+    """As if a unit varied as much in both arms."""
+    n1, n0 = treatment.units, control.units
+    variance = ((n1 * treatment.standard_error) ** 2 + (n0 * control.standard_error) ** 2) / (n1 + n0)
+    return variance * (1 / n1 + 1 / n0)
 
 
 def degrees_of(treatment: int | None, control: int | None) -> float:

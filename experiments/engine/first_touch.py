@@ -82,6 +82,8 @@ def rank_test(
     days = np.concatenate([treatment.days, control.days])
     touched = (np.concatenate([treatment.outcome, control.outcome]) == TOUCHED).astype(np.int64)
     group = np.repeat([1, 0], [len(treatment), len(control)])
+    if len(np.unique(days)) < 2:  # no variance, at which the test fails
+        return Unavailable("all waited equally long")
     statistic, p = survdiff(days, touched, group, weight_type=weight)
     return RankTest(float(statistic), float(p))
 

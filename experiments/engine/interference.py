@@ -3,9 +3,9 @@
     shift = mean past skill of the reps that control's leads went to, during, less that before the experiment
 
 Skills are those of the time before, frozen, so that only the choice of reps can move them. Weeks are the clusters:
-leads of one week share its roster. A drop at a one-sided .01 flags: in simulations with interference it did in every
-run, where control's win rate fell noticeably in a quarter. What it does not do: tell interference from another reason
-why good reps were missing, such as absence; nor correct the effect.
+leads of one week share its roster. A drop at a one-sided .01 flags. It shows interference far sooner than control's
+win rate does, which is noisier by much. What it does not do: tell interference from another reason why good reps were
+missing, such as absence; nor correct the effect.
 """
 
 import math

@@ -3,8 +3,10 @@
     χ² = Σ (observed − expected)² / expected, with one degree of freedom less than arms; over stages both are summed
 
 F. Fabijan and others, "Diagnosing sample ratio mismatch in online controlled experiments", KDD 2019. Warned of below
-.01; below .001 no result is shown: units got lost in one arm, and those that are left are no fair comparison. What it
-does not do: count opportunities. An account with many of them is one unit, else it would alarm by itself.
+.01; below .001 no result is shown: units got lost in one arm, and those that are left are no fair comparison. Each look
+stands for itself: of healthy experiments with 80 looks a tenth is warned of at some time, one or two in a hundred are
+blocked for a while. What it does not do: count opportunities. An account with many of them is one unit, else it would
+alarm by itself.
 """
 
 from collections.abc import Sequence

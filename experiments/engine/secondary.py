@@ -46,7 +46,8 @@ class Values:
         known = ~np.isnan(self.value)
         ids = np.arange(len(self.value)) if self.cluster is None else self.cluster
         _, member = np.unique(ids[known], return_inverse=True)
-        return np.bincount(member, weights=self.value[known]), np.bincount(member).astype(np.float64)
+        totals = np.bincount(member, weights=self.value[known])
+        return totals.astype(np.float64), np.bincount(member).astype(np.float64)
 
 
 @dataclass(frozen=True)

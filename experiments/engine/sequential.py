@@ -59,8 +59,8 @@ class Look:
 
 @dataclass(frozen=True)
 class Walk:
-    """Where √I·Z may be after the looks so far, none of which crossed: `mass` at `points`. `scale` is the information
-    that counts as 1."""
+    """Where √I·Z may be after the looks so far, none of which crossed: `mass` at `points`. `time` is the information
+    there was, as a share of the planned; `spent` on each side."""
 
     time: float
     spent: float

@@ -4,6 +4,7 @@
                             × 1.05 for the daily looks × (1 + (m − 1) ρ) for accounts of m opportunities, alike by ρ
     detectable difference   the one that needs as many units as there will be
     earliest answer         weeks of accrual + the horizon
+    of a mean, as of days   (z.975 + z.8) √(v (1/n₁ + 1/n₀) × 1.05 × the accounts' factor)
     planned information     1 / (v (1/n₁ + 1/n₀)) by stage, summed, over the accounts' factor; v = p(1 − p) of a share
 
 The factor for accounts is L. Kish's (Survey Sampling, 1965). The horizon is at least the 90th percentile of past days
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
+from scipy import optimize, special
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
 from reps.engine.unavailable import Unavailable
@@ -131,9 +132,18 @@ def detectable(base_rate: float, treatment: float, control: float, factor: float
     return float(optimize.brentq(short_of, STEP, largest, xtol=1e-7))
 
 
+def detectable_mean(variance: float, treatment: float, control: float, factor: float = 1.0) -> float | None:
+    """The smallest difference of means that so many units show. `variance` of one unit's value: of days gained, the
+    squared error of the past's times its units."""
+    if min(treatment, control) < 1:
+        return None
+    reach = float(special.ndtri(1 - ERROR / 2) + special.ndtri(POWER))
+    return reach * math.sqrt(variance * (1 / treatment + 1 / control) * LOOKS * factor)
+
+
 def planned_information(variance: float, stages: Sequence[tuple[float, float]], factor: float = 1.0) -> float:
-    """At the end, of stages with (treatment, control) units: what the looks count as 1. `variance` of one unit's value:
-    p(1 − p) of a share; of days gained, that of the past."""
+    """At the end, of stages with (treatment, control) units: what the looks count as 1. `variance` as in
+    `detectable_mean`, p(1 − p) of a share."""
     weights = (n1 * n0 / (n1 + n0) for n1, n0 in stages if n1 and n0)
     return sum(weights) / (variance * factor)
 

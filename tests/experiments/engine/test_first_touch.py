@@ -70,6 +70,11 @@ def test_sooner_is_above_nil() -> None:
     assert ranked(found.rank).p < 0.001
 
 
+def test_all_waited_equally_long() -> None:
+    same = waited(np.full(60, 5.0), np.ones(60, int))
+    assert rank_test(same, same) == Unavailable("all waited equally long")
+
+
 def test_quantiles_in_minutes() -> None:
     arm = waited(np.arange(1.0, 100.0), np.ones(99, int))
     found = quantile(arm)

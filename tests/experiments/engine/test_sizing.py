@@ -12,6 +12,7 @@ from experiments.engine.sizing import (
     Accounts,
     Setting,
     detectable,
+    detectable_mean,
     least_horizon,
     plan,
     planned_information,
@@ -56,6 +57,8 @@ def test_accounts_that_repeat_themselves_want_more() -> None:
         1.4 * treatment_units_needed(0.2, 0.05, 0.5)
     )
     alone, together = plan(USUAL), plan(replace(USUAL, accounts=Accounts(3, 0.2)))
+    assert alone.detectable is not None
+    assert together.detectable is not None
     assert alone.detectable < together.detectable
     assert together.planned_information == pytest.approx(alone.planned_information / 1.4)
 
@@ -95,6 +98,13 @@ def test_so_few_that_nothing_would_be_seen() -> None:
 def test_hardly_any_difference_is_left_above_the_base() -> None:
     assert detectable(0.9999, 1000, 1000) is None
     assert detectable(0.2, 1e12, 1e12) == pytest.approx(1e-4)
+
+
+def test_detectable_mean_worked() -> None:
+    """(1.959964 + .841621) · √(120 · 2/1000 · 1.05)."""
+    assert detectable_mean(120, 1000, 1000) == pytest.approx(2.801585 * math.sqrt(0.252), abs=1e-5)
+    assert detectable_mean(120, 1000, 1000, 4.0) == pytest.approx(2 * 2.801585 * math.sqrt(0.252), abs=1e-5)
+    assert detectable_mean(120, 0, 1000) is None
 
 
 def test_weeks_for_a_wanted_effect() -> None:

@@ -1,6 +1,7 @@
 """What is said of an experiment, and what is not. No database."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -120,6 +121,22 @@ def test_interference_is_told() -> None:
         "Control's leads go to weaker reps than before, so the arms interfere: part of the difference is taken from "
         "control."
     )
+
+
+@pytest.mark.parametrize("design", list(Design))
+@pytest.mark.parametrize("metric", list(Metric))
+def test_never_more_than_can_be_known(design: Design, metric: Metric) -> None:
+    for split, standing, status in product((0.1, 0.5, 0.8), Decision, Status):
+        result = replace(WON, design=design, metric=metric, split=split, standing=standing, status=status)
+        said = " ".join(verdict(result))
+        assert MAY_DIFFER in said
+        assert ("The estimate is" in said) == measures_size(design, split)
+        assert ("significant" in said) == (
+            standing is Decision.DOWNWARD or (standing is Decision.UPWARD and design is not Design.LEAD_SPLIT)
+        )
+        hidden = verdict(replace(result, ratio=SampleRatio(18.2, 0.00002, Balance.BLOCK)))
+        assert hidden[0].startswith("No result is shown")
+        assert not any(word in " ".join(hidden) for word in ("significant", "estimate", "difference"))
 
 
 def test_how_it_ended_comes_first() -> None:
