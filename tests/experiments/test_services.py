@@ -73,7 +73,8 @@ def started(draft: Callable[..., Experiment], omar: User) -> Callable[..., Exper
 
 def expose(
     experiment: Experiment, rep: Rep, *, count: int | dict[str, int], won: dict[str, int], at: datetime.datetime,
-    stage: int = 1, first: int = 0, touched_after: datetime.timedelta | None = datetime.timedelta(minutes=30), load: int = 1,
+    stage: int = 1, first: int = 0, load: int = 1,
+    touched_after: datetime.timedelta | None = datetime.timedelta(minutes=30),
 ) -> None:  # fmt: skip
     """So many leads in each arm, of which so many of each are won ten days later and the others lost after twenty."""
     for arm in ("control", "treatment"):
