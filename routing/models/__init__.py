@@ -1,6 +1,7 @@
 """Routing: configuration and its versions, decisions, the queue, overrides, models, messages out."""
 
 from routing.models.automation import AutomationChange
+from routing.models.batch_requests import BatchRequest
 from routing.models.batches import Batch, BatchItem, BatchWait
 from routing.models.changes import Change, ChangeCounter
 from routing.models.clocks import FirstTouchClock
@@ -20,6 +21,7 @@ __all__ = [
     "AutomationChange",
     "Batch",
     "BatchItem",
+    "BatchRequest",
     "BatchWait",
     "ByEmail",
     "CapacitySettings",

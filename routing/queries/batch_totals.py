@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, F, FloatField, QuerySet, Sum
+from django.db.models import Count, F, FloatField, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from routing.models import BatchItem
+from routing.queries.batches import PROPOSED
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Expected wins, and expected value in the base currency. `low`: what of the plan's outlasts the choosing, which is
-    what to promise. `alone`: one by one as in real time · `pair`: best pair first · `turn`: the next in turn."""
+    """How many there are, go to somebody, wait to be confirmed, could not be. Expected wins, and expected value in the
+    base currency. `low`: what of the plan's outlasts the choosing, which is what to promise. `alone`: one by one as in
+    real time · `pair`: best pair first · `turn`: the next in turn."""
 
     count: int
     given: int
+    waiting: int
+    conflicts: int
     wins: float
     low_wins: float
     value: float
@@ -37,5 +41,11 @@ def totals_of(items: QuerySet[BatchItem]) -> Totals:
         )
         for suffix, expression in (("wins", F(field)), ("value", F(field) * F("value")))
     }  # fmt: skip
-    found = items.order_by().aggregate(count=Count("pk"), given=Count("rep"), **sums)
+    counts = {
+        "count": Count("pk"),
+        "given": Count("rep"),
+        "waiting": Count("pk", filter=PROPOSED),
+        "conflicts": Count("pk", filter=~Q(conflict="")),
+    }
+    found = items.order_by().aggregate(**counts, **sums)
     return Totals(**{name.removeprefix("sum_"): value for name, value in found.items()})
