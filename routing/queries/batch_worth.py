@@ -173,7 +173,7 @@ def proof(batch: Batch, size: int) -> str:
         share = 100 * found["gap"]
         return (
             f"With caps on pipeline value nobody can be sure of the best: no way to share {of} is worth over "
-            f"{share:.2f}% more."
+            f"{share:.2f} % more."
         )
     return "It could not be proven to be the best."
 

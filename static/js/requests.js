@@ -129,6 +129,27 @@
   document.addEventListener("htmx:confirm", (event) => { if (event.detail.question) release(event.detail.elt.closest("form")); });
   window.addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
 
+  // --- what comes too late ------------------------------------------------------------------------
+  // An answer for a region that is gone by then is dropped, and so is what comes along out of band for a line that is gone.
+  const watched = new WeakSet();
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const { elt, requestConfig } = event.detail;
+    if (requestConfig.verb !== "get" || watched.has(elt)) return;
+    watched.add(elt);
+    elt.addEventListener("htmx:beforeOnLoad", (late) => {
+      if (late.target === elt && late.detail.target && !late.detail.target.isConnected) late.preventDefault();
+    });
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.serverResponse?.includes("hx-swap-oob")) return;
+    const answer = document.createElement("template");
+    answer.innerHTML = event.detail.serverResponse;
+    const homeless = [...answer.content.querySelectorAll("[id][hx-swap-oob]")].filter((one) => !document.getElementById(one.id));
+    if (homeless.length === 0) return;
+    homeless.forEach((one) => one.remove());
+    event.detail.serverResponse = answer.innerHTML;
+  });
+
   // --- focus survives a swap -----------------------------------------------------------------------
   let kept = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
