@@ -32,7 +32,7 @@ SHOWN = {
     "conflicts": ("Conflicts", ~Q(conflict="")),
     "otherwise": ("Otherwise one by one", ~Q(rep=F("alone_rep")) & Q(rep__isnull=False)),
 }
-DONE = {"approve": "assigned", "discard": "discarded: they wait for the next run", "hold": "held back"}
+DONE = {"approve": "assigned", "discard": "discarded, to wait for the next run", "hold": "held back"}
 REASONS = {
     **dict.fromkeys(FULL, "full"),
     **dict.fromkeys(UNCLEAR, "unclear"),

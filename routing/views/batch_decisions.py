@@ -18,10 +18,14 @@ from routing.models import Batch, BatchItem
 from routing.queries import batches as shown
 from routing.services.batch_runs import asking, review
 
+# What was done to one of them, and to many.
 DONE = {
-    review.Action.APPROVE: "{:,} assigned.",
-    review.Action.DISCARD: "{:,} discarded: they wait for the next run.",
-    review.Action.HOLD: "{:,} held back: they wait for a person.",
+    review.Action.APPROVE: ("1 assigned.", "{:,} assigned."),
+    review.Action.DISCARD: (
+        "1 discarded: it waits for the next run.",
+        "{:,} discarded: they wait for the next run.",
+    ),
+    review.Action.HOLD: ("1 held back: it waits for a person.", "{:,} held back: they wait for a person."),
 }
 
 
@@ -98,7 +102,8 @@ def _decide(
 def _said(
     request: SignedIn, done: review.Done, missed: int, items: QuerySet[BatchItem], at: datetime.datetime
 ) -> str:
-    said = [DONE[done.action].format(done.count)] if done.count or not missed else []
+    one, many = DONE[done.action]
+    said = [one if done.count == 1 else many.format(done.count)] if done.count or not missed else []
     if done.conflicts:
         said.append(f"{done.conflicts:,} could not be: see “Conflicts”.")
     if missed:

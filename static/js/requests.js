@@ -130,16 +130,7 @@
   window.addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
 
   // --- what comes too late ------------------------------------------------------------------------
-  // An answer for a region that is gone by then is dropped, and so is what comes along out of band for a line that is gone.
-  const watched = new WeakSet();
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const { elt, requestConfig } = event.detail;
-    if (requestConfig.verb !== "get" || watched.has(elt)) return;
-    watched.add(elt);
-    elt.addEventListener("htmx:beforeOnLoad", (late) => {
-      if (late.target === elt && late.detail.target && !late.detail.target.isConnected) late.preventDefault();
-    });
-  });
+  // Of what comes along out of band, a line that is not here (any more) is dropped.
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (!event.detail.serverResponse?.includes("hx-swap-oob")) return;
     const answer = document.createElement("template");

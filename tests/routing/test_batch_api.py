@@ -1,6 +1,8 @@
 """Batches as a list tool or a script uses them: run, read, change, confirm; once for a repeated request."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from routing.services import automation
 from routing.services.batch_runs import review
 from routing.services.batch_runs.planning import run_batch
 from routing.services.batch_runs.review import Action
-from tests.conftest import NOW
+from tests.conftest import NOW, user_of
 from tests.routing.test_batch_runs import RUN, MakeRep, planned
 
 pytestmark = pytest.mark.django_db
@@ -283,3 +285,33 @@ class TestWhose:
         other = Batch.objects.create(policy_name="Other", state="review", requested_at=NOW)
         item = batch.items.all()[0]
         assert api(omar).post(f"{URL}{other.pk}/items/{item.pk}/keep/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_request_side_by_side_asks_once(
+    batch_policy: Policy, ana: Rep, omar: User, wait: Wait, api: Api
+) -> None:
+    wait("Energy")
+    clients, gate = [api(omar) for _ in range(4)], threading.Barrier(4)
+
+    def send(client: APIClient) -> tuple[int, int]:
+        gate.wait()
+        try:
+            answer = client.post(URL, {"policy": "Lists"}, headers={"Idempotency-Key": "k1"})
+            return answer.status_code, answer.json().get("id", 0)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = set(threads.map(send, clients))
+    assert answers == {(202, Batch.objects.get().pk)}
+
+
+def test_a_key_is_the_users_own(batch_policy: Policy, ana: Rep, omar: User, wait: Wait, api: Api) -> None:
+    wait("Energy")
+    other = user_of("Olga", User.Role.OPS)
+    first = api(omar).post(URL, {"policy": "Lists"}, headers={"Idempotency-Key": "k1"})
+    assert first.status_code == 202
+    second = api(other).post(URL, {"policy": "Lists"}, headers={"Idempotency-Key": "k1"})
+    assert second.status_code == 409
+    assert api(omar).post(URL, {"policy": "Lists"}, headers={"Idempotency-Key": "x" * 201}).status_code == 400

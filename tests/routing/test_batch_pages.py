@@ -14,9 +14,11 @@ from routing.engine.batch.plan import WhyNot
 from routing.models import Batch, BatchItem, Policy
 from routing.queries.batch_worth import prices, walls
 from routing.queries.batches import job_words, newest_batches
+from routing.queries.queue import pending_item
 from routing.services.batch_runs import review
 from routing.services.batch_runs.planning import run_batch
 from routing.services.batch_runs.review import Action
+from routing.services.decisions import route
 from tests.conftest import NOW, user_of
 from tests.routing.test_batch_runs import RUN, MakeRep, planned
 
@@ -414,7 +416,7 @@ class TestByAWorker:
         ("action", "title", "said"),
         [
             ("approve", "Confirming", "1 assigned, 2 conflicts."),
-            ("discard", "Discarding", "3 discarded: they wait for the next run."),
+            ("discard", "Discarding", "3 discarded, to wait for the next run."),
             ("hold", "Holding back", "3 held back."),
         ],
     )
@@ -490,3 +492,34 @@ class TestPrices:
             ),
         ]
         assert [wall.example for wall in walls(batch, ben)] == ["", ""]  # of another team's lead
+
+
+class TestLinks:
+    def test_the_queue_names_the_batch_of_an_item(
+        self,
+        batch: Batch,
+        make_opportunity: Callable[..., Opportunity],
+        omar: User,
+        as_user: Callable[[User], Client],
+    ) -> None:
+        single = make_opportunity("Single")
+        assert route(opportunity_id=single.pk, at=RUN) is not None
+        client, address = as_user(omar), reverse("batch", args=[batch.pk])
+        text = client.get(reverse("queue")).content.decode()
+        assert text.count(f'<a class="tag" href="{address}">batch {batch.pk}</a>') == 3
+        item = batch.items.all()[0]
+        detail = client.get(reverse("queue_item", args=[item.queue_item_id])).content.decode()
+        assert f'Proposed by <a class="link" href="{address}">batch {batch.pk}</a> of “Lists”.' in detail
+        alone = pending_item(single.pk)
+        assert alone is not None
+        assert "Proposed by" not in client.get(reverse("queue_item", args=[alone.pk])).content.decode()
+
+    def test_the_opportunity_says_which_batch_proposed_it(
+        self, batch: Batch, omar: User, as_user: Callable[[User], Client]
+    ) -> None:
+        client, item = as_user(omar), batch.items.all()[0]
+        address = reverse("opportunity", args=[item.opportunity_id])
+        proposed = f'href="{reverse("batch", args=[batch.pk])}">batch {batch.pk}</a> of “Lists”.'
+        assert proposed in client.get(address).content.decode()
+        decide(client, batch, all="yes", action="approve", waited=3)
+        assert proposed not in client.get(address).content.decode()
