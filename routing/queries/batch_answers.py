@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from reps.models import Job, User
 from reps.queries import organisation
@@ -13,7 +13,7 @@ from routing.engine.batch.plan import WhyNot
 from routing.models import Batch, BatchItem
 from routing.queries.batch_totals import totals_of
 from routing.queries.batch_worth import loads, proof, walls
-from routing.queries.batches import PROPOSED, items_visible_to, left_out, visible_items
+from routing.queries.batches import items_visible_to, left_out, sizes_of
 
 
 def with_batch_records(batches: QuerySet[Batch]) -> QuerySet[Batch]:
@@ -22,9 +22,7 @@ def with_batch_records(batches: QuerySet[Batch]) -> QuerySet[Batch]:
 
 def batch_answers(batches: Sequence[Batch], user: User) -> list[dict[str, Any]]:
     """Each with how many of it the user may see, and how many of these wait; one query."""
-    found = visible_items(user).filter(batch__in=batches).order_by().values("batch")
-    found = found.annotate(size=Count("pk"), waiting=Count("pk", filter=PROPOSED))
-    sizes = {row["batch"]: (row["size"], row["waiting"]) for row in found}
+    sizes = sizes_of(batches, user)
     return [_batch(batch, *sizes.get(batch.pk, (0, 0))) for batch in batches]
 
 

@@ -1,6 +1,7 @@
 """Batches as their pages show them: what waits, what is to be looked over, and what it is worth."""
 
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, F, Min, Q, QuerySet
@@ -9,11 +10,12 @@ from django.utils.text import get_text_list
 from reps.models import Job, User
 from reps.queries.people import SEES_EVERYBODY
 from routing.engine.batch.plan import WhyNot
-from routing.models import Batch, BatchItem, BatchWait, QueueItem
+from routing.models import Batch, BatchItem, BatchWait
 from routing.queries.configuration import compiled, live_version
 from routing.queries.queue import led_by
 
 NEWEST = 20  # past batches on the list
+PAST = (Batch.State.CLOSED, Batch.State.CANCELLED, Batch.State.FAILED)
 PROPOSED = Q(
     queue_item__state="pending", queue_item__kind="suggestion"
 )  # to be confirmed, discarded or changed
@@ -66,18 +68,31 @@ def policies_waiting() -> list[PolicyWaits]:
     ]
 
 
-def newest_batches(state: str | None = None) -> list[Batch]:
-    """Those to be looked over, or the newest of the past; with how many of theirs wait."""
-    waiting = Q(items__queue_item__state=QueueItem.State.PENDING, items__queue_item__kind="suggestion")
-    batches = Batch.objects.select_related("requested_by").annotate(
-        size=Count("items"), waiting=Count("items", filter=waiting)
-    )
-    batches = batches.order_by("-requested_at", "-pk")
+@dataclass(frozen=True)
+class BatchLine:
+    """A batch of the list; how many of it the user may see, and how many of these are to be confirmed."""
+
+    batch: Batch
+    size: int
+    waiting: int
+
+
+def newest_batches(user: User, state: str | None = None) -> list[BatchLine]:
+    """Those to be looked over, or the newest of the past; two queries."""
+    found = Batch.objects.select_related("requested_by").order_by("-requested_at", "-pk")
     if state is not None:
-        return list(batches.filter(state=state))
-    past = Batch.objects.filter(state__in=(Batch.State.CLOSED, Batch.State.CANCELLED, Batch.State.FAILED))
-    newest = list(past.order_by("-requested_at", "-pk").values_list("pk", flat=True)[:NEWEST])
-    return list(batches.filter(pk__in=newest))
+        batches = list(found.filter(state=state))
+    else:
+        batches = list(found.filter(state__in=PAST)[:NEWEST])
+    sizes = sizes_of(batches, user)
+    return [BatchLine(batch, *sizes.get(batch.pk, (0, 0))) for batch in batches]
+
+
+def sizes_of(batches: Sequence[Batch], user: User) -> dict[int, tuple[int, int]]:
+    """By batch: how many of its items the user may see, and how many of these are to be confirmed; one query."""
+    found = visible_items(user).filter(batch__in=batches).order_by().values("batch")
+    found = found.annotate(size=Count("pk"), waiting=Count("pk", filter=PROPOSED))
+    return {row["batch"]: (row["size"], row["waiting"]) for row in found}
 
 
 # --- one batch ------------------------------------------------------------------------------------------------------

@@ -37,8 +37,8 @@ def batches(request: SignedIn) -> HttpResponse:
     """What waits for which policy, what is to be looked over, and the newest of the past."""
     context = {
         "policies": shown.policies_waiting(),
-        "review": shown.newest_batches(Batch.State.REVIEW),
-        "past": shown.newest_batches(),
+        "review": shown.newest_batches(request.user, Batch.State.REVIEW),
+        "past": shown.newest_batches(request.user),
     }
     return show(request, "routing/batches.html", context)
 

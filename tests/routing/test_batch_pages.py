@@ -224,6 +224,7 @@ class TestWhose:
     ) -> None:
         client = as_user(ben)
         mine, other = batch.items.filter(rep=ana), batch.items.get(rep=cara)
+        assert "2 of 2 to confirm" in client.get(reverse("batches")).content.decode()
         text = page(client, batch)
         assert "2 of 2 go to somebody" in text
         assert "Cara" not in text
@@ -275,12 +276,12 @@ def test_a_conflict_that_was_solved_is_said_no_more(
     assert not batch.items.exclude(conflict="").exists()
 
 
-def test_the_newest_of_the_past_are_listed(db: None) -> None:
+def test_the_newest_of_the_past_are_listed(omar: User) -> None:
     for day in range(25):
         Batch.objects.create(
             policy_name=f"p{day}", state="closed", requested_at=NOW + datetime.timedelta(days=day)
         )
-    names = [one.policy_name for one in newest_batches()]
+    names = [line.batch.policy_name for line in newest_batches(omar)]
     assert names == [f"p{day}" for day in range(24, 4, -1)]
 
 
