@@ -8,6 +8,10 @@ from django.db.models.functions import Coalesce
 from routing.models import BatchItem
 from routing.queries.batches import PROPOSED
 
+COMPARED = ~Q(
+    edit=BatchItem.Edit.HELD
+)  # what was held back counts for no way, or all others would look better
+
 
 @dataclass(frozen=True)
 class Totals:
@@ -34,7 +38,7 @@ class Totals:
 def totals_of(items: QuerySet[BatchItem]) -> Totals:
     """One query."""
     sums = {
-        f"sum_{name}{suffix}": Coalesce(Sum(expression, output_field=FloatField()), 0.0)
+        f"sum_{name}{suffix}": Coalesce(Sum(expression, filter=COMPARED, output_field=FloatField()), 0.0)
         for name, field in (
             ("", "chance"), ("low_", "low"), ("alone_", "alone_chance"), ("pair_", "pair_chance"),
             ("turn_", "turn_chance"),

@@ -306,6 +306,16 @@ class TestReview:
         assert item.queue_item.state == "pending"
         assert clean()
 
+    def test_held_back_it_counts_for_no_way_of_deciding(self, batch: Batch, omar: User) -> None:
+        item = batch.items.order_by("-alone_chance")[0]
+        before = totals_of(batch.items.all())
+        review.hold_back(item_id=item.pk, by=omar, at=RUN)
+        after = totals_of(batch.items.all())
+        assert item.chance > 0
+        assert before.wins - after.wins == pytest.approx(item.chance)
+        assert before.alone_wins - after.alone_wins == pytest.approx(item.alone_chance)
+        assert before.turn_wins - after.turn_wins == pytest.approx(item.turn_chance)
+
     def test_all_are_confirmed(self, batch: Batch, ana: Rep, omar: User) -> None:
         found = review.confirm(batch_id=batch.pk, by=omar, at=RUN)
         assert (found.approved, found.conflicts) == (3, 0)
