@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from crm.api import AccountViewSet, ActivityViewSet, ContactViewSet
 from reps.api.reps import RepViewSet
+from routing.api.batches import BatchViewSet
 from routing.api.changes import ChangeViewSet
 from routing.api.opportunities import OpportunityViewSet, TagSuggestionViewSet
 
@@ -16,6 +17,7 @@ router.register("accounts", AccountViewSet, basename="api-account")
 router.register("contacts", ContactViewSet, basename="api-contact")
 router.register("reps", RepViewSet, basename="api-rep")
 router.register("tag-suggestions", TagSuggestionViewSet, basename="api-tag-suggestion")
+router.register("batches", BatchViewSet, basename="api-batch")
 router.register("changes", ChangeViewSet, basename="api-change")
 router.register("activities", ActivityViewSet, basename="api-activity")
 

@@ -235,7 +235,7 @@ class OpportunityViewSet(RecordViewSet):
                 body=request.data,
                 by=self.user,
                 at=timezone.now(),
-                idempotency_key=_checked(key),
+                idempotency_key=checked_key(key),
             )
         except KeyReused as error:
             raise Conflict({"Idempotency-Key": [str(error)]}) from error
@@ -381,7 +381,7 @@ def refused_as_conflict() -> Iterator[None]:
         raise Conflict({"assignment": [str(error)]}) from error
 
 
-def _checked(key: str) -> str:
+def checked_key(key: str) -> str:
     if len(key) > 200 or not key.isprintable():
         raise serializers.ValidationError({"Idempotency-Key": ["At most 200 printable characters."]})
     return key

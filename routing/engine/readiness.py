@@ -89,7 +89,7 @@ def _share(label: str, hits: int, cases: int, goal: float, verb: str) -> Measure
         untold = f"there are too few cases to tell how many {verb} ({cases} of {ENOUGH})"
         return Measure(label, "cannot be told", wanted, f"{number} of at least {ENOUGH}", None, untold)
     interval = stats.binomtest(hits, cases).proportion_ci(method="wilson")
-    value = f"{hits / cases:.0%} (95 %: {interval.low:.0%} to {interval.high:.0%})"
+    value = f"{hits / cases:.0%} (95%: {interval.low:.0%} to {interval.high:.0%})"
     is_met = hits / cases >= goal
     short = "" if is_met else f"{hits / cases:.0%} {verb}, not {goal:.0%}"
     return Measure(label, value, wanted, f"{cases:,} cases", is_met, short)

@@ -5,8 +5,10 @@ from typing import Any
 from django import forms
 
 from reps.models import Rep
+from reps.pages import ids_in
 from routing.forms.queue import GiveForm
 from routing.queries.batches import SHOWN
+from routing.services.batch_runs.review import Action
 
 
 class BatchFilter(forms.Form):
@@ -25,6 +27,22 @@ class BatchFilter(forms.Form):
         rep = self.cleaned_data.get("rep")
         self.shown: str = self.cleaned_data.get("show") or ""
         self.rep_id: int | None = rep.pk if rep else None
+
+    @property
+    def is_narrow(self) -> bool:
+        return bool(self.shown or self.rep_id)
+
+
+class DecideForm(forms.Form):
+    """What is done to what: `item`s that were selected, or `all` that wait; `waited` says how many those were when the
+    page was shown."""
+
+    action = forms.ChoiceField(choices=[(one, one) for one in Action])
+    all = forms.BooleanField(required=False)
+    waited = forms.IntegerField(required=False, min_value=0)
+
+    def selected(self) -> list[int]:
+        return ids_in(self.data.getlist("item"))  # type: ignore[attr-defined]
 
 
 class BatchItemForm(GiveForm):

@@ -1,6 +1,7 @@
 """Routing: configuration and its versions, decisions, the queue, overrides, models, messages out."""
 
 from routing.models.automation import AutomationChange
+from routing.models.batch_requests import BatchRequest
 from routing.models.batches import Batch, BatchItem, BatchPart, BatchPiece, BatchWait
 from routing.models.changes import Change, ChangeCounter
 from routing.models.clocks import FirstTouchClock
@@ -22,6 +23,7 @@ __all__ = [
     "BatchItem",
     "BatchPart",
     "BatchPiece",
+    "BatchRequest",
     "BatchWait",
     "ByEmail",
     "CapacitySettings",

@@ -1,33 +1,45 @@
 """Batches as their pages show them: what waits, what is to be looked over, and what it is worth."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, F, Min, Q, QuerySet
+from django.utils.text import get_text_list
 
-from reps.engine.capacity import BandBounds, band
-from reps.engine.money import money
-from reps.models import Rep, User
-from reps.queries import organisation
-from reps.queries.people import SEES_EVERYBODY, reps_visible_to
+from reps.models import Job, User
+from reps.queries.people import SEES_EVERYBODY
 from routing.engine.batch.plan import WhyNot
-from routing.models import Batch, BatchItem, BatchWait, Policy, QueueItem
-from routing.queries.batch_totals import Totals
+from routing.models import Batch, BatchItem, BatchWait
 from routing.queries.configuration import compiled, live_version
 from routing.queries.queue import led_by
 
 NEWEST = 20  # past batches on the list
-ABOUT = 0.005
-FULLEST = 40  # reps in the comparison of loads
+PAST = (Batch.State.CLOSED, Batch.State.CANCELLED, Batch.State.FAILED)
+PROPOSED = Q(
+    queue_item__state="pending", queue_item__kind="suggestion"
+)  # to be confirmed, discarded or changed
+NOBODY = Q(rep__isnull=True, edit="")
+FULL = (WhyNot.EVERYBODY_FULL, WhyNot.NOT_HIGH_ENOUGH, WhyNot.VALUE_CAP)
+UNCLEAR = (WhyNot.NOT_CONFIDENT, WhyNot.STAYING_OUT_IS_WORTH_MORE)
 SHOWN = {
     "": ("All", Q()),
-    "waiting": ("To be confirmed", Q(queue_item__state="pending", queue_item__kind="suggestion")),
-    "nobody": ("Nobody has room", Q(rep__isnull=True, edit="")),
+    "waiting": ("To be confirmed", PROPOSED),
+    "nobody": ("Nobody has it", Q(rep__isnull=True)),
+    "full": ("Nobody has room", NOBODY & Q(why_not__in=FULL)),
+    "ineligible": ("Nobody is eligible", NOBODY & Q(why_not=WhyNot.NOBODY_ELIGIBLE)),
+    "unclear": ("No clear match", NOBODY & Q(why_not__in=UNCLEAR)),
+    "held": ("Held back", Q(edit="held") | NOBODY & Q(why_not=WhyNot.HELD)),
     "edited": ("Changed by people", ~Q(edit="")),
     "conflicts": ("Conflicts", ~Q(conflict="")),
     "otherwise": ("Otherwise one by one", ~Q(rep=F("alone_rep")) & Q(rep__isnull=False)),
+}
+DONE = {"approve": "assigned", "discard": "discarded, to wait for the next run", "hold": "held back"}
+REASONS = {
+    **dict.fromkeys(FULL, "full"),
+    **dict.fromkeys(UNCLEAR, "unclear"),
+    WhyNot.NOBODY_ELIGIBLE: "ineligible",
+    WhyNot.HELD: "held",
 }
 
 
@@ -56,32 +68,50 @@ def policies_waiting() -> list[PolicyWaits]:
     ]
 
 
-def newest_batches(state: str | None = None) -> list[Batch]:
-    """Those to be looked over, or the newest of the past; with how many of theirs wait."""
-    waiting = Q(items__queue_item__state=QueueItem.State.PENDING, items__queue_item__kind="suggestion")
-    batches = Batch.objects.select_related("requested_by").annotate(
-        size=Count("items"), waiting=Count("items", filter=waiting)
-    )
-    batches = batches.order_by("-requested_at", "-pk")
+@dataclass(frozen=True)
+class BatchLine:
+    """A batch of the list; how many of it the user may see, and how many of these are to be confirmed."""
+
+    batch: Batch
+    size: int
+    waiting: int
+
+
+def newest_batches(user: User, state: str | None = None) -> list[BatchLine]:
+    """Those to be looked over, or the newest of the past; two queries."""
+    found = Batch.objects.select_related("requested_by").order_by("-requested_at", "-pk")
     if state is not None:
-        return list(batches.filter(state=state))
-    past = Batch.objects.filter(state__in=(Batch.State.CLOSED, Batch.State.CANCELLED, Batch.State.FAILED))
-    newest = list(past.order_by("-requested_at", "-pk").values_list("pk", flat=True)[:NEWEST])
-    return list(batches.filter(pk__in=newest))
+        batches = list(found.filter(state=state))
+    else:
+        batches = list(found.filter(state__in=PAST)[:NEWEST])
+    sizes = sizes_of(batches, user)
+    return [BatchLine(batch, *sizes.get(batch.pk, (0, 0))) for batch in batches]
+
+
+def sizes_of(batches: Sequence[Batch], user: User) -> dict[int, tuple[int, int]]:
+    """By batch: how many of its items the user may see, and how many of these are to be confirmed; one query."""
+    found = visible_items(user).filter(batch__in=batches).order_by().values("batch")
+    found = found.annotate(size=Count("pk"), waiting=Count("pk", filter=PROPOSED))
+    return {row["batch"]: (row["size"], row["waiting"]) for row in found}
 
 
 # --- one batch ------------------------------------------------------------------------------------------------------
 
 
-def items_visible_to(user: User, batch: Batch) -> QuerySet[BatchItem]:
+def visible_items(user: User) -> QuerySet[BatchItem]:
     """All for ops, analysts and admins; for a manager what goes to the own teams' reps or waits for these teams."""
+    items = BatchItem.objects.all()
     if user.role in SEES_EVERYBODY:
-        return batch.items.all()
+        return items
     if user.role != User.Role.MANAGER:
-        return batch.items.none()
+        return items.none()
     teams, reps = led_by(user)
     ours = Q(rep__in=reps) | Q(queue_item__rep__in=reps)
-    return batch.items.filter(ours | Q(rep__isnull=True, queue_item__team__in=teams))
+    return items.filter(ours | Q(rep__isnull=True, queue_item__team__in=teams))
+
+
+def items_visible_to(user: User, batch: Batch) -> QuerySet[BatchItem]:
+    return visible_items(user).filter(batch=batch)
 
 
 def may_plan_anew(user: User, batch: Batch) -> bool:
@@ -90,6 +120,7 @@ def may_plan_anew(user: User, batch: Batch) -> bool:
 
 
 def items_shown(items: QuerySet[BatchItem], shown: str, rep_id: int | None) -> QuerySet[BatchItem]:
+    """Narrowed to a filter of SHOWN, and to what goes to a rep."""
     found = items.filter(SHOWN.get(shown, SHOWN[""])[1])
     return found if rep_id is None else found.filter(rep=rep_id)
 
@@ -106,122 +137,40 @@ def with_item_records(items: QuerySet[BatchItem]) -> QuerySet[BatchItem]:
 
 
 @dataclass(frozen=True)
-class Way:
-    """A way of deciding: what it is expected to win, and how far the batch is ahead of it, in words."""
+class LeftOut:
+    """How many have nobody for the same reason, and the filter that shows them."""
 
-    label: str
-    what: str
-    wins: float
-    value: float
-    ahead: str
+    why: str
+    count: int
+    shown: str
 
 
-def ways(totals: Totals, objective: str) -> list[Way]:
-    """Other ways of deciding the same opportunities. A batch that maximises value may win fewer, dearer ones."""
-    found = (
-        (
-            "One by one",
-            "as real-time routing would have, in order of arrival",
-            totals.alone_wins,
-            totals.alone_value,
-        ),
-        ("Best pair first", "the best match of all, then the next", totals.pair_wins, totals.pair_value),
-        ("In turn", "round-robin among those who may have it", totals.turn_wins, totals.turn_value),
-    )
-    return [
-        Way(label, what, wins, value, _ahead(totals, wins, value, objective))
-        for label, what, wins, value in found
-    ]
-
-
-def _ahead(totals: Totals, wins: float, value: float, objective: str) -> str:
-    if objective == Policy.Objective.VALUE:
-        more, base = totals.value - value, value
-        said = money(round(abs(more)), organisation().base_currency)
-    else:
-        more, base = totals.wins - wins, wins
-        said = f"{abs(more):.1f} wins"
-    if base > 0 and abs(more) / base < ABOUT:
-        return "about the same: there is room for everybody’s best"
-    share = f" ({100 * more / base:+.0f} %)" if base > 0 else ""
-    return f"{said} {'more' if more >= 0 else 'less'}{share}"
-
-
-@dataclass(frozen=True)
-class LoadLine:
-    """A rep's open and proposed before the batch and with it."""
-
-    rep: Rep
-    before: int
-    after: int
-    max_open: int
-    band: str
-
-
-def loads(batch: Batch, user: User) -> list[LoadLine]:
-    """Of those who get something, the fullest first; two queries."""
-    rows = {row["rep"]: row for row in batch.found.get("loads", ()) if row["planned"]}
-    reps = reps_visible_to(user).filter(pk__in=rows).select_related("role_template")
-    bounds = compiled(batch.configuration_id).capacity.bounds if batch.configuration_id else BandBounds()
-    lines = [_line(rep, rows[rep.pk], bounds) for rep in reps]
-    return sorted(lines, key=lambda one: (-one.after / max(one.max_open, 1), one.rep.name))[:FULLEST]
-
-
-def _line(rep: Rep, row: Mapping[str, Any], bounds: BandBounds) -> LoadLine:
-    after = row["before"] + row["planned"]
-    return LoadLine(rep, row["before"], after, row["max"], band(after, row["max"], bounds).label)
-
-
-def left_out(items: QuerySet[BatchItem]) -> list[tuple[str, int]]:
+def left_out(items: QuerySet[BatchItem]) -> list[LeftOut]:
     """Why those have nobody that have nobody, the most frequent first."""
-    found = items.filter(rep__isnull=True, edit="").order_by().values_list("why_not").annotate(n=Count("pk"))
-    return sorted(((WhyNot(code).label, count) for code, count in found), key=lambda one: (-one[1], one[0]))
+    found = items.filter(NOBODY).order_by().values_list("why_not").annotate(n=Count("pk"))
+    lines = [LeftOut(WhyNot(code).label, count, REASONS.get(WhyNot(code), "nobody")) for code, count in found]
+    return sorted(lines, key=lambda one: (-one.count, one.why))
 
 
-def prices(batch: Batch, user: User) -> list[str]:
-    """What one more slot is worth, of reps whom the user may see; each was checked by planning with it."""
-    names = dict(reps_visible_to(user).values_list("pk", "name"))
-    return [
-        f"One more slot for {names[row['rep']]} in this batch: {_amount(row['checked'], batch)}"
-        for row in batch.found.get("slots", ())
-        if row["rep"] in names and row["checked"] > 0
-    ]
+def who_was_faster(items: QuerySet[BatchItem], user: User, count: int, at: datetime.datetime) -> str:
+    """Who decided the `count` latest of the items, but for what the user decided at the moment: "Ben and Omar"."""
+    decided = items.filter(queue_item__resolved_at__isnull=False)
+    decided = decided.exclude(queue_item__resolved_by=user, queue_item__resolved_at=at)
+    latest = decided.order_by("-queue_item__resolved_at", "pk")[:count]
+    rows = latest.values_list("queue_item__resolved_by", "queue_item__resolved_by__name")
+    names = {"you" if pk == user.pk else name or "the router" for pk, name in rows}
+    return get_text_list(sorted(names), "and") or "somebody else"
 
 
-def walls(batch: Batch) -> list[str]:
-    """What the walls cost, the dearest first."""
-    if batch.configuration_id is None:
-        return []
-    territories = compiled(batch.configuration_id).by_id
-    said = []
-    for row in batch.found.get("walls", ()):
-        kind, _, name = row["name"].partition(":")
-        what = f"the language {name}"
-        if kind == "territory":
-            found = territories.get(int(name)) if name.isdigit() else None
-            what = f"the territory {found.name}" if found else "a territory that is gone"
-        gain = row["at_most"] if row["adds"] is None else row["adds"]
-        if gain > 0:
-            least = "at most " if row["adds"] is None else ""
-            said.append(f"Without {what} this batch would be worth {least}{_amount(gain, batch)} more")
-    return said
-
-
-def _amount(gain: float, batch: Batch) -> str:
-    if batch.objective == Policy.Objective.VALUE:
-        return money(round(gain), organisation().base_currency)
-    unit = "wins" if batch.objective == Policy.Objective.WINS else "match (1 is a certain one)"
-    return f"{gain:.2f} {unit}"
-
-
-def proof(batch: Batch) -> str:
-    """How good the plan is, proven."""
-    found = batch.found
-    if not found:
+def job_words(job: Job | None) -> str:
+    """What a worker did last for a batch: "1,390 assigned, 4 conflicts", or how many others were faster."""
+    if job is None or job.state != Job.State.DONE:
         return ""
-    if found["gap"] == 0 and found["verified"]:
-        return f"Proven: no other assignment of these to these {found['reps']} reps within their limits is worth more."
-    if found["gap"] is not None and found["verified"]:
-        share = 100 * found["gap"]
-        return f"With caps on pipeline value nobody can be sure of the best: none is worth over {share:.2f} % more."
-    return "It could not be proven to be the best."
+    conflicts = job.result.get("conflicts", 0)
+    if "action" in job.result:
+        done = f"{job.result['count']:,} {DONE[job.result['action']]}"
+        return f"{done}, {conflicts:,} conflict{'' if conflicts == 1 else 's'}." if conflicts else f"{done}."
+    if not conflicts:
+        return ""
+    was, itself = ("was", "by itself") if conflicts == 1 else ("were", "by themselves")
+    return f"{conflicts:,} {was} taken or changed by others while it was planned, and decided {itself}."

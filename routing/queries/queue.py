@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Expression, F, Min, Q, QuerySet
+from django.db.models import Count, Expression, F, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -16,7 +16,7 @@ from routing.engine.doubt import Doubt
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
 from routing.engine.order import IN_WORDS
-from routing.models import Decision, QueueItem
+from routing.models import BatchItem, Decision, QueueItem
 from routing.models.queue import DUE_SOONEST, MOST_POINTS_FIRST
 from routing.queries.names import load_names
 from routing.queries.shadow import HEADLINE
@@ -113,8 +113,16 @@ def queue_matching(items: QuerySet[QueueItem], search: QueueSearch) -> QuerySet[
 
 def with_queue_records(items: QuerySet[QueueItem]) -> QuerySet[QueueItem]:
     """What the list names, in one query; the bulky parts of a decision stay in the database."""
-    return items.select_related("opportunity", "rep", "team", "decision", "renewed_from").defer(
-        "decision__state", "decision__columns"
+    records = items.select_related("opportunity", "rep", "team", "decision", "renewed_from")
+    return with_batch(records).defer("decision__state", "decision__columns")
+
+
+def with_batch(items: QuerySet[QueueItem]) -> QuerySet[QueueItem]:
+    """Each with the batch it is an item of: `of_batch` its number, `batch_policy` its policy; None for the others."""
+    newest = BatchItem.objects.filter(queue_item=OuterRef("pk")).order_by("-batch")
+    return items.annotate(
+        of_batch=Subquery(newest.values("batch")[:1]),
+        batch_policy=Subquery(newest.values("batch__policy_name")[:1]),
     )
 
 
@@ -235,7 +243,8 @@ def warnings_about(rep: Rep, at: datetime.datetime) -> list[str]:
 
 def pending_item(opportunity_id: int) -> QueueItem | None:
     """What waits for a person on this opportunity."""
-    return QueueItem.objects.filter(opportunity=opportunity_id, state=QueueItem.State.PENDING).first()
+    pending = QueueItem.objects.filter(opportunity=opportunity_id, state=QueueItem.State.PENDING)
+    return with_batch(pending).first()
 
 
 def newest_decision(opportunity_id: int) -> Decision | None:

@@ -1,6 +1,6 @@
 """Batches: what waits, run one now, look one over, change it, confirm it."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -10,20 +10,26 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from crm.services.ownership import OwnershipError
-from reps.pages import ids_in, say, show
+from reps.pages import say, show
 from reps.permissions import SignedIn, may, requires
 from reps.progress import job_shown
 from reps.queries import organisation
 from reps.queries.pages import BadCursor, Page, page_of
 from routing.forms.batches import BatchFilter, BatchItemForm
 from routing.models import Batch, BatchItem
+from routing.queries import batch_worth as worth
 from routing.queries import batches as shown
 from routing.queries.batch_totals import totals_of
 from routing.queries.explanations import explain
 from routing.services.batch_runs import asking, review
 from routing.services.queue import AlreadyDecided
+from routing.views.batch_decisions import back_to_list
 
-AT_A_CLICK = 1_000  # proposals that are confirmed while somebody waits: a second or two
+WORKING = {
+    review.BY_WORKER[review.Action.APPROVE]: "Confirming",
+    review.BY_WORKER[review.Action.DISCARD]: "Discarding",
+    review.BY_WORKER[review.Action.HOLD]: "Holding back",
+}
 
 
 @requires("see_queue")
@@ -31,8 +37,8 @@ def batches(request: SignedIn) -> HttpResponse:
     """What waits for which policy, what is to be looked over, and the newest of the past."""
     context = {
         "policies": shown.policies_waiting(),
-        "review": shown.newest_batches(Batch.State.REVIEW),
-        "past": shown.newest_batches(),
+        "review": shown.newest_batches(request.user, Batch.State.REVIEW),
+        "past": shown.newest_batches(request.user),
     }
     return show(request, "routing/batches.html", context)
 
@@ -56,8 +62,7 @@ def batch_run(request: SignedIn) -> HttpResponse:
 def batch(request: SignedIn, pk: int) -> HttpResponse:
     """The batch, or how far its planning is."""
     found = get_object_or_404(Batch.objects.select_related("job", "requested_by", "model"), pk=pk)
-    title = "Confirming" if found.job and found.job.kind == review.CONFIRMING else "Planning"
-    job = job_shown(found.job, title=title, now=timezone.now()) if found.job else None
+    job = _job(found)
     if request.htmx and job is not None:
         if not job["is_running"]:
             return HttpResponse(headers={"HX-Redirect": request.path})
@@ -66,26 +71,36 @@ def batch(request: SignedIn, pk: int) -> HttpResponse:
     return show(request, "routing/batch.html", {**context, **_review(request, found)})
 
 
+def _job(found: Batch) -> dict[str, Any] | None:
+    """How far a worker is with it."""
+    if found.job is None:
+        return None
+    return job_shown(found.job, title=WORKING.get(found.job.kind, "Planning"), now=timezone.now())
+
+
 def _review(request: SignedIn, found: Batch) -> dict[str, object]:
     items = shown.items_visible_to(request.user, found)
     filters = BatchFilter(request.GET, items=items)
-    page = _page(request, shown.items_shown(items, filters.shown, filters.rep_id))
-    totals, may_decide = totals_of(items), may(request.user, "decide_queue")
+    narrowed = shown.items_shown(items, filters.shown, filters.rep_id)
+    page, totals, size = _page(request, narrowed), totals_of(items), found.items.count()
+    may_decide = may(request.user, "decide_queue")
     return {
         "filters": filters,
         "page": page,
         "words": page.words("opportunity", "opportunities"),
         "totals": totals,
-        "ways": shown.ways(totals, found.objective),
-        "loads": shown.loads(found, request.user),
+        "of_shown": totals_of(narrowed) if filters.is_narrow else totals,
+        "ways": worth.ways(totals, found.objective),
+        "loads": worth.loads(found, request.user),
         "left_out": shown.left_out(items),
-        "prices": shown.prices(found, request.user),
-        "walls": shown.walls(found),
-        "proof": shown.proof(found),
-        "conflicts": items.exclude(conflict="").count(),
+        "prices": worth.prices(found, request.user),
+        "walls": worth.walls(found, request.user),
+        "proof": worth.proof(found, size),
+        "job_words": shown.job_words(found.job),
         "currency": organisation().base_currency,
         "may_decide": may_decide and found.state == Batch.State.REVIEW,
-        "may_plan_anew": may_decide and shown.may_plan_anew(request.user, found),
+        "sees_all": totals.count == size,
+        "may_plan_anew": may_decide and totals.count == size,
     }
 
 
@@ -113,45 +128,12 @@ def batch_optimise(request: SignedIn, pk: int) -> HttpResponse:
     found = get_object_or_404(Batch, pk=pk)
     if not shown.may_plan_anew(request.user, found):
         say(request, "This batch is not only your teams’: ask operations to optimise it again.", tone="warn")
-        return redirect("batch", pk)
+        return back_to_list(request, pk)
     try:
         review.reoptimise(batch_id=pk, by=request.user, at=timezone.now())
     except asking.BatchRefused as refusal:
         say(request, str(refusal), tone="warn")
-    return redirect("batch", pk)
-
-
-@require_POST
-@requires("decide_queue")
-def batch_decide(request: SignedIn, pk: int) -> HttpResponse:
-    """Approves or discards what was selected, or all that the user may see."""
-    found = get_object_or_404(Batch, pk=pk)
-    visible = shown.items_visible_to(request.user, found)
-    if request.POST.get("all") != "yes":
-        visible = visible.filter(pk__in=ids_in(request.POST.getlist("item")))
-    chosen = list(visible.values_list("pk", flat=True))
-    if not chosen:
-        say(request, "Select at least one first.", tone="warn")
-    elif request.POST.get("action") == "discard":
-        count = review.discard(batch_id=pk, by=request.user, at=timezone.now(), item_ids=chosen)
-        say(request, f"{count:,} discarded: they wait for the next run.")
-    elif request.POST.get("action") == "approve":
-        _approve(request, pk, chosen)
-    return redirect("batch", pk)
-
-
-def _approve(request: SignedIn, pk: int, chosen: Sequence[int]) -> None:
-    if len(chosen) > AT_A_CLICK:
-        try:
-            review.request_confirm(batch_id=pk, by=request.user, item_ids=chosen)
-        except asking.BatchRefused as refusal:
-            say(request, str(refusal), tone="warn")
-        return
-    done = review.confirm(batch_id=pk, by=request.user, at=timezone.now(), item_ids=chosen)
-    said = f"{done.approved:,} assigned."
-    if done.conflicts:
-        said += f" {done.conflicts:,} could not be: see “Conflicts”."
-    say(request, said, tone="warn" if done.conflicts else "good")
+    return back_to_list(request, pk)
 
 
 @requires("see_queue")
@@ -169,7 +151,7 @@ def batch_item(request: SignedIn, pk: int, item: int) -> HttpResponse:
         except (AlreadyDecided, OwnershipError) as refusal:
             form.add_error(None, str(refusal))
         else:
-            return redirect("batch", pk)
+            return back_to_list(request, pk)
     context = {
         "batch": found,
         "item": record,

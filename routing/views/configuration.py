@@ -28,10 +28,12 @@ def compare(request: SignedIn) -> HttpResponse:
     return show(request, COMPARE, {"form": PublishForm(initial={"seen": page["digest"]}), **page})
 
 
-@require_POST
 @requires("edit_configuration")
 def publish(request: SignedIn) -> HttpResponse:
-    """Exactly the draft that was shown; shows it again where it is another one by now."""
+    """Exactly the draft that was shown; shows it again where it is another one by now. Who opens the address of a form
+    that was sent before comes to its page."""
+    if request.method != "POST":
+        return redirect("compare")
     form = PublishForm(request.POST)
     if form.is_valid():
         try:

@@ -42,6 +42,7 @@ from routing.queries.queue import (
     resolved_visible_to,
     waiting_for,
     warnings_about,
+    with_batch,
     with_queue_records,
 )
 from routing.queries.shadow import shadow_words
@@ -92,13 +93,15 @@ def _opened(request: SignedIn, pk: int | None, page: Page[QueueItem]) -> QueueIt
             "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
             "decision", "resolved_by", "assignment__rep", "team", "renewed_from",
         )  # fmt: skip
-        return get_object_or_404(records.filter(pk__in=resolved_visible_to(request.user)), pk=pk)
+        visible = with_batch(records).filter(pk__in=resolved_visible_to(request.user))
+        return get_object_or_404(visible, pk=pk)
     if not page.rows:
         return None
-    return QueueItem.objects.select_related(
+    records = QueueItem.objects.select_related(
         "opportunity__account", "opportunity__product", "opportunity__contact", "rep__role_template",
         "decision", "team", "renewed_from",
-    ).get(pk=page.rows[0].pk)  # fmt: skip
+    )  # fmt: skip
+    return with_batch(records).get(pk=page.rows[0].pk)
 
 
 def _detail(request: SignedIn, item: QueueItem | None, doubts: Mapping[int, Doubt]) -> dict[str, Any]:

@@ -129,6 +129,18 @@
   document.addEventListener("htmx:confirm", (event) => { if (event.detail.question) release(event.detail.elt.closest("form")); });
   window.addEventListener("pageshow", () => document.querySelectorAll("form[aria-busy]").forEach(release));
 
+  // --- what comes too late ------------------------------------------------------------------------
+  // Of what comes along out of band, a line that is not here (any more) is dropped.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.serverResponse?.includes("hx-swap-oob")) return;
+    const answer = document.createElement("template");
+    answer.innerHTML = event.detail.serverResponse;
+    const homeless = [...answer.content.querySelectorAll("[id][hx-swap-oob]")].filter((one) => !document.getElementById(one.id));
+    if (homeless.length === 0) return;
+    homeless.forEach((one) => one.remove());
+    event.detail.serverResponse = answer.innerHTML;
+  });
+
   // --- focus survives a swap -----------------------------------------------------------------------
   let kept = null;
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -51,6 +51,18 @@ OPERATIONS = {
     "GET tag-suggestions/{key}/": "see_tag_suggestions",
     "POST tag-suggestions/{key}/approve/": "edit_profiles",
     "POST tag-suggestions/{key}/dismiss/": "edit_profiles",
+    "GET batches/": "see_queue",
+    "POST batches/": "run_batches",
+    "GET batches/{key}/": "see_queue",
+    "POST batches/{key}/confirm/": "decide_queue",
+    "POST batches/{key}/discard/": "decide_queue",
+    "POST batches/{key}/reoptimise/": "decide_queue",
+    "POST batches/{key}/cancel/": "run_batches",
+    "GET batches/{key}/items/": "see_queue",
+    "POST batches/{key}/items/{item}/move/": "decide_queue",
+    "POST batches/{key}/items/{item}/keep/": "decide_queue",
+    "POST batches/{key}/items/{item}/let-go/": "decide_queue",
+    "POST batches/{key}/items/{item}/hold-back/": "decide_queue",
     "GET changes/": "follow_changes",
     "GET activities/": "see_records",
     "POST activities/": "log_activities",
@@ -65,27 +77,27 @@ def operations() -> Iterator[tuple[str, str, str, Any]]:
     for pattern in router.urls:
         view = pattern.callback.cls
         text = str(pattern.pattern).removeprefix("^").removesuffix("$")
-        path = _with_key(text)
+        path = _with_name(_with_name(text, "key"), "item")
         for method in sorted(set(pattern.callback.actions) - {"head"}):
             if method in view.http_method_names:
                 yield (
                     f"{method.upper()} {path}",
                     method,
-                    f"/api/v1/{path.replace('{key}', 'ext:nobody')}",
+                    f"/api/v1/{path.replace('{key}', 'ext:nobody').replace('{item}', 'ext:nobody')}",
                     pattern.callback.initkwargs.get("permission_by_method", view.permission_by_method),
                 )
 
 
-def _with_key(route: str) -> str:
-    """The route with {key} for its group, which has groups of its own inside."""
-    begin = route.find("(?P<key>")
+def _with_name(route: str, name: str) -> str:
+    """The route with {name} for the group of that name, which has groups of its own inside."""
+    begin = route.find(f"(?P<{name}>")
     if begin < 0:
         return route
     depth = 0
     for end in range(begin, len(route)):
         depth += {"(": 1, ")": -1}.get(route[end], 0)
         if depth == 0:
-            return f"{route[:begin]}{{key}}{route[end + 1 :]}"
+            return f"{route[:begin]}{{{name}}}{route[end + 1 :]}"
     raise ValueError(route)
 
 

@@ -113,7 +113,12 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
     kept_by_triggers = {"reps.RosterStamp", "crm.AccountChange", "crm.DictionaryStamp"}
     kept_by_triggers |= {"routing.ChangeCounter", "routing.FactsChange"}
     within_another = {"reps.Skill", "reps.Absence", "crm.ImportFile", "crm.AccountTransferItem"}
-    within_another |= {"territories.Coverage", "reps.OverCapacity", "routing.WebFormHour"}
+    within_another |= {
+        "territories.Coverage",
+        "reps.OverCapacity",
+        "routing.WebFormHour",
+        "routing.BatchRequest",
+    }
     blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt"}
     ours = {
         model._meta.label

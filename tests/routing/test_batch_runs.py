@@ -1,7 +1,9 @@
 """A batch as a whole: planned to the proven optimum, published at once, changed and confirmed by people."""
 
 import datetime
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -21,8 +23,9 @@ from routing.services import automation, overrides, sweep
 from routing.services.batch_runs import asking, publishing, review
 from routing.services.batch_runs.asking import BatchRefused, cancel_batch, open_batch, open_due, settle
 from routing.services.batch_runs.planning import run_batch
+from routing.services.batch_runs.review import Action
 from routing.services.queue import AlreadyDecided, approve
-from tests.conftest import NOW
+from tests.conftest import NOW, user_of
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Opportunity]
@@ -303,6 +306,16 @@ class TestReview:
         assert item.queue_item.state == "pending"
         assert clean()
 
+    def test_held_back_it_counts_for_no_way_of_deciding(self, batch: Batch, omar: User) -> None:
+        item = batch.items.order_by("-alone_chance")[0]
+        before = totals_of(batch.items.all())
+        review.hold_back(item_id=item.pk, by=omar, at=RUN)
+        after = totals_of(batch.items.all())
+        assert item.chance > 0
+        assert before.wins - after.wins == pytest.approx(item.chance)
+        assert before.alone_wins - after.alone_wins == pytest.approx(item.alone_chance)
+        assert before.turn_wins - after.turn_wins == pytest.approx(item.turn_chance)
+
     def test_all_are_confirmed(self, batch: Batch, ana: Rep, omar: User) -> None:
         found = review.confirm(batch_id=batch.pk, by=omar, at=RUN)
         assert (found.approved, found.conflicts) == (3, 0)
@@ -384,6 +397,32 @@ class TestReview:
         assert item.edit == ""
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_confirm_side_by_side_each_is_told_what_was_theirs(
+    batch_policy: Policy, ana: Rep, bo: Rep, omar: User, wait: Callable[..., list[Opportunity]]
+) -> None:
+    wait(*["Healthcare", "Energy"] * 5)
+    batch, other = planned(), user_of("Olga", User.Role.OPS)
+    ids = list(batch.items.values_list("pk", flat=True))
+    gate = threading.Barrier(2)
+
+    def act(by: User) -> int:
+        gate.wait()
+        try:
+            done = review.decide(batch_id=batch.pk, action=Action.APPROVE, item_ids=ids, by=by, at=RUN)
+            assert isinstance(done, review.Done)
+            assert done.conflicts == 0
+            return done.count
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        counts = list(threads.map(act, [omar, other]))
+    assert sum(counts) == len(ids)
+    assert counts == [Assignment.objects.filter(assigned_by=by).count() for by in (omar, other)]
+    assert clean()
+
+
 class TestConfirmsItself:
     def test_when_its_time_is_up(
         self,
@@ -451,12 +490,12 @@ class TestConfirmedByAWorker:
         wait("Healthcare", "Healthcare", "Energy")
         batch = planned()
         chosen = [item.pk for item in batch.items.all()[:2]]
-        job = review.request_confirm(batch_id=batch.pk, by=omar, item_ids=chosen)
+        job = review.request_decision(batch_id=batch.pk, action=Action.APPROVE, by=omar, item_ids=chosen)
         with pytest.raises(BatchRefused, match="already"):
-            review.request_confirm(batch_id=batch.pk, by=omar, item_ids=chosen)
+            review.request_decision(batch_id=batch.pk, action=Action.APPROVE, by=omar, item_ids=chosen)
         review.run_confirm(job_id=job.pk, now=RUN)
         job.refresh_from_db()
-        assert (job.state, job.result["approved"]) == ("done", 2)
+        assert (job.state, job.result["count"]) == ("done", 2)
         assert Assignment.objects.filter(assigned_by=omar).count() == 2
         batch.refresh_from_db()
         assert batch.state == "review"
@@ -467,7 +506,9 @@ class TestConfirmedByAWorker:
     ) -> None:
         wait("Healthcare")
         batch = planned()
-        job = review.request_confirm(batch_id=batch.pk, by=omar, item_ids=[batch.items.get().pk])
+        job = review.request_decision(
+            batch_id=batch.pk, action=Action.APPROVE, by=omar, item_ids=[batch.items.get().pk]
+        )
         assert cancel_batch(batch_id=batch.pk, at=RUN)
         review.run_confirm(job_id=job.pk, now=RUN)
         assert not Assignment.objects.exists()

@@ -298,6 +298,11 @@ class TestPublishing:
         client.post(reverse("publish"), again)
         assert (live_version().number, live_version().note) == (2, "to Ana")
 
+    def test_its_address_opened_leads_to_the_page(self, client: Client) -> None:
+        answer = client.get(reverse("publish"))
+        assert (answer.status_code, answer.headers["Location"]) == (302, reverse("compare"))
+        assert live_version().number == 1
+
     def test_as_an_experiment_it_decides_nothing(self, client: Client, ana: Rep, omar: User) -> None:
         self.draft(ana)
         before = load_live(NOW).configuration_id

@@ -5,8 +5,10 @@ is told. A person's change takes effect at once: the slot moves along, so that w
 """
 
 import datetime
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -29,7 +31,37 @@ from routing.services.queue import AlreadyDecided, let_wait, reject, said_alread
 from routing.services.turns import give_back_turn
 
 Edit = BatchItem.Edit
-CONFIRMING = "batch confirming"
+Say = Callable[[str, int, int], None]  # stage, done, total; what it raises ends the rest
+
+
+class Action(StrEnum):
+    """What is done to many of a batch together."""
+
+    APPROVE = "approve"
+    DISCARD = "discard"
+    HOLD = "hold"
+
+
+# So many are done while somebody waits, a second or two; more by a worker, whose jobs have these names.
+AT_A_CLICK = {Action.APPROVE: 1_000, Action.DISCARD: 200, Action.HOLD: 200}
+BY_WORKER = {
+    Action.APPROVE: "batch confirming",
+    Action.DISCARD: "batch discarding",
+    Action.HOLD: "batch holding back",
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """How many it was done to, and how many could not be confirmed within the limits."""
+
+    action: Action
+    count: int
+    conflicts: int = 0
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Nobody waits to hear how far it is."""
 
 
 @transaction.atomic
@@ -166,24 +198,32 @@ def confirm(
     by: User | None,
     at: datetime.datetime,
     item_ids: Collection[int] | None = None,
-    rep_ids: Collection[int] | None = None,
 ) -> Confirmed:
-    """Assigns what was proposed: those items, or all that wait (of those reps). Every limit is checked again; what
-    cannot be stays, and says why. `by` None: the batch confirms itself."""
+    """Assigns what was proposed: those items, or all that wait. Every limit is checked again; what cannot be stays, and
+    says why. `by` None: the batch confirms itself."""
     batch = Batch.objects.get(pk=batch_id)
-    found = confirm_some(batch=batch, items=_chosen(batch, item_ids, rep_ids), by=by, at=at)
+    found = confirm_some(batch=batch, items=_chosen(batch, item_ids), by=by, at=at)
     _close_if_done([batch_id], at)
     return found
 
 
-def request_confirm(*, batch_id: int, by: User, item_ids: Collection[int]) -> Job:
-    """Lets a worker confirm, where there are too many for the answer to a click. Raises BatchRefused."""
+def decide(
+    *, batch_id: int, action: Action, item_ids: Collection[int], by: User, at: datetime.datetime
+) -> Done | Job:
+    """Does it to those that wait still, or lets a worker do it where they are many. Raises BatchRefused."""
+    if len(item_ids) > AT_A_CLICK[action]:
+        return request_decision(batch_id=batch_id, action=action, by=by, item_ids=item_ids)
+    return _decide(Batch.objects.get(pk=batch_id), action, item_ids, by, at, _silent)
+
+
+def request_decision(*, batch_id: int, action: Action, by: User, item_ids: Collection[int]) -> Job:
+    """Lets a worker do it. Raises BatchRefused."""
     with transaction.atomic():
         batch = Batch.objects.select_for_update().get(pk=batch_id)
         if Job.objects.filter(pk=batch.job_id or 0, state__in=ACTIVE).exists():
-            raise BatchRefused("Somebody has this batch planned anew or confirmed already.")
-        job = create_job(kind=CONFIRMING, by=by)
-        job.result = {"batch": batch_id, "items": sorted(item_ids)}
+            raise BatchRefused("Somebody has this batch planned anew, confirmed or discarded already.")
+        job = create_job(kind=BY_WORKER[action], by=by)
+        job.result = {"batch": batch_id, "action": action, "items": sorted(item_ids)}
         job.save(update_fields=["result"])
         batch.job = job
         batch.save(update_fields=["job"])
@@ -192,38 +232,76 @@ def request_confirm(*, batch_id: int, by: User, item_ids: Collection[int]) -> Jo
 
 
 def run_confirm(*, job_id: int, now: datetime.datetime | None = None) -> None:
-    """Does what was asked for, once. Cancelled in the middle, what was assigned by then stays so."""
+    """Does what was asked for, be it to confirm, to discard or to hold back, once. Cancelled in the middle, what was
+    done by then stays so."""
     asked = Job.objects.select_related("requested_by").get(pk=job_id)
 
     def work(report: Report, finish: Finish) -> None:
-        batch, at = Batch.objects.get(pk=asked.result["batch"]), now or timezone.now()
-        items = _chosen(batch, asked.result["items"], None)
-        found = confirm_some(
-            batch=batch, items=items, by=asked.requested_by, at=at,
-            say=lambda done, total: report("Assigning", done, total),
-        )  # fmt: skip
-        _close_if_done([batch.pk], at)
-        finish({"batch": batch.pk, "approved": found.approved, "conflicts": found.conflicts})
+        wanted, by, at = asked.result, asked.requested_by, now or timezone.now()
+        batch = Batch.objects.get(pk=wanted["batch"])
+        if by is None:
+            raise BatchRefused("Who asked for it is gone.")
+        done = _decide(batch, Action(wanted["action"]), wanted["items"], by, at, report)
+        finish({"batch": batch.pk, "action": done.action, "count": done.count, "conflicts": done.conflicts})
 
-    run_job(job_id=job_id, work=work)
+    run_job(job_id=job_id, work=work, refusals=(BatchRefused,))
+
+
+def _decide(
+    batch: Batch, action: Action, item_ids: Collection[int], by: User, at: datetime.datetime, say: Say
+) -> Done:
+    conflicts = 0
+    if action == Action.APPROVE:
+        items = _chosen(batch, item_ids)
+        found = confirm_some(
+            batch=batch, items=items, by=by, at=at, say=lambda done, total: say("Assigning", done, total)
+        )
+        count, conflicts = found.approved, found.conflicts
+    elif action == Action.DISCARD:
+        count = _discard(batch, item_ids, by, at, say)
+    else:
+        count = _hold_back(batch, item_ids, by, at, say)
+    _close_if_done([batch.pk], at)
+    return Done(action, count, conflicts)
+
+
+def _hold_back(batch: Batch, item_ids: Collection[int], by: User, at: datetime.datetime, say: Say) -> int:
+    """How many were; what somebody decided meanwhile is passed over."""
+    chosen, held = _ids(_chosen(batch, item_ids)), 0
+    for place, item_id in enumerate(chosen):
+        say("Holding back", place, len(chosen))
+        with suppress(AlreadyDecided):
+            hold_back(item_id=item_id, by=by, at=at)
+            held += 1
+    return held
 
 
 def discard(
-    *,
-    batch_id: int,
-    by: User,
-    at: datetime.datetime,
-    item_ids: Collection[int] | None = None,
-    rep_ids: Collection[int] | None = None,
+    *, batch_id: int, by: User, at: datetime.datetime, item_ids: Collection[int] | None = None
 ) -> int:
     """Withdraws proposals; their opportunities wait for the next run. How many."""
-    batch = Batch.objects.get(pk=batch_id)
-    chosen = _chosen(batch, item_ids, rep_ids).values_list("pk", flat=True)
-    dropped = [pk for item_id in list(chosen) if (pk := _drop(item_id, batch, by, at)) is not None]
-    for opportunity_id in dropped:
-        route(opportunity_id=opportunity_id)
+    count = _discard(Batch.objects.get(pk=batch_id), item_ids, by, at, _silent)
     _close_if_done([batch_id], at)
+    return count
+
+
+def _discard(
+    batch: Batch, item_ids: Collection[int] | None, by: User, at: datetime.datetime, say: Say
+) -> int:
+    """Stopped in the middle, what was dropped by then waits, and the sweep routes it."""
+    chosen, dropped = _ids(_chosen(batch, item_ids)), []
+    for place, item_id in enumerate(chosen):
+        say("Withdrawing", place, len(chosen))
+        if (opportunity_id := _drop(item_id, batch, by, at)) is not None:
+            dropped.append(opportunity_id)
+    for place, opportunity_id in enumerate(dropped):
+        say("Putting off to the next run", place, len(dropped))
+        route(opportunity_id=opportunity_id)
     return len(dropped)
+
+
+def _ids(items: QuerySet[BatchItem]) -> Sequence[int]:
+    return list(items.order_by("opportunity_id").values_list("pk", flat=True))
 
 
 @transaction.atomic
@@ -237,13 +315,9 @@ def _drop(item_id: int, batch: Batch, by: User, at: datetime.datetime) -> int | 
     return item.opportunity_id
 
 
-def _chosen(
-    batch: Batch, item_ids: Collection[int] | None, rep_ids: Collection[int] | None
-) -> QuerySet[BatchItem]:
+def _chosen(batch: Batch, item_ids: Collection[int] | None) -> QuerySet[BatchItem]:
     items = proposals_of(batch)
-    if item_ids is not None:
-        items = items.filter(pk__in=item_ids)
-    return items if rep_ids is None else items.filter(queue_item__rep__in=rep_ids)
+    return items if item_ids is None else items.filter(pk__in=item_ids)
 
 
 def confirm_due(*, at: datetime.datetime) -> int:

@@ -15,9 +15,9 @@ def test_all_goals_met() -> None:
     assert (found.is_reasonable, found.sentence) == (True, "Assigning by itself is reasonable.")
     assert [(one.label, one.value, one.is_met) for one in found.measures] == [
         ("Weeks of suggestions", "5 weeks", True),
-        ("Approved unchanged", "90% (95 %: 83% to 94%)", True),
+        ("Approved unchanged", "90% (95%: 83% to 94%)", True),
         ("Calibration of the model", "1.10", True),
-        ("Decided by the model", "90% (95 %: 85% to 93%)", True),
+        ("Decided by the model", "90% (95%: 85% to 93%)", True),
     ]
 
 
