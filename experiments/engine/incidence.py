@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 OPEN, WON = 0, 1  # every other outcome competes: lost 2, disqualified 3
-LEAST_CLUSTERS = 5
+LEAST_CLUSTERS = 5  # in an arm; at 3 the error itself is so uncertain that daily looks erred in 8 of 100 runs
 LEAST_MATURED = (
     50  # with fewer the end of the curve rests on a handful: at 20 daily looks erred in 6.7 of 100 runs
 )
@@ -39,7 +39,8 @@ Z95 = 1.959964
 class Followed:
     """n opportunities of one arm: `days` until the exit, or so far · `outcome` 0 open, 1 won, 2 lost, 3 disqualified,
     or any events of which 1 is the one that counts · `age_days` since the assignment, closed or not · `cluster` ids
-    of accounts, None where each has one opportunity."""
+    of what fell to the arm together, None where each did alone: accounts; reps in a rep partition, periods in a
+    switchback, where errors by account called a difference without cause in 9 to 13 of 100 runs."""
 
     days: Floats
     outcome: Ints
@@ -176,7 +177,7 @@ def _clustered(value: float, influence: Floats, cluster: Ints) -> ArmEstimate | 
     sums = np.bincount(member, weights=influence)
     groups = len(sums)
     if groups < LEAST_CLUSTERS:
-        return Unavailable(f"only {groups} independent accounts; at least {LEAST_CLUSTERS} are needed")
+        return Unavailable(f"only {groups} independent groups; at least {LEAST_CLUSTERS} are needed")
     variance = groups / (groups - 1) * float((sums**2).sum())
     return ArmEstimate(value, float(np.sqrt(variance)), len(influence), groups)
 

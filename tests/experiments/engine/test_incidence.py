@@ -186,7 +186,7 @@ def test_nothing_to_say() -> None:
     assert won_within(nobody, 90) == Unavailable("there are no opportunities yet")
     assert curve(nobody) == Unavailable("there are no opportunities yet")
     few = old(np.full(60, 5.0), np.array([1, 2] * 30), np.repeat([1, 2, 3, 4], 15))
-    assert won_within(few, 90) == Unavailable("only 4 independent accounts; at least 5 are needed")
+    assert won_within(few, 90) == Unavailable("only 4 independent groups; at least 5 are needed")
     with pytest.raises(ValueError, match="same length"):
         Followed(np.array([1.0]), np.array([1, 2]), np.array([1.0]))
     with pytest.raises(ValueError, match="within 0 and the age"):
