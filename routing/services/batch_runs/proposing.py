@@ -65,7 +65,10 @@ def drafted(
         groups.setdefault(None if in_arm is None else (in_arm.experiment_id, in_arm.arm), []).append(inputs)
     state = moment.state
     for group in groups.values():
-        shared = replace(state, room=group[0].state.room)
+        room = group[0].state.room
+        if room is not None and not room.is_share:
+            room = replace(room, used=state.committed)
+        shared = replace(state, room=room)
         found = draft(
             [replace(inputs, state=shared) for inputs in group],
             policy=batch.policy_name,
