@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from routing.engine.arms import Choice, InArm
 from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import ArmRoom, Floats, Ints, Roster, RosterState
 from routing.engine.sequence import ASSIGN, SUGGEST
+from routing.queries.arm_use import Used, by_arm, used_by
 from routing.queries.live import Live
 
 CHOICE_OF = {
@@ -31,19 +31,9 @@ ENROLLED = """
 SELECT experiment_id, unit, arm, stage FROM experiments_enrolment
 WHERE experiment_id = ANY(%s::bigint[]) AND unit = ANY(%s::text[])
 """
-USED = """
-SELECT x.experiment_id, x.arm, x.rep_id, count(*) FROM (
-    SELECT DISTINCT e.experiment_id, e.arm, o.id, coalesce(o.owner_id, q.rep_id) AS rep_id
-    FROM experiments_exposure e
-    JOIN crm_opportunity o ON o.id = e.opportunity_id AND o.stage = 'open'
-    LEFT JOIN routing_queueitem q ON q.opportunity_id = o.id AND q.state = 'pending'
-    WHERE e.experiment_id = ANY(%s::bigint[]) AND e.apart = ''
-) x WHERE x.rep_id IS NOT NULL GROUP BY 1, 2, 3
-"""
 TURNS = """
 SELECT experiment_id, arm, rep_id, finish, clock FROM experiments_armturn WHERE experiment_id = ANY(%s::bigint[])
 """
-Used = Mapping[tuple[int, str], Mapping[int, int]]
 Turns = Mapping[tuple[int, str], Mapping[int, tuple[float, float]]]
 
 
@@ -115,12 +105,10 @@ class ArmBook:
         units = {unit_of(one.account_id, one.pk) for one in opportunities}
         ids = [one.id for one in allocating]
         split = [one.id for one in allocating if one.design == Experiment.Design.SLOT_SPLIT]
-        enrolled, used, turns = ask_all(
-            (ENROLLED, [ids, sorted(units)]), (USED, [split]), (TURNS, [[one.id for one in found]])
-        )
+        enrolled, turns = ask_all((ENROLLED, [ids, sorted(units)]), (TURNS, [[one.id for one in found]]))
         places = {(row[0], row[1]): Place(row[2], row[3]) for row in enrolled}
         tags = ((one, arm, rep, (finish, clock)) for one, arm, rep, finish, clock in turns)
-        return cls(found, places, by_arm(used), by_arm(tags))
+        return cls(found, places, used_by(split), by_arm(tags))
 
     def find(self, inputs: Inputs) -> Found | None:
         """The first experiment that has it; None where none does."""
@@ -173,11 +161,3 @@ class ArmBook:
             is_after=bool(one.serves),
         )
         return Found(one, in_arm, strategy, self.used, self.turns, at)
-
-
-def by_arm(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], dict[int, Any]]:
-    """Rows of experiment, arm, rep and a value, by arm and rep."""
-    found: dict[tuple[int, str], dict[int, Any]] = {}
-    for experiment_id, arm, rep_id, value in rows:
-        found.setdefault((experiment_id, arm), {})[rep_id] = value
-    return found

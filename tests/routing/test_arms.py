@@ -14,6 +14,7 @@ from experiments.services.running import change_split, end_experiment, let_go, s
 from reps.models import Rep, User
 from routing.management.commands.replay_decision import is_identical
 from routing.models import Decision, Policy, QueueItem, Rule
+from routing.queries import arm_use
 from routing.queries.invariants import check_invariants
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
@@ -394,3 +395,28 @@ class TestInBatches:
         again = planned_anew(batch, omar)
         assert set(again.items.filter(rep__isnull=False).values_list("opportunity", flat=True)) == given
         assert check_invariants().violations == []
+
+
+def test_many_are_counted_now_and_then_and_what_came_since_is_added(
+    begin: Callable[..., Experiment],
+    decide: Callable[..., Decision],
+    ana: Rep,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(arm_use, "MANY", 3)
+    Rep.objects.update(own_max_open=1000, own_max_new_per_week=1000, own_max_new_per_day=1000)
+    experiment = begin(design="slot_split", control=TURNS, treatment={"kind": "weighted_round_robin"})
+
+    def count() -> int:
+        return sum(sum(counts.values()) for counts in arm_use.used_by([experiment.pk]).values())
+
+    seen = []
+    for _ in range(6):
+        decide()
+        seen.append(count())
+    assert seen == [1, 2, 3, 4, 5, 6]
+    Opportunity.objects.filter(owner__isnull=False).update(stage="lost")
+    assert count() == 6
+    monkeypatch.setattr(arm_use, "KEPT_SECONDS", 0)
+    arm_use.forget()
+    assert count() == 0

@@ -16,7 +16,8 @@ from routing.engine.configuration import Policy
 from routing.engine.ladder import Inputs
 from routing.engine.roster import RosterState
 from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
-from routing.queries.arms import ArmBook, Used, by_arm
+from routing.queries.arm_use import Used, by_arm
+from routing.queries.arms import ArmBook
 from routing.queries.configuration import compiled
 from routing.queries.inputs import inputs_of
 from routing.queries.live import Live
