@@ -39,8 +39,7 @@ def leads(transactional_db: None, ana: Rep, bo: Rep, omar: User) -> list[int]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
 def test_pages_are_accessible_and_fit(
     width: int, dark: bool, leads: list[int], omar: User, open_page: OpenPage
 ) -> None:

@@ -49,8 +49,7 @@ def integrations(transactional_db: None, omar: User, make_opportunity: Callable[
 
 
 @pytest.mark.usefixtures("integrations")
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
 def test_pages_are_accessible_and_fit(width: int, dark: bool, omar: User, open_page: OpenPage) -> None:
     page = open_page(omar, width=width, dark=dark)
     hook_, form = Webhook.objects.get(name="CRM").pk, WebForm.objects.get().pk

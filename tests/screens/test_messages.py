@@ -39,8 +39,7 @@ def messages(transactional_db: None, ben: User, omar: User) -> None:
 
 
 @pytest.mark.usefixtures("messages")
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
 def test_pages_are_accessible_and_fit(width: int, dark: bool, omar: User, open_page: OpenPage) -> None:
     page = open_page(omar, width=width, dark=dark)
     channel = f"/messages/channels/{ChatChannel.objects.get().pk}/"

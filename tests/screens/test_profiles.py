@@ -62,8 +62,7 @@ def profiles(transactional_db: None, make_rep: MakeRep, ana: Rep, bo: Rep, ben: 
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
 def test_pages_are_accessible_and_fit(
     width: int, dark: bool, profiles: None, ana: Rep, bo: Rep, ben: User, open_page: OpenPage
 ) -> None:

@@ -123,7 +123,7 @@ def test_the_whole_queue_by_keyboard(open_page: OpenPage, ben: User, suggestions
     assert Opportunity.objects.filter(routing="assigned").count() == 3
 
 
-@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (WIDE, True), (PHONE, False), (PHONE, True)])
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
 def test_queue_and_opportunity_are_accessible_and_fit(
     width: int, dark: bool, open_page: OpenPage, ben: User, suggestions: list[QueueItem]
 ) -> None:

@@ -40,8 +40,7 @@ def suggestions(transactional_db: None, make_rep: MakeRep, ana: Rep, bo: Rep) ->
     ]
 
 
-@pytest.mark.parametrize("width", [WIDE, PHONE])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
 def test_pages_are_accessible_and_fit(
     width: int, dark: bool, suggestions: list[TagSuggestion], bo: Rep, omar: User, open_page: OpenPage
 ) -> None:
