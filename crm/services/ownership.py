@@ -67,6 +67,7 @@ FOR NO KEY UPDATE OF r
 """
 
 LOCK_REPS = LOCK_REP.replace("r.id = %s", "r.id = ANY(%s) ORDER BY r.id")
+READ_REPS = LOCK_REPS.replace("FOR NO KEY UPDATE OF r", "")  # the same, for who locks them later
 
 
 def locked_rep(row: tuple[Any, ...]) -> Rep:

@@ -60,28 +60,38 @@ def claim_for(situation: Situation, at: datetime.datetime | None) -> Claim:
 class Claims:
     """The claims of several verdicts that were reached one after the other: all whom they name are locked at once, in
     rising order of id, and each claim is checked on what those before it leave. `near_held` by rep: so many of the open
-    suggestions are of the same plan, which may have the slots near capacity for them."""
+    suggestions are of the same plan, which may have the slots near capacity for them. Without `locks` they are only
+    read, by who has them `confirmed` before anything of a rep is written."""
 
     def __init__(
         self,
         situations: Sequence[Situation],
         at: datetime.datetime,
         near_held: Mapping[int, int] | None = None,
+        *,
+        locks: bool = True,
     ) -> None:
         named = {one.verdict.rep_id for one in situations if one.verdict.outcome != Decision.Outcome.SHADOW}
         rep_ids = sorted(rep_id for rep_id in named if rep_id is not None)
-        drawn, rows, now = ask_all(
-            ids_asked(Decision, len(situations)), (ownership.LOCK_REPS, [rep_ids]), claims_of(rep_ids, at)
-        )
+        self._rep_ids, self._at, self._near_held = rep_ids, at, near_held or {}
+        drawn = self._read(ownership.LOCK_REPS if locks else ownership.READ_REPS, len(situations))
         self._decision_ids = (pk for (pk,) in drawn)
+
+    def _read(self, reps: str, ids: int) -> Sequence[tuple[int]]:
+        drawn, rows, now = ask_all(
+            ids_asked(Decision, ids), (reps, [self._rep_ids]), claims_of(self._rep_ids, self._at)
+        )
         self._reps = {rep.pk: rep for rep in map(ownership.locked_rep, rows)}
         self._week = {rep_id: week for rep_id, week, _ in now}
         self._away = {rep_id for rep_id, _, is_away in now if is_away}
-        self._near_held = near_held or {}
+        return drawn
 
     def claim(self, situation: Situation) -> Claim:
         """The next one. Raises LimitGone."""
-        decision_id, verdict = next(self._decision_ids), situation.verdict
+        return self._claimed(situation, next(self._decision_ids))
+
+    def _claimed(self, situation: Situation, decision_id: int) -> Claim:
+        verdict = situation.verdict
         if verdict.rep_id is None or verdict.outcome == Decision.Outcome.SHADOW:
             return Claim(decision_id)
         rep = self._reps.get(verdict.rep_id)
@@ -90,6 +100,14 @@ class Claims:
         near_held = self._near_held.get(rep.pk, 0)
         limits = _checked(situation, rep, self._week[rep.pk], rep.pk in self._away, near_held)
         return Claim(decision_id, rep, limits)
+
+    def confirm(self, situations: Sequence[Situation]) -> None:
+        """Locks the reps, and checks those that were claimed on what was read, again on the locked rows. Raises
+        LimitGone where others took room meanwhile."""
+        self._read(ownership.LOCK_REPS, 0)
+        for situation in situations:
+            self._claimed(situation, 0)
+            self.taken(situation)
 
     def taken(self, situation: Situation) -> None:
         """What the last one claimed is the rep's now."""

@@ -2,12 +2,12 @@
 
 import datetime
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -20,10 +20,12 @@ from routing.models import Batch, BatchItem, BatchWait, Decision, OutboxMessage,
 from routing.queries.batch_totals import totals_of
 from routing.queries.invariants import check_invariants
 from routing.services import automation, overrides, sweep
-from routing.services.batch_runs import asking, publishing, review
+from routing.services.batch_runs import asking, proposing, publishing, reading, review
 from routing.services.batch_runs.asking import BatchRefused, cancel_batch, open_batch, open_due, settle
 from routing.services.batch_runs.planning import run_batch
 from routing.services.batch_runs.review import Action
+from routing.services.decided import keep_roster
+from routing.services.decisions import route
 from routing.services.queue import AlreadyDecided, approve
 from tests.conftest import NOW, user_of
 
@@ -514,3 +516,49 @@ class TestConfirmedByAWorker:
         assert not Assignment.objects.exists()
         batch.refresh_from_db()
         assert batch.state == "review"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_real_time_routing_goes_on_while_a_batch_is_written_and_no_limit_is_passed(
+    batch_policy: Policy,
+    make_rep: MakeRep,
+    make_opportunity: Make,
+    wait: Callable[..., list[Opportunity]],
+    publish: Callable[[], int],
+) -> None:
+    """While the batch's decisions are written, somebody else gets the last slot that the plan has for it."""
+    Policy.objects.exclude(pk=batch_policy.pk).update(application="assign")
+    publish()
+    rep = make_rep("Only", max_open=1, skills={"industry": ["Energy"]})
+    wait("Energy")
+    (batch,) = open_due(at=RUN)
+    moment = reading.moment_of(batch, RUN)
+    ids = reading.waiting_ids(batch, is_again=False)
+    waiting = reading.read(batch, {pk: place for place, pk in enumerate(ids, 1)}, is_again=False)
+    planned_ = proposing.plan(batch, waiting, moment, lambda *_: None)
+    assert [one.situation.verdict.rep_id for one in planned_.proposals] == [rep.pk]
+    urgent = make_opportunity("Urgent", source="Website", industry="Energy")
+    decisions = {one.opportunity.pk: one.ready for one in planned_.proposals}
+    taken: list[Decision | None] = []
+
+    def real_time() -> None:
+        taken.append(route(opportunity_id=urgent.pk, at=RUN))
+        connection.close()
+
+    def prepare(some: Sequence[publishing.Proposal]) -> None:
+        if not taken:
+            other = threading.Thread(target=real_time)
+            other.start()
+            other.join(timeout=20)
+        for one in some:
+            one.ready = decisions[one.opportunity.pk]
+
+    keep_roster(moment.live)
+    with transaction.atomic():
+        published = publishing.publish(
+            batch=batch, proposals=planned_.proposals, kept=[], at=RUN, prepare=prepare
+        )
+    assert [one.outcome for one in taken if one is not None] == ["assign"]
+    assert (published.count, published.left_out) == (0, ids)
+    assert QueueItem.objects.count() == 0
+    assert clean()

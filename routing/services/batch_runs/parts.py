@@ -276,4 +276,4 @@ class _Decisions:
             if self._piece[0] != piece_id:
                 content = BatchPiece.objects.values_list("content", flat=True).get(pk=piece_id)
                 self._piece = (piece_id, decisions_in(unpack(bytes(content))))
-            one.ready = self._piece[1].pop(one.opportunity.pk)
+            one.ready = self._piece[1][one.opportunity.pk]

@@ -24,6 +24,7 @@ from routing.services.batch_runs.asking import BatchRefused, settle
 from routing.services.batch_runs.proposing import Planned, plan
 from routing.services.batch_runs.publishing import publish
 from routing.services.batch_runs.reading import Moment, moment_of, read, waiting_ids
+from routing.services.decided import keep_roster
 from routing.services.decisions import route
 
 log = logging.getLogger(__name__)
@@ -89,12 +90,12 @@ def _plan(
     planned = _planned(batch, ids, moment, report)
     report("Publishing", 0, 0)
     _describe(batch, moment, planned)
+    keep_roster(moment.live)  # committed by itself: whoever routes meanwhile stores the same one
     with transaction.atomic():
         published = publish(
             batch=batch,
             proposals=planned.proposals,
             kept=planned.kept,
-            live=moment.live,
             at=now,
             prepare=planned.prepare,
         )

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
@@ -13,11 +13,10 @@ from crm.models import Opportunity
 from crm.services import ownership
 from reps.queries.prepared import ask, ask_all
 from reps.services.copying import copy_in
+from routing.engine.sequence import ASSIGN
 from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
-from routing.queries.live import Live
 from routing.services.automation import refuse_while_paused
 from routing.services.claims import Claims, LimitGone, Situation
-from routing.services.decided import Decided, keep_roster
 from routing.services.queue import Waited
 from routing.services.turns import give_back_turn
 from routing.services.waves import carried_out, suggestions_counted, write_what_follows
@@ -65,32 +64,131 @@ def publish(
     batch: Batch,
     proposals: Sequence[Proposal],
     kept: Sequence[BatchItem],
-    live: Live,
     at: datetime.datetime | None,
     prepare: Prepare | None = None,
 ) -> Published:
-    """In the caller's transaction; `kept` are proposals that are there already and stay. Raises AutomationPaused. `at`
-    is for simulated time; `prepare` gives the next proposals their decisions, where they have none yet."""
+    """In the caller's transaction; the roster is stored (`keep_roster`). `kept` are proposals that are there already
+    and stay. Raises AutomationPaused. `at` is for simulated time; `prepare` gives the next proposals their decisions,
+    where they have none yet."""
     refuse_while_paused()
     locked = ownership.lock_opportunities(one.opportunity.pk for one in proposals)
-    current = _current(proposals, locked)
-    moment = at or timezone.now()
-    _withdraw(current, batch, moment)
-    keep_roster(live)
-    stayed = {one.opportunity.pk for one in current}
-    done = Published(left_out=[one.opportunity.pk for one in proposals if one.opportunity.pk not in stayed])
-    claims = Claims([one.situation for one in current], moment, _near_held(kept, current))
-    moment = at or timezone.now()  # after the locks, so that a rep's assignments are dated in their order
-    for first in range(0, len(current), AT_ONCE):
-        some = current[first : first + AT_ONCE]
-        if prepare is not None:
-            prepare(some)
-        _publish_some(some, claims, moment, first, done)
+    writing = _Writing(_current(proposals, locked), kept, at, prepare)
+    if not writing.publish_locking_late(batch):
+        writing.publish_locking_first(batch)
+    stayed, left_out = {one.opportunity.pk for one in writing.current}, writing.left_out
+    done = Published(writing.count, [*left_out, *(pk for pk in _ids(proposals) if pk not in stayed)])
     out = set(done.left_out)
-    _let_wait([one for one in current if one.opportunity.pk in out], moment)
+    _let_wait([one for one in writing.current if one.opportunity.pk in out], writing.moment)
     _keep_items([*kept, *(one.item for one in proposals if one.opportunity.pk not in out)])
-    _keep_batch(batch, moment)
+    _keep_batch(batch, writing.moment)
     return done
+
+
+def _ids(proposals: Sequence[Proposal]) -> list[int]:
+    return [one.opportunity.pk for one in proposals]
+
+
+@dataclass
+class _Writing:
+    """One publication. `current` are those that are still as they were planned."""
+
+    current: list[Proposal]
+    kept: Sequence[BatchItem]
+    at: datetime.datetime | None
+    prepare: Prepare | None
+    moment: datetime.datetime = field(init=False)
+    count: int = 0
+    left_out: list[int] = field(default_factory=list)
+    late: list[Model] = field(default_factory=list)
+    carried: list[Proposal] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.moment = self.at or timezone.now()
+
+    def publish_locking_late(self, batch: Batch) -> bool:
+        """The decisions first, which take long and touch nobody, on what is read of the reps; then the reps are locked,
+        everything is checked once more, and what counts for them is written. So whoever routes at the same time waits
+        for that only. False, with nothing written, where it can't be: something is assigned at once or taken back, or
+        others took room in between."""
+        if any(one.item.queue_item_id or one.situation.verdict.outcome == ASSIGN for one in self.current):
+            return False
+        situations = [one.situation for one in self.current]
+        try:
+            with transaction.atomic():
+                claims = Claims(situations, self.moment, _near_held(self.kept, self.current), locks=False)
+                self._write(claims, is_late=True)
+                carried = [one.situation for one in self.carried]
+                claims.confirm(carried)
+                copy_in(self.late)
+                _remember_items(self.carried, self.late)
+                write_what_follows([one.opportunity for one in self.carried], carried, self.moment)
+        except LimitGone:
+            self.count, self.left_out, self.late, self.carried = 0, [], [], []
+            return False
+        return True
+
+    def publish_locking_first(self, batch: Batch) -> None:
+        """With the reps locked from the beginning, so that nothing comes in between."""
+        _withdraw(self.current, batch, self.moment)
+        claims = Claims(
+            [one.situation for one in self.current], self.moment, _near_held(self.kept, self.current)
+        )
+        self.moment = self.at or timezone.now()  # so that a rep's assignments are dated in their order
+        self._write(claims, is_late=False)
+
+    def _write(self, claims: Claims, *, is_late: bool) -> None:
+        for first in range(0, len(self.current), AT_ONCE):
+            some = self.current[first : first + AT_ONCE]
+            if self.prepare is not None:
+                self.prepare(some)
+            self._write_some(some, claims, first, is_late)
+
+    def _write_some(self, some: Sequence[Proposal], claims: Claims, first: int, is_late: bool) -> None:
+        records: list[Model] = []
+        carried: list[Proposal] = []
+        for place, one in enumerate(some, start=first):
+            at = self.moment + datetime.timedelta(microseconds=place)
+            waited = Waited(one.opportunity.accepted_at, expires_at=one.item.batch.expires_at)
+            try:
+                decided = carried_out(one.opportunity, one.situation, claims, at, waited, one.ready)
+            except LimitGone:
+                self.left_out.append(one.opportunity.pk)
+                continue
+            records += decided.records
+            carried.append(one)
+            one.item.decision_id = decided.made.decision.pk
+        items = [record for record in records if isinstance(record, QueueItem)]
+        if is_late:
+            copy_in([record for record in records if not isinstance(record, QueueItem)])
+            self.late += [_alone(item) for item in items]
+        else:
+            copy_in(records)
+            _remember_items(carried, items)
+            write_what_follows(
+                [one.opportunity for one in carried], [one.situation for one in carried], self.moment
+            )
+        if self.prepare is not None:  # which reads them again, should they have to be written once more
+            for one in carried:
+                one.ready = None
+        self.carried += carried
+        self.count += len(carried)
+        waits = BatchWait.objects.filter(opportunity__in=[one.opportunity.pk for one in carried])
+        waits.delete()
+
+
+def _alone(item: QueueItem) -> QueueItem:
+    """With the decision's id only, which is stored: all decisions of a large batch would not fit into memory."""
+    decision_id = item.decision.pk
+    item._state.fields_cache.pop("decision", None)
+    item.decision_id = decision_id
+    return item
+
+
+def _remember_items(carried: Sequence[Proposal], items: Sequence[Model]) -> None:
+    """What was stored by COPY has its id by now."""
+    by_opportunity = {item.opportunity_id: item.pk for item in items if isinstance(item, QueueItem)}
+    for one in carried:
+        one.item.queue_item_id = by_opportunity.get(one.opportunity.pk)
 
 
 def _current(new: Iterable[Proposal], locked: dict[int, Opportunity]) -> list[Proposal]:
@@ -152,33 +250,6 @@ def _let_wait(left_out: Sequence[Proposal], at: datetime.datetime) -> None:
         pk__in=[one.opportunity.pk for one in left_out if one.item.queue_item_id is not None]
     )
     waiting.update(routing=Opportunity.Routing.WAITING, routing_since=at)
-
-
-def _publish_some(
-    some: Sequence[Proposal], claims: Claims, moment: datetime.datetime, first: int, done: Published
-) -> None:
-    records: list[Model] = []
-    carried: list[tuple[Proposal, Decided]] = []
-    for place, one in enumerate(some, start=first):
-        at = moment + datetime.timedelta(microseconds=place)
-        waited = Waited(one.opportunity.accepted_at, expires_at=one.item.batch.expires_at)
-        try:
-            decided = carried_out(one.opportunity, one.situation, claims, at, waited, one.ready)
-        except LimitGone:
-            done.left_out.append(one.opportunity.pk)
-            continue
-        records += decided.records
-        carried.append((one, decided))
-    copy_in(records)
-    for one, decided in carried:  # what was stored by COPY has its id by now
-        item = next((record for record in decided.records if isinstance(record, QueueItem)), None)
-        one.item.decision_id = decided.made.decision.pk
-        one.item.queue_item_id = None if item is None else item.pk
-        one.ready = None
-    opportunities = [one.opportunity for one, _ in carried]
-    write_what_follows(opportunities, [one.situation for one, _ in carried], moment)
-    BatchWait.objects.filter(opportunity__in=[one.pk for one in opportunities]).delete()
-    done.count += len(carried)
 
 
 def _keep_items(items: Sequence[BatchItem]) -> None:
