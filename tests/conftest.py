@@ -13,10 +13,11 @@ from crm.models import Opportunity
 from crm.queries import dictionary
 from crm.queries.matching import forget_matcher
 from crm.services.opportunities import create_opportunity
+from experiments.queries import running
 from reps.models import ApiToken, Rep, RoleTemplate, Skill, Team, User
 from routing.models import Policy
+from routing.queries import arm_use, inputs, live, names, state
 from routing.queries import configuration as configuration_queries
-from routing.queries import inputs, live, names, state
 from routing.services.configuration import publish_configuration
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
@@ -37,7 +38,11 @@ def empty_process_caches() -> None:
     inputs._stored_roster.cache_clear()
     inputs.match_model.cache_clear()
     inputs._recent_high_match.cache_clear()
+    inputs.rules_model_id.cache_clear()
     configuration_queries.compiled.cache_clear()
+    configuration_queries.configuration_id_of.cache_clear()
+    running._running.cache_clear()
+    arm_use.forget()
     forget_matcher()
 
 
