@@ -62,10 +62,10 @@ def looked_at(started: Callable[..., Experiment], ana: Rep) -> Callable[..., Exp
     """A running one with two nights' looks; `won` of 250 by arm."""
 
     def make(control: int = 25, treatment: int = 90, **values: Any) -> Experiment:
-        experiment = started(**{"duration_weeks": 40} | values)
+        experiment = started(**{"duration_weeks": 104} | values)
         won = {"control": control, "treatment": treatment}
         expose(experiment, ana, count=250, won=won, at=BEGIN)
-        for age in (35, 40):
+        for age in (20, 40):
             at = BEGIN + age * DAY
             look_at_experiments(at=at, day=at.date())
         experiment.refresh_from_db()
@@ -110,7 +110,7 @@ class TestList:
         assert (
             line.said == "With treatment more leads are won than with control; the difference is significant."
         )
-        assert (line.day, line.compares) == ("day 61 of 280", "Predictive against round-robin")
+        assert (line.day, line.compares) == ("day 61 of 728", "Predictive against round-robin")
 
     @pytest.mark.parametrize("count", [1, 30])
     def test_asks_as_much_for_one_as_for_thirty(
@@ -311,7 +311,8 @@ class TestResults:
         assert found.blocks.effect.startswith("+26.0 points (+")
         assert [chart.key for chart in found.charts] == ["boundary", "incidence"]
         assert found.is_winning
-        assert [line.said for line in found.looks][-1] == "treatment is better"
+        assert found.looks[0].said == "treatment is better"
+        assert "at least 50 are needed" in found.looks[1].said
         text = page(as_user(omar), f"/experiments/{experiment.pk}/")
         for words in (
             "Sample ratio",
