@@ -120,9 +120,9 @@ def review_tags(job_id: int) -> None:
     tag_reviews.run_review(job_id=job_id)
 
 
-def confirm_batch(job_id: int) -> None:
-    """Confirms what of a batch somebody chose, where it is much."""
-    review.run_confirm(job_id=job_id)
+def decide_batch(job_id: int) -> None:
+    """Confirms, discards or holds back what of a batch somebody chose, where it is much."""
+    review.run_decision(job_id=job_id)
 
 
 def value_from_log(job_id: int) -> None:

@@ -120,7 +120,7 @@ class ArmBook:
         )
         places = {(row[0], row[1]): Place(row[2], row[3]) for row in enrolled}
         tags = ((one, arm, rep, (finish, clock)) for one, arm, rep, finish, clock in turns)
-        return cls(found, places, _by_arm(used), _by_arm(tags))
+        return cls(found, places, by_arm(used), by_arm(tags))
 
     def find(self, inputs: Inputs) -> Found | None:
         """The first experiment that has it; None where none does."""
@@ -136,6 +136,17 @@ class ArmBook:
             sticks = before is not None and one.design != Experiment.Design.SWITCHBACK
             return self._found(one, before if sticks and before is not None else now, unit, inputs.at)
         return None
+
+    def without(self, freed: Used) -> "ArmBook":
+        """As if so many of each arm and rep were not there."""
+        if not freed:
+            return self
+        used = {arm: dict(counts) for arm, counts in self.used.items()}
+        for arm, counts in freed.items():
+            for rep_id, count in counts.items():
+                held = used.setdefault(arm, {})
+                held[rep_id] = max(held.get(rep_id, 0) - count, 0)
+        return replace(self, used=used)
 
     def with_taken(self, inputs: Inputs, verdict: Verdict) -> "ArmBook":
         """As it will be once the verdict is carried out."""
@@ -164,7 +175,8 @@ class ArmBook:
         return Found(one, in_arm, strategy, self.used, self.turns, at)
 
 
-def _by_arm(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], dict[int, Any]]:
+def by_arm(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], dict[int, Any]]:
+    """Rows of experiment, arm, rep and a value, by arm and rep."""
     found: dict[tuple[int, str], dict[int, Any]] = {}
     for experiment_id, arm, rep_id, value in rows:
         found.setdefault((experiment_id, arm), {})[rep_id] = value

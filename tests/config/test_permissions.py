@@ -111,18 +111,21 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
     from django.contrib import admin
 
     kept_by_triggers = {"reps.RosterStamp", "crm.AccountChange", "crm.DictionaryStamp"}
-    kept_by_triggers |= {"routing.ChangeCounter", "routing.FactsChange"}
+    kept_by_triggers |= {"routing.ChangeCounter", "routing.FactsChange", "experiments.ExperimentStamp"}
     within_another = {"reps.Skill", "reps.Absence", "crm.ImportFile", "crm.AccountTransferItem"}
     within_another |= {
         "territories.Coverage",
         "reps.OverCapacity",
         "routing.WebFormHour",
         "routing.BatchRequest",
+        "routing.BatchPart",
+        "experiments.ArmRep",
+        "experiments.ArmTurn",
     }
-    blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt"}
+    blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt", "routing.BatchPiece"}
     ours = {
         model._meta.label
-        for app in ("reps", "crm", "territories", "routing")
+        for app in ("reps", "crm", "territories", "experiments", "routing")
         for model in apps.get_app_config(app).get_models()
     }
     shown = {model._meta.label for model in admin.site._registry}

@@ -20,6 +20,7 @@ from routing.services.decisions import route
 from routing.services.experiments import promote
 from routing.services.outcomes import record_outcome
 from tests.conftest import NOW
+from tests.routing.test_batch_runs import planned, planned_anew
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., Opportunity]
@@ -352,8 +353,6 @@ class TestInBatches:
         make_rep: MakeRep,
         wait: Callable[..., list[Opportunity]],
     ) -> None:
-        from tests.routing.test_batch_runs import RUN, planned
-
         make_batch_policy(fallback=["hold"])
         make_rep("Ann", max_open=10, own_max_new_per_week=100, skills={"industry": ["Energy"]})
         make_rep("Bob", max_open=10, own_max_new_per_week=100)
@@ -372,4 +371,26 @@ class TestInBatches:
         assert batch.found["verified"]
         assert [is_identical(one) for one in Decision.objects.all()] == [True] * 30
         assert check_invariants().violations == []
-        assert RUN > NOW
+
+    def test_planned_anew_it_has_its_own_slots_back(
+        self,
+        make_batch_policy: Callable[..., Policy],
+        make_rep: MakeRep,
+        wait: Callable[..., list[Opportunity]],
+        omar: User,
+    ) -> None:
+        make_batch_policy(fallback=["hold"])
+        make_rep("Ann", max_open=10, own_max_new_per_week=100, skills={"industry": ["Energy"]})
+        make_rep("Bob", max_open=10, own_max_new_per_week=100)
+        experiment = create_experiment(
+            values={"name": "Batch", "control": TURNS, "treatment": PREDICTIVE, "design": "slot_split"},
+            by=None,
+            at=NOW,
+        )
+        start_experiment(experiment_id=experiment.pk, by=None, at=NOW)
+        wait(*["Energy"] * 12)
+        batch = planned()
+        given = set(batch.items.filter(rep__isnull=False).values_list("opportunity", flat=True))
+        again = planned_anew(batch, omar)
+        assert set(again.items.filter(rep__isnull=False).values_list("opportunity", flat=True)) == given
+        assert check_invariants().violations == []

@@ -200,7 +200,7 @@ class TestDecide:
         answer = client.post(path)
         assert (answer.status_code, answer.json()["job"]["state"]) == (202, "queued")
         assert client.post(path).status_code == 409
-        review.run_confirm(job_id=answer.json()["job"]["id"], now=RUN)
+        review.run_decision(job_id=answer.json()["job"]["id"], now=RUN)
         found = client.get(f"{URL}{batch.pk}/").json()
         assert (found["state"], found["waiting"], found["job"]["state"]) == ("closed", 0, "done")
 

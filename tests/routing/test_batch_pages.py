@@ -441,7 +441,7 @@ class TestByAWorker:
         again = decide(client, batch, all="yes", action=action, waited=3)
         assert "Somebody has this batch planned anew, confirmed or discarded already." in again
         batch.refresh_from_db()
-        review.run_confirm(job_id=batch.job_id or 0, now=RUN)
+        review.run_decision(job_id=batch.job_id or 0, now=RUN)
         assert said in page(client, batch)
 
     def test_how_many_others_took_while_it_was_planned(self) -> None:

@@ -493,7 +493,7 @@ class TestConfirmedByAWorker:
         job = review.request_decision(batch_id=batch.pk, action=Action.APPROVE, by=omar, item_ids=chosen)
         with pytest.raises(BatchRefused, match="already"):
             review.request_decision(batch_id=batch.pk, action=Action.APPROVE, by=omar, item_ids=chosen)
-        review.run_confirm(job_id=job.pk, now=RUN)
+        review.run_decision(job_id=job.pk, now=RUN)
         job.refresh_from_db()
         assert (job.state, job.result["count"]) == ("done", 2)
         assert Assignment.objects.filter(assigned_by=omar).count() == 2
@@ -510,7 +510,7 @@ class TestConfirmedByAWorker:
             batch_id=batch.pk, action=Action.APPROVE, by=omar, item_ids=[batch.items.get().pk]
         )
         assert cancel_batch(batch_id=batch.pk, at=RUN)
-        review.run_confirm(job_id=job.pk, now=RUN)
+        review.run_decision(job_id=job.pk, now=RUN)
         assert not Assignment.objects.exists()
         batch.refresh_from_db()
         assert batch.state == "review"

@@ -6,6 +6,7 @@ best pair first; and the next in turn, which is what most teams do without a rou
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,6 +26,7 @@ SLOTS_CHECKED, WALLS_SOLVED = 5, 3
 SAYS_EVERY = 50
 
 Say = Callable[[str, int, int], None]
+Kept = TypeVar("Kept")
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,10 +170,11 @@ def _walls(assembled: Assembled, plan: Plan, say: Say) -> tuple[WallWorth, ...]:
     return (*solved, *(one for one in found if one.name not in dear and one.at_most > 0))
 
 
-def verdicts(found: Draft, batch_id: int, say: Say) -> list[tuple[Inputs, Verdict]]:
-    """Each opportunity's verdict, in order of arrival: by the plan, or by the fallback on what the plan leaves."""
+def verdicts(found: Draft, batch_id: int, say: Say, keep: Callable[[Inputs, Verdict], Kept]) -> list[Kept]:
+    """What is to be kept of each opportunity's verdict, in order of arrival: by the plan, or by the fallback on what
+    the plan leaves. All verdicts with everybody's scores would not fit into memory."""
     reps, why_not = found.plan.rep, found.why_not
-    state, made = found.state, {}
+    state, made = found.state, dict[int, Kept]()
     order = [*np.flatnonzero(reps >= 0).tolist(), *np.flatnonzero(reps < 0).tolist()]
     planned_first = [place for place in order if reps[place] >= 0]
     for done, place in enumerate(order):
@@ -186,7 +189,7 @@ def verdicts(found: Draft, batch_id: int, say: Say) -> list[tuple[Inputs, Verdic
         verdict = decide(inputs)
         if rep_id is None:
             state = state_after(inputs, verdict)
-        made[place] = (inputs, verdict)
+        made[place] = keep(inputs, verdict)
     return [made[place] for place in range(len(order))]
 
 

@@ -175,7 +175,7 @@ def plan_part(*, job_id: int, also: Callable[[str, int, int], None] | None = Non
         proposals: list[Proposal] = []
         kept: list[BatchItem] = []
         for found, decided in drafted(part.batch, waiting, moment, say, is_part=True):
-            new, same = proposed(part.batch, found, decided, waiting, moment)
+            new, same = proposed(part.batch, found, decided, waiting)
             founds, proposals, kept = [*founds, found], [*proposals, *new], [*kept, *same]
         with transaction.atomic():
             _keep(part, founds, proposals, kept)

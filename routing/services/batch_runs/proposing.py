@@ -4,6 +4,7 @@ packed, before anything is locked."""
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ import numpy as np
 from routing.engine.batch.draft import SLOTS_CHECKED, Draft, Other, chance_of, draft, low_of, verdicts
 from routing.engine.batch.what_if import WallWorth
 from routing.engine.ladder import Inputs, Verdict
-from routing.engine.roster import Roster
+from routing.engine.roster import Roster, RosterState
 from routing.engine.sequence import state_after
-from routing.models import Batch, BatchItem
+from routing.models import Batch, BatchItem, Decision
 from routing.services.batch_runs.publishing import Prepare, Proposal
 from routing.services.batch_runs.reading import Moment, Waiting, inputs_of_all
 from routing.services.claims import Situation
@@ -40,7 +41,7 @@ def plan(batch: Batch, waiting: Waiting, moment: Moment, say: Say) -> Planned:
     """The best for all of them together; where experiments run, for those of each arm."""
     planned, founds = Planned([], [], {}), []
     for found, decided in drafted(batch, waiting, moment, say):
-        proposals, kept = proposed(batch, found, decided, waiting, moment)
+        proposals, kept = proposed(batch, found, decided, waiting)
         planned.proposals.extend(proposals)
         planned.kept.extend(kept)
         planned.elsewhere.extend([] if moment.is_again else found.elsewhere)
@@ -51,12 +52,17 @@ def plan(batch: Batch, waiting: Waiting, moment: Moment, say: Say) -> Planned:
     return planned
 
 
-Decided = list[tuple[Inputs, Verdict]]
+@dataclass(frozen=True)
+class Decided:
+    """A verdict without the scores of everybody. `ready`: its decision; none where the item stays as it is."""
+
+    situation: Situation
+    ready: Decision | None
 
 
 def drafted(
     batch: Batch, waiting: Waiting, moment: Moment, say: Say, *, is_part: bool = False
-) -> Iterator[tuple[Draft, Decided]]:
+) -> Iterator[tuple[Draft, list[Decided]]]:
     """The plan of each arm of an experiment, and of those that are in none, on what those before it leave; with the
     verdicts that follow from it."""
     groups: dict[tuple[int, str] | None, list[Inputs]] = {}
@@ -65,7 +71,10 @@ def drafted(
         groups.setdefault(None if in_arm is None else (in_arm.experiment_id, in_arm.arm), []).append(inputs)
     state = moment.state
     for group in groups.values():
-        shared = replace(state, room=group[0].state.room)
+        room = group[0].state.room
+        if room is not None and not room.is_share:
+            room = replace(room, used=state.committed)
+        shared = replace(state, room=room)
         found = draft(
             [replace(inputs, state=shared) for inputs in group],
             policy=batch.policy_name,
@@ -74,55 +83,65 @@ def drafted(
             fixed=waiting.fixed,
             is_part=is_part,
         )
-        decided = verdicts(found, batch.pk, say)
+        decided = verdicts(found, batch.pk, say, partial(_decided, waiting, moment))
         if len(groups) > 1:
-            for inputs, verdict in decided:
-                state = state_after(replace(inputs, state=state), verdict)
+            for one in decided:
+                state = state_after(replace(one.situation.inputs, state=state), one.situation.verdict)
         yield found, decided
 
 
+def _decided(waiting: Waiting, moment: Moment, inputs: Inputs, verdict: Verdict) -> Decided:
+    situation, pk = Situation(inputs, moment.live, verdict), inputs.facts.id
+    before = waiting.items.get(pk)
+    stays = pk in waiting.fixed or (before is not None and before.rep_id == verdict.rep_id)
+    ready = None if stays else new_decision(situation, None, None)
+    return Decided(_lightened(situation, moment.state), ready)
+
+
 def proposed(
-    batch: Batch, found: Draft, decided: Decided, waiting: Waiting, moment: Moment
+    batch: Batch, found: Draft, decided: Sequence[Decided], waiting: Waiting
 ) -> tuple[list[Proposal], list[BatchItem]]:
-    """What is to be published, without the scores of everybody, and the items that stay as they are.
+    """What is to be published, and the items that stay as they are.
 
     In the order in which each finds the room that the plan has for it: a rep's slots near capacity take high matches
     only, so those come after the others, and whom the plan leaves to the fallback takes what is left."""
     proposals, kept = [], []
-    by_id, fixed = {one.pk: one for one in waiting.opportunities}, waiting.fixed
+    by_id = {one.pk: one for one in waiting.opportunities}
     for place in sorted(
-        range(len(decided)), key=lambda place: _turn_to_publish(found, place, *decided[place])
+        range(len(decided)), key=lambda place: _turn_to_publish(found, place, decided[place])
     ):
-        inputs, verdict = decided[place]
-        pk = inputs.facts.id
-        before = waiting.items.get(pk)
-        item = before or BatchItem(batch=batch, opportunity_id=pk, position=waiting.positions[pk])
-        stays = pk in fixed or (before is not None and before.rep_id == verdict.rep_id)
-        for name, value in _numbers(found, place, inputs, verdict, item).items():
+        situation, ready = decided[place].situation, decided[place].ready
+        pk = situation.inputs.facts.id
+        item = waiting.items.get(pk) or BatchItem(
+            batch=batch, opportunity_id=pk, position=waiting.positions[pk]
+        )
+        for name, value in _numbers(found, place, situation, item).items():
             setattr(item, name, value)
-        if stays:
+        if ready is None:
             kept.append(item)
-            continue
-        situation = Situation(inputs, moment.live, verdict)
-        ready = new_decision(situation, None, None)
-        proposals.append(Proposal(by_id[pk], _lightened(situation), item, ready))
+        else:
+            proposals.append(Proposal(by_id[pk], situation, item, ready))
     return proposals, kept
 
 
-def _turn_to_publish(found: Draft, place: int, inputs: Inputs, verdict: Verdict) -> tuple[bool, bool]:
-    return bool(found.plan.rep[place] < 0), (verdict.score or 0.0) >= inputs.high_match
+def _turn_to_publish(found: Draft, place: int, decided: Decided) -> tuple[bool, bool]:
+    situation = decided.situation
+    is_high = (situation.verdict.score or 0.0) >= situation.inputs.high_match
+    return bool(found.plan.rep[place] < 0), is_high
 
 
-def _lightened(situation: Situation) -> Situation:
+def _lightened(situation: Situation, shared: RosterState) -> Situation:
     """Without what a claim does not ask for: of twenty thousand it would not fit into memory."""
-    nothing = np.zeros(0, dtype=np.int64)
-    slim = replace(situation.verdict, exits=nothing, scores=None, penalties=None, propensities=None)
-    return replace(situation, verdict=slim)
+    nothing, inputs = np.zeros(0, dtype=np.int64), situation.inputs
+    slim = replace(situation.verdict, exits=nothing, scores=None, penalties=None, propensities=None, steps=())
+    if slim.turn is None and inputs.in_arm is None:
+        inputs = replace(inputs, state=shared)
+    return replace(situation, inputs=inputs, verdict=slim)
 
 
-def _numbers(found: Draft, place: int, inputs: Inputs, verdict: Verdict, item: BatchItem) -> dict[str, Any]:
+def _numbers(found: Draft, place: int, situation: Situation, item: BatchItem) -> dict[str, Any]:
     """What the item says; an edited one keeps whom the person chose."""
-    roster = inputs.roster
+    roster, verdict = situation.inputs.roster, situation.verdict
     # Whom the plan leaves to the fallback the others leave to it as well.
     fallback = verdict if found.plan.rep[place] < 0 else None
     alone_rep, alone_chance = _of_other(found.alone, place, roster, None)

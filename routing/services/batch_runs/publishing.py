@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from django.db import connection
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from crm.models import Opportunity
 from crm.services import ownership
-from reps.queries.prepared import ask_all
+from reps.queries.prepared import ask, ask_all
 from reps.services.copying import copy_in
 from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
 from routing.queries.live import Live
@@ -26,6 +27,15 @@ NUMBERS = (
     "rep", "why_not", "score", "value", "chance", "low", "worth", "alone_rep", "alone_chance", "turn_rep",
     "turn_chance", "pair_chance", "conflict", "decision", "queue_item",
 )  # fmt: skip
+
+# As `bulk_update` does, at a hundredth of its time.
+_FIELDS = [field for field in BatchItem._meta.concrete_fields if field.name in NUMBERS]
+WRITTEN = [field.attname for field in _FIELDS]
+REWRITTEN = (
+    f"UPDATE routing_batchitem i SET {', '.join(f'{field.attname} = n.{field.attname}' for field in _FIELDS)} "
+    f"FROM unnest(%s::bigint[], {', '.join(f'%s::{field.db_type(connection)}[]' for field in _FIELDS)}) "
+    f"AS n (id, {', '.join(field.attname for field in _FIELDS)}) WHERE i.id = n.id"
+)
 
 
 @dataclass(eq=False)
@@ -173,9 +183,11 @@ def _publish_some(
 
 def _keep_items(items: Sequence[BatchItem]) -> None:
     """The batch's records: new ones, and those of a batch that was planned anew."""
+    known = [item for item in items if item.pk is not None]
     copy_in([item for item in items if item.pk is None])
-    known = [item for item in items if item.pk is not None and item.decision_id is not None]
-    BatchItem.objects.bulk_update(known, NUMBERS, batch_size=AT_ONCE)
+    if known:
+        rows = [(item.pk, *(getattr(item, name) for name in WRITTEN)) for item in known]
+        ask(REWRITTEN, [list(column) for column in zip(*rows, strict=True)])
 
 
 def proposals_of(batch: Batch) -> QuerySet[BatchItem]:

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import holding
+from experiments.models import Exposure
+from experiments.queries.running import running
 from routing.engine.batch.assemble import Terms
 from routing.engine.configuration import Policy
 from routing.engine.ladder import Inputs
 from routing.engine.roster import RosterState
 from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
-from routing.queries.arms import ArmBook
+from routing.queries.arms import ArmBook, Used, by_arm
 from routing.queries.configuration import compiled
 from routing.queries.inputs import inputs_of
 from routing.queries.live import Live
@@ -25,13 +27,14 @@ from routing.services.automation import AutomationPaused
 @dataclass(frozen=True)
 class Moment:
     """What a batch, or a part of it, is planned on. `policy`: None where it decides in batches no more. `is_again`:
-    around a person's edits, as if the batch's own proposals took no slots."""
+    around a person's edits, as if its own proposals took no slots, nor (`freed`) those of an experiment's arm."""
 
     at: datetime.datetime
     live: Live
     state: RosterState
     policy: Policy | None
     is_again: bool
+    freed: Used = field(default_factory=dict)
 
     @property
     def terms(self) -> Terms:
@@ -65,7 +68,9 @@ def moment_of(batch: Batch, at: datetime.datetime) -> Moment:
     is_again = batch.state == Batch.State.REVIEW
     policies = compiled(live.configuration_id).policies
     policy = next((one for one in policies if one.name == batch.policy_name and one.batch is not None), None)
-    return Moment(at, live, _freed(state, batch, live) if is_again else state, policy, is_again)
+    if not is_again:
+        return Moment(at, live, state, policy, is_again)
+    return Moment(at, live, _freed(state, batch, live), policy, is_again, _freed_of_arms(batch, live))
 
 
 def waiting_ids(batch: Batch, *, is_again: bool) -> list[int]:
@@ -95,7 +100,7 @@ def inputs_of_all(opportunities: Iterable[Opportunity], moment: Moment) -> list[
     waiting = list(opportunities)
     links = holding(DuplicateLink.objects.filter(opportunity__in=[one.pk for one in waiting]))
     repeating = set(links.values_list("opportunity_id", flat=True))
-    book = ArmBook.of(waiting, moment.live, moment.at)
+    book = ArmBook.of(waiting, moment.live, moment.at).without(moment.freed)
     return [
         inputs_of(one, moment.live, moment.state, moment.at, may_repeat=one.pk in repeating, book=book)
         for one in waiting
@@ -120,3 +125,12 @@ def _freed(state: RosterState, batch: Batch, live: Live) -> RosterState:
             pending[place] = max(pending[place] - 1, 0)
             worth[place] -= float(value)
     return replace(state, pending=pending, pipeline_value=np.maximum(worth, 0.0))
+
+
+def _freed_of_arms(batch: Batch, live: Live) -> Used:
+    """How many of the batch's own proposals each arm has with each rep; nothing is asked where no experiment runs."""
+    if not running(live.experiments):
+        return {}
+    of_batch = Exposure.objects.filter(decision_id__in=_proposed(batch).values("decision"), rep__isnull=False)
+    rows = of_batch.order_by().values_list("experiment", "arm", "rep").annotate(count=Count("pk"))
+    return by_arm(rows)

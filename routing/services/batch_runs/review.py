@@ -227,11 +227,11 @@ def request_decision(*, batch_id: int, action: Action, by: User, item_ids: Colle
         job.save(update_fields=["result"])
         batch.job = job
         batch.save(update_fields=["job"])
-    async_task("routing.jobs.confirm_batch", job.pk)
+    async_task("routing.jobs.decide_batch", job.pk)
     return job
 
 
-def run_confirm(*, job_id: int, now: datetime.datetime | None = None) -> None:
+def run_decision(*, job_id: int, now: datetime.datetime | None = None) -> None:
     """Does what was asked for, be it to confirm, to discard or to hold back, once. Cancelled in the middle, what was
     done by then stays so."""
     asked = Job.objects.select_related("requested_by").get(pk=job_id)

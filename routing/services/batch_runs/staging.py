@@ -77,7 +77,7 @@ def _numbers(item: BatchItem) -> Row:
 
 
 def _text(content: bytes | memoryview) -> str:
-    return base64.b85encode(bytes(content)).decode()
+    return base64.b64encode(bytes(content)).decode()
 
 
 def unpack(content: bytes) -> dict[str, Any]:
@@ -163,13 +163,13 @@ def _with_tag(state: RosterState, rep: int, finish: float) -> RosterState:
 
 def decisions_in(content: dict[str, Any]) -> dict[int, Decision]:
     """The decisions of a piece by opportunity, without ids."""
-    states = [base64.b85decode(text) for text in content["states"]]
+    states = [base64.b64decode(text) for text in content["states"]]
     return {
         row["decision"]["opportunity_id"]: Decision(
             **{
                 **row["decision"],
                 "made_at": datetime.datetime.fromisoformat(row["decision"]["made_at"]),
-                "columns": base64.b85decode(row["decision"]["columns"]),
+                "columns": base64.b64decode(row["decision"]["columns"]),
                 "state": states[row["state"]],
             }
         )
