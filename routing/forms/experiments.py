@@ -103,9 +103,7 @@ class ExperimentForm(ConditionRecordForm):
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, user=user, **kwargs)
-        condition = self.fields["condition"]
-        condition.label = "Of which opportunities"
-        condition.help_text = "No test: of all."
+        self.fields["condition"].label = "Of which opportunities"
         self.fields["duration_weeks"] = forms.IntegerField(
             label="Duration", min_value=1, max_value=104, help_text=self.Meta.help_texts["duration_weeks"]
         )

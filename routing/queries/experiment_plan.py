@@ -20,6 +20,7 @@ from experiments.queries.past import Past, past_of
 from experiments.services.running import setting_of
 from reps.engine.unavailable import Unavailable
 from routing.models import ConfigurationVersion
+from routing.queries.experiment_words import DESIGN_WORDS
 
 HORIZON = 60  # days, where too little was won to say
 OFFERED = 60  # versions
@@ -50,6 +51,7 @@ class Calculated:
     earliest: datetime.date | None
     wanted: Wanted | None
     proposed_horizon: str
+    bias: str
     warnings: Sequence[str]
 
 
@@ -77,6 +79,7 @@ def calculated(
         earliest=None if experiment.is_hold_out else _day_after(at, found.earliest_days),
         wanted=_wanted(setting, wanted),
         proposed_horizon=_proposed(experiment, past),
+        bias=DESIGN_WORDS[experiment.design].bias,
         warnings=[*found.warnings, *_of_design(experiment)],
     )
 

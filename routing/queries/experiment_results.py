@@ -136,6 +136,8 @@ def next_step(experiment: Experiment, standing: Standing, at: datetime.datetime)
     if standing.newest is None:
         return NextStep(None, False, (), "It is judged after the first night’s look.")
     found = judged(experiment, standing.newest, at)
+    if standing.is_blocked:  # the gate would tell what the results must not
+        return _hidden_step(found)
     match found:
         case Gate(next_pct=pct, may=may, missing=missing):
             return NextStep(pct, may, missing)
@@ -143,6 +145,12 @@ def next_step(experiment: Experiment, standing: Standing, at: datetime.datetime)
             return NextStep(None, False, (), f"It goes back to control tonight: {reason}.")
         case ControlStays(reason=reason):
             return NextStep(None, False, (), f"Control stays: {reason}.")
+
+
+def _hidden_step(found: Gate | RollBack | ControlStays) -> NextStep:
+    if isinstance(found, Gate):
+        return NextStep(found.next_pct, False, ("the units did not fall to the arms as asked",))
+    return NextStep(None, False, (), "It ends tonight, and control has everything again.")
 
 
 def earliest_decision(experiment: Experiment) -> datetime.date | None:

@@ -339,6 +339,8 @@ class TestResults:
         assert found.said[0].startswith("No result is shown")
         assert (found.blocks.effect, found.blocks.arms, found.charts, found.is_winning) == ("", (), [], False)
         assert {line.effect for line in found.looks} == {""}
+        assert found.step is not None
+        assert found.step.missing == ("the units did not fall to the arms as asked",)
         client = as_user(omar)
         assert "26.0" not in page(client, f"/experiments/{experiment.pk}/")
         rows = page(client, f"/experiments/{experiment.pk}/looks.csv").splitlines()[1:]
