@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.routers import SimpleRouter
 
 from crm.api import AccountViewSet, ActivityViewSet, ContactViewSet
+from experiments.api import SatisfactionScoreViewSet
 from reps.api.reps import RepViewSet
 from routing.api.batches import BatchViewSet
 from routing.api.changes import ChangeViewSet
@@ -20,6 +21,7 @@ router.register("tag-suggestions", TagSuggestionViewSet, basename="api-tag-sugge
 router.register("batches", BatchViewSet, basename="api-batch")
 router.register("changes", ChangeViewSet, basename="api-change")
 router.register("activities", ActivityViewSet, basename="api-activity")
+router.register("satisfaction-scores", SatisfactionScoreViewSet, basename="api-satisfaction-score")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("schema/", login_not_required(SpectacularAPIView.as_view()), name="api-schema"),

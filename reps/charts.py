@@ -13,7 +13,8 @@ from typing import Any
 @dataclass(frozen=True)
 class Chart:
     """`key` becomes the DOM id · `said` what it shows, in a sentence · `what` is it, in two · `data`, `layout` of the
-    figure, without colours of their own · `head` and `rows` the table; all but its first column are numbers."""
+    figure, without colours of their own · `head` and `rows` the table; all but its first column are numbers ·
+    `csv` the address of the same as a file."""
 
     key: str
     title: str
@@ -24,6 +25,7 @@ class Chart:
     rows: Sequence[Sequence[str]]
     layout: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    csv: str = ""
 
     @property
     def figure_id(self) -> str:

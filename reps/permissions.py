@@ -44,6 +44,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "reassign": frozenset({OPS, MANAGER, ADMIN}),
     "lock": frozenset({OPS, MANAGER, ADMIN}),
     "edit_configuration": frozenset({OPS, ADMIN}),
+    "run_experiments": frozenset({OPS, ADMIN}),
     "pause_automation": frozenset({OPS, ADMIN}),
     "train_models": frozenset({OPS, ADMIN}),
     # people

@@ -98,7 +98,7 @@ def weighted(
         return Unavailable("there are no opportunities yet")
     if (matured := arm.matured(horizon_days)) < LEAST_MATURED:
         return Unavailable(
-            f"{matured} opportunities are {horizon_days:g} days old; at least {LEAST_MATURED} are needed"
+            f"{matured} opportunities are {_age_words(horizon_days)} old; at least {LEAST_MATURED} are needed"
         )
     table = _table(arm)
     until = int(np.searchsorted(table.days, horizon_days, side="right"))
@@ -111,6 +111,10 @@ def weighted(
     return _clustered(value, influence, arm.cluster)
 
 
+def _age_words(days: float) -> str:
+    return f"{days:g} days" if days >= 1 else f"{round(days * 1440)} minutes"
+
+
 def curve(arm: Followed) -> Curve | Unavailable:
     """F at every time up to the last, for a chart; opportunities count as independent."""
     if not len(arm):
@@ -118,7 +122,7 @@ def curve(arm: Followed) -> Curve | Unavailable:
     table = _table(arm)
     f = np.cumsum(table.before * table.wins / table.at_risk)
     error = np.sqrt(np.maximum(_variances(table, f), 0))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # near 0 and 1
         log = np.log(f)
         spread = np.exp(Z95 * error / np.abs(f * log))  # log-log bounds stay within 0 and 1
         low, high = f**spread, f ** (1 / spread)

@@ -34,7 +34,7 @@ class Status(StrEnum):
 @dataclass(frozen=True)
 class Result:
     """`look` the last one, or why there is none · `standing` of all looks together · `matured` of the `units` are older
-    than the horizon · `shift` of control's rep skill."""
+    than the horizon · `shift` of control's rep skill · a hold-out has no planned information."""
 
     status: Status
     metric: Metric
@@ -46,6 +46,7 @@ class Result:
     shift: Shift | Unavailable
     matured: int
     units: int
+    is_hold_out: bool = False
 
 
 WORDS = {
@@ -103,6 +104,8 @@ def _finding(result: Result) -> list[str]:
         return [f"With treatment {worse} than with control; the difference is significant."]
     if result.standing is Decision.NO_DIFFERENCE:
         return ["No difference was detected, and the planned information is used up: control stays."]
+    if result.is_hold_out:
+        return ["No difference has been shown so far; the hold-out goes on."]
     return [f"No difference has been shown so far; {result.look.time:.0%} of the planned information is in."]
 
 

@@ -39,6 +39,7 @@ from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.demo import calendars, history, market, people
 from routing.services.demo.cast import Cast
+from routing.services.demo.experiments import look_once, start_demo_experiment
 from routing.services.tag_reviews import review_at_once
 from routing.services.training import train_at_once
 
@@ -102,8 +103,10 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     Skill.objects.update(created_at=start)  # stated before the year that is played
     review_at_once(at=before, trigger=TagReview.Trigger.SETUP)
     progress("the last hours")
+    experiment = start_demo_experiment(by=made.ops, at=before)
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
     route_live(world, live, cast, made, now)
+    look_once(experiment, at=now)
     outbox.deliver_due(at=now, most=10_000)
     keep_inside()
     keep_logins(made, folder)

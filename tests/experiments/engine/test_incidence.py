@@ -217,3 +217,10 @@ def test_difference_adds_variances_and_counts_clusters() -> None:
     assert difference(ArmEstimate(0.2, 0.0, 5), ArmEstimate(0.2, 0.0, 5)) == Unavailable(
         "all opportunities of both arms had the same outcome"
     )
+
+
+def test_of_a_short_bound_the_age_is_told_in_minutes() -> None:
+    young = Followed(np.zeros(3), np.zeros(3, dtype=int), np.zeros(3))
+    assert won_within(young, 240 / 1440) == Unavailable(
+        "0 opportunities are 240 minutes old; at least 50 are needed"
+    )
