@@ -1,6 +1,6 @@
 """What the product sees of a simulated experiment on a day, and its looks: `analysis.effect_of`, `sequential.look`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,23 +21,23 @@ LOST = 2
 
 @dataclass(frozen=True)
 class Exposed:
-    """n leads of one arm that count; moments in days from the start."""
+    """n leads of one arm that count, in the order in which they came; moments in days from the start. `accounts`: of
+    how many each and those before it are."""
 
     came: Floats
     closed: Floats
     won: Mask
     group: Ints
-    account: Ints
+    accounts: Ints
 
     def followed(self, day: int) -> tuple[Followed, int]:
         """What is known by the day, and of how many accounts."""
-        known = self.came < day
-        came, closed = self.came[known], self.closed[known]
-        is_open = closed > day
-        outcome = np.where(is_open, OPEN, np.where(self.won[known], WON, LOST))
+        known = int(np.searchsorted(self.came, day))
+        came, closed = self.came[:known], self.closed[:known]
+        outcome = np.where(closed > day, OPEN, np.where(self.won[:known], WON, LOST))
         days = np.minimum(closed, day) - came
-        group = clusters_of(self.group[known])
-        return Followed(days, outcome, day - came, group), len(np.unique(self.account[known]))
+        units = int(self.accounts[known - 1]) if known else 0
+        return Followed(days, outcome, day - came, clusters_of(self.group[:known])), units
 
 
 @dataclass(frozen=True)
@@ -47,21 +47,29 @@ class Run:
     trial: Trial
     treatment: Exposed
     control: Exposed
+    effects: dict[int, Effect | Unavailable] = field(default_factory=dict)
 
     @property
     def last_day(self) -> int:
         return self.trial.days + HORIZON_DAYS
 
     def effect(self, day: int) -> Effect | Unavailable:
+        """Kept: daily and weekly looks see the same days."""
+        if day not in self.effects:
+            self.effects[day] = self._effect(day)
+        return self.effects[day]
+
+    def _effect(self, day: int) -> Effect | Unavailable:
         treated, treated_units = self.treatment.followed(day)
         control, control_units = self.control.followed(day)
         stage = StageSeen(self.trial.split, treated, control, treated_units, control_units)
         return effect_of(PRIMARY, [stage], is_ramp=False)
 
     def looks(self, planned_information: float, every: int) -> list[Look]:
-        """All that are not skipped, up to the last planned one, whatever they decide."""
+        """All that are not skipped, up to the last planned one, whatever they decide. Before anybody is older than the
+        horizon there is no effect."""
         found: list[Look] = []
-        for day in [*range(self.last_day % every or every, self.last_day, every), self.last_day]:
+        for day in range(self.last_day, HORIZON_DAYS, -every)[::-1]:
             effect = self.effect(day)
             if isinstance(effect, Unavailable):
                 continue
@@ -89,12 +97,16 @@ def _run(organisations: Organisations, run: int) -> Run:
     group = account
     if trial.design is not None:
         group = groups_of(trial.design, account=account, rep=rep, period=period)
-    all_of_it = Exposed(came[lead], leads.closed[run, lead], leads.won[run, lead], group, account)
-    return Run(trial, *(_of_arm(all_of_it, leads.arm[run, lead] == arm) for arm in (TREATMENT, CONTROL)))
+    arms = (leads.arm[run, lead] == arm for arm in (TREATMENT, CONTROL))
+    closed, won = leads.closed[run, lead], leads.won[run, lead]
+    return Run(trial, *(_of_arm(came[lead], closed, won, group, account, mask=arm) for arm in arms))
 
 
-def _of_arm(exposed: Exposed, mask: Mask) -> Exposed:
-    return Exposed(**{name: getattr(exposed, name)[mask] for name in Exposed.__dataclass_fields__})
+def _of_arm(came: Floats, closed: Floats, won: Mask, group: Ints, account: Ints, *, mask: Mask) -> Exposed:
+    _, first = np.unique(account[mask], return_index=True)
+    is_first = np.zeros(int(mask.sum()), dtype=np.int64)
+    is_first[first] = 1
+    return Exposed(came[mask], closed[mask], won[mask], group[mask], np.cumsum(is_first))
 
 
 def planned(trial: Trial, base_rate: float) -> Plan:
