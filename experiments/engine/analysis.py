@@ -10,7 +10,7 @@ What falls to an arm together is one group of the errors, for its outcomes are a
     switchback                the period: its leads share weeks and the load that they found
 
 By account a rep partition called a difference without cause in 9 to 12 of 100 runs, a switchback in 6 to 13. What it
-does not do: tell apart what an account with several reps shares from what its reps do in a partition.
+does not do: know, in a rep partition, of accounts with several reps; what waits for a rep still is one group there.
 """
 
 from collections.abc import Sequence
@@ -78,8 +78,7 @@ def stage_effect(primary: Primary, stage: StageSeen) -> StageEffect:
 
 def _difference(primary: Primary, treated: Followed, control: Followed) -> Effect | Unavailable:
     if primary.metric is Metric.FIRST_TOUCH:
-        within = [first_touch.touched_within(arm, primary.touch_minutes) for arm in (treated, control)]
-        return difference(within[0], within[1])
+        return first_touch.compare(treated, control, primary.touch_minutes)
     if primary.metric is Metric.VELOCITY:
         return velocity.compare(treated, control, primary.horizon_days)
     return difference(*(won_within(arm, primary.horizon_days) for arm in (treated, control)))
