@@ -35,8 +35,8 @@ SAME = (*WEEKS.items(), (Design.SWITCHBACK, 40))  # 12 periods, and 20
 WIDER = 1.1  # log-odds within leads that differ are worth less than between averages
 BIAS_WEEKS = 12  # a switchback's are as in WEEKS
 LEAST_REPS = 10  # of a partition
-RUNS = 100  # of a block
-SAME_BLOCKS, OTHER_BLOCKS, SHORT_BLOCKS = 40, 10, 5
+RUNS = 200  # of a block
+SAME_BLOCKS, OTHER_BLOCKS, SHORT_BLOCKS = 20, 5, 2
 DAILY, WEEKLY = 1, 7
 Piece = tuple[Any, ...]
 

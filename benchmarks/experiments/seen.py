@@ -97,9 +97,11 @@ def _run(organisations: Organisations, run: int) -> Run:
     group = account
     if trial.design is not None:
         group = groups_of(trial.design, account=account, rep=rep, period=period)
-    arms = (leads.arm[run, lead] == arm for arm in (TREATMENT, CONTROL))
-    closed, won = leads.closed[run, lead], leads.won[run, lead]
-    return Run(trial, *(_of_arm(came[lead], closed, won, group, account, mask=arm) for arm in arms))
+    arm, closed, won = leads.arm[run, lead], leads.closed[run, lead], leads.won[run, lead]
+    treated, control = (
+        _of_arm(came[lead], closed, won, group, account, mask=arm == one) for one in (TREATMENT, CONTROL)
+    )
+    return Run(trial, treated, control)
 
 
 def _of_arm(came: Floats, closed: Floats, won: Mask, group: Ints, account: Ints, *, mask: Mask) -> Exposed:

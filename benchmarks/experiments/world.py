@@ -280,4 +280,4 @@ class Organisations:
         leads.rep[rows, lead], leads.won[rows, lead] = rep, won
         leads.given[rows, lead], leads.closed[rows, lead] = given, closed
         ends = np.minimum(np.ceil(closed).astype(np.int64) + WARM_UP, len(self.ending) - 1)
-        np.add.at(self.ending, (ends, rows, arm, rep), 1)
+        self.ending[ends, rows, arm, rep] += 1  # each row is there once

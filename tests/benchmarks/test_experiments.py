@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.experiments.command import finished
 from benchmarks.experiments.figures import bias, put_together
+from benchmarks.experiments.pieces import RUNS as RUNS_OF_BLOCK
 from benchmarks.experiments.pieces import SAME, TIRED, designs_in, key_of, pieces
 from benchmarks.experiments.seen import HORIZON_DAYS, planned, runs_of
 from benchmarks.experiments.world import CONTROL, DAY, START, TREATMENT, Organisations, Strategy, Trial, World
@@ -177,7 +178,7 @@ def test_figures_by_worked_numbers(tmp_path: Path) -> None:
 def test_pieces_are_each_once_and_a_partition_needs_reps() -> None:
     whole = [key_of(piece) for piece in pieces(short=False)]
     assert len(whole) == len(set(whole))
-    assert sum(key.startswith("same slot_split") for key in whole) * 100 == 4000
+    assert sum(key.startswith("same slot_split") for key in whole) * RUNS_OF_BLOCK == 4000
     assert set(map(key_of, pieces(short=True))) < set(whole)
     assert Design.REP_PARTITION not in designs_in("small_team")
 
