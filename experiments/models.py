@@ -110,6 +110,10 @@ class Experiment(models.Model):
                 name="experiment_layer",
             ),
             models.CheckConstraint(condition=Q(split__gte=0, split__lte=1), name="experiment_split"),
+            models.CheckConstraint(
+                condition=Q(is_hold_out=False) | Q(state="draft") | Q(planned_units__isnull=False),
+                name="experiment_hold_out_is_planned",
+            ),
         )
 
     def __str__(self) -> str:
@@ -213,6 +217,7 @@ class Exposure(models.Model):
     is_counted = models.BooleanField(
         default=True, help_text="Not in the first days of a switchback's period."
     )
+    period = models.PositiveIntegerField(null=True, help_text="Of a switchback, from 0.")
     apart = models.CharField(max_length=20, blank=True)
     configuration_number = models.PositiveIntegerField()
     model_number = models.PositiveIntegerField()

@@ -13,7 +13,7 @@ from typing import Any
 import benchmarks
 
 ROOT = Path(benchmarks.__path__[0]).parent
-OUR_IMPORTS = re.compile(r"^from ((?:routing\.engine|benchmarks)[\w.]*) import", re.MULTILINE)
+OUR_IMPORTS = re.compile(r"^from ((?:(?:routing|experiments)\.engine|benchmarks)[\w.]*) import", re.MULTILINE)
 
 
 def folder() -> Path:
@@ -21,7 +21,7 @@ def folder() -> Path:
 
 
 def code_hash(start: str = "benchmarks.model.pieces") -> str:
-    """Of the module and of everything that it imports from the engine and from the benchmarks."""
+    """Of the module and of everything that it imports from the engines and from the benchmarks."""
     digest = hashlib.sha256()
     for name, text in sorted(_with_imports(start, {}).items()):
         digest.update(f"{name}\0{text}\0".encode())

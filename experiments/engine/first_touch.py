@@ -54,18 +54,9 @@ class Untouched:
         return self.never / self.over if self.over else None
 
 
-@dataclass(frozen=True)
-class FirstTouch:
-    """One look: the effect that is tested, and the rank test that is not."""
-
-    effect: Effect | Unavailable
-    rank: RankTest | Unavailable
-
-
-def compare(treatment: Followed, control: Followed, bound_minutes: float) -> FirstTouch:
+def compare(treatment: Followed, control: Followed, bound_minutes: float) -> Effect | Unavailable:
     """Above nil is sooner."""
-    within = [touched_within(arm, bound_minutes) for arm in (treatment, control)]
-    return FirstTouch(difference(within[0], within[1]), rank_test(treatment, control))
+    return difference(touched_within(treatment, bound_minutes), touched_within(control, bound_minutes))
 
 
 def touched_within(arm: Followed, bound_minutes: float) -> ArmEstimate | Unavailable:

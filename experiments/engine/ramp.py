@@ -6,13 +6,15 @@
     back          a guardrail breached, significantly worse, routing errors, or a rep above 100 %
     stays         full information without a crossing: no difference detected, control stays
 
-An experiment that is no ramp goes from its own split to 100 % as from 50 to 90 %. A sample ratio that is off
+An experiment that is no ramp goes from its own split to 100 % as from 50 to 90 %. A lead split never passes that gate:
+both arms draw on the same reps, and it finds winners where there are none. A sample ratio that is off
 holds every step up. What it does not do: act. Earlier steps are a person's, with a reason.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from experiments.engine.allocation import Design
 from experiments.engine.guardrails import Guardrail
 from experiments.engine.sample_ratio import Balance
 from experiments.engine.sequential import Decision
@@ -49,6 +51,7 @@ class Progress:
     breaches: Sequence[Guardrail] = ()
     errors: int = 0
     reps_over: int = 0
+    design: Design = Design.SLOT_SPLIT
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,8 @@ def _missing_for_proof(progress: Progress) -> list[str]:
             f"the youngest lead that is counted is {progress.youngest_days:.0f} days old; "
             f"all have to be {progress.horizon_days:g}"
         )
+    if progress.design is Design.LEAD_SPLIT:
+        missing.append("a lead split is biased upward, so what it finds is no proof")
     if progress.standing is not Decision.UPWARD:
         missing.append("the boundary has not been crossed upward")
     return missing

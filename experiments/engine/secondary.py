@@ -1,6 +1,7 @@
 """Secondary metrics: whether the winning arm pays for its wins elsewhere.
 
     r = Σ x / Σ k by arm    variance G/(G − 1) · Σ (x_g − r k_g)² / (Σ k)²    over accounts g with k_g leads worth x_g
+    (reps in a rep partition, periods in a switchback)
 
 p by t with G − 2 degrees of freedom below 60 accounts, adjusted over all secondary metrics by S. Holm (Scandinavian
 Journal of Statistics 1979); intervals by the bootstrap of accounts, bias-corrected and accelerated (B. Efron, JASA
@@ -77,8 +78,10 @@ def revenue(won: Mask, value: Floats, cluster: Ints | None = None) -> Values:
 def compare(name: str, treatment: Values, control: Values, *, seed: int) -> Secondary | Unavailable:
     """`seed` of the bootstrap."""
     sums = [treatment.sums(), control.sums()]
-    if min(len(x) for x, _ in sums) < LEAST:
+    if min(k.sum() for _, k in sums) < LEAST:
         return Unavailable(f"fewer than {LEAST} values in an arm")
+    if (groups := min(len(x) for x, _ in sums)) < LEAST:
+        return Unavailable(f"only {groups} independent groups in an arm; at least {LEAST} are needed")
     arms = [_mean(x, k) for x, k in sums]
     effect = difference(*arms)
     if isinstance(effect, Unavailable):

@@ -8,9 +8,10 @@
     planned information     1 / (v (1/n₁ + 1/n₀)) by stage, summed, over the accounts' factor; v = p(1 − p) of a share
 
 The factor for accounts is L. Kish's (Survey Sampling, 1965). The horizon is at least the 90th percentile of past days
-to win, else wins that were coming are missed, and more of them in a slower arm. What it does not do: know the design.
-Where leads, reps or periods interfere, the difference that is found is not that of a full roll-out, whatever its
-error.
+to win, else wins that were coming are missed, and more of them in a slower arm. Of a switchback the leads of the
+washout do not count, which is half of them. What it does not do: foresee how much reps (of a rep partition) or periods
+(of a switchback) differ, which takes from what can be detected; or correct for interference, for which the difference
+that is found is not that of a full roll-out, whatever its error.
 """
 
 import math
@@ -22,6 +23,8 @@ import numpy.typing as npt
 from scipy import optimize, special
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
+from experiments.engine.allocation import PERIOD, WASHOUT, Design
+from experiments.engine.incidence import LEAST_CLUSTERS
 from reps.engine.unavailable import Unavailable
 
 Floats = npt.NDArray[np.float64]
@@ -32,6 +35,8 @@ LEAST_WEEKS, LEAST_PER_GROUP = 4, 200  # the recommended minimum
 WIDEST = 0.25  # of the base rate: a larger detectable difference is hardly to be hoped for
 HORIZON_QUANTILE, LEAST_WINS = 0.9, 20
 STEP = 1e-4  # the smallest difference looked for
+LEAST_PERIODS = 2 * LEAST_CLUSTERS  # of a switchback, both arms together
+PERIOD_WEEKS = PERIOD.days / 7
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,18 @@ class Setting:
     weeks: float
     split: float = 0.5
     accounts: Accounts = ONE_EACH
+    design: Design = Design.SLOT_SPLIT
 
     def __post_init__(self) -> None:
         if not (0 < self.base_rate < 1 and 0 < self.split < 1):
             raise ValueError("base rate and split lie between 0 and 1")
         if not (self.horizon_days > 0 and self.units_per_week > 0 and self.weeks > 0):
             raise ValueError("horizon, units and weeks lie above 0")
+
+    @property
+    def counted_per_week(self) -> float:
+        counted = 1 - WASHOUT / PERIOD if self.design is Design.SWITCHBACK else 1.0
+        return self.units_per_week * counted
 
 
 @dataclass(frozen=True)
@@ -86,7 +97,7 @@ class Plan:
 
 
 def plan(setting: Setting) -> Plan:
-    total = setting.units_per_week * setting.weeks
+    total = setting.counted_per_week * setting.weeks
     treatment, control = math.floor(total * setting.split), math.floor(total * (1 - setting.split))
     base, factor = setting.base_rate, setting.accounts.factor
     found = detectable(base, treatment, control, factor)
@@ -113,7 +124,7 @@ def treatment_units_needed(base_rate: float, difference: float, split: float, fa
 def weeks_needed(setting: Setting, difference: float) -> float:
     """Of accrual, to see this difference."""
     treated = treatment_units_needed(setting.base_rate, difference, setting.split, setting.accounts.factor)
-    return treated / setting.split / setting.units_per_week
+    return treated / setting.split / setting.counted_per_week
 
 
 def detectable(base_rate: float, treatment: float, control: float, factor: float = 1.0) -> float | None:
@@ -176,4 +187,15 @@ def _warnings(setting: Setting, smaller: int, found: float | None, two_hundred: 
             f"{LEAST_PER_GROUP} per group detects only a {two_hundred * 100:.0f}-point difference "
             f"at a {base:.0%} base, in a single look at that."
         )
-    return said
+    return said + _doubts_of_design(setting)
+
+
+def _doubts_of_design(setting: Setting) -> list[str]:
+    """Whether there will be enough periods of a switchback, which are its independent groups."""
+    if setting.design is not Design.SWITCHBACK or setting.weeks >= LEAST_PERIODS * PERIOD_WEEKS:
+        return []
+    periods = int(setting.weeks / PERIOD_WEEKS)
+    return [
+        f"A switchback says nothing before {LEAST_PERIODS} periods of two weeks "
+        f"({LEAST_PERIODS * PERIOD_WEEKS:g} weeks); these are {periods}."
+    ]

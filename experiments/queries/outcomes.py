@@ -1,7 +1,8 @@
 """What became of the opportunities of an experiment, by arm and stage, as arrays for its statistics.
 
-An opportunity counts from its first exposure on, in the arm that it was given then, whatever happened to it
-(intention to treat). What a lock, an owner or a rule that names the rep decided is not exposed, and only counted.
+An opportunity counts from its first exposure on, in the arm that it was given then, whatever happened to it (intention
+to treat); one that came first in the washout of a switchback never counts. What a lock, an owner or a rule that names
+the rep decided is not exposed, and only counted.
 """
 
 import datetime
@@ -14,7 +15,8 @@ import numpy.typing as npt
 from django.db import connection
 from django.db.models import Count
 
-from experiments.engine.allocation import Arm
+from experiments.engine.allocation import Arm, Design
+from experiments.engine.analysis import clusters_of, groups_of
 from experiments.engine.first_touch import ENDED_UNTOUCHED, TOUCHED
 from experiments.engine.guardrails import BadEvents, Guardrail
 from experiments.engine.incidence import OPEN, WON, Followed
@@ -31,15 +33,20 @@ NEAR = 0.9  # of the maximum: an assignment beyond is an overload
 BEFORE = datetime.timedelta(days=91)
 
 FOLLOWED = """
-SELECT DISTINCT ON (e.opportunity_id) e.opportunity_id, e.arm, e.stage, e.unit, e.exposed_at, o.stage, o.closed_at,
+SELECT e.opportunity_id, e.arm, e.stage, e.unit, e.exposed_at, o.stage, o.closed_at,
     o.value_base::float8, coalesce(o.owner_id, e.rep_id), o.owner_id IS NOT NULL,
     (SELECT min(a.happened_at) FROM crm_activity a
         WHERE a.opportunity_id = o.id AND a.happened_at >= e.exposed_at AND a.happened_at <= %(at)s),
     (SELECT s.score FROM experiments_satisfactionscore s WHERE s.opportunity_id = o.id AND s.given_at <= %(at)s
-        ORDER BY s.given_at DESC, s.id DESC LIMIT 1)
-FROM experiments_exposure e JOIN crm_opportunity o ON o.id = e.opportunity_id
-WHERE e.experiment_id = %(experiment)s AND e.apart = '' AND e.is_counted AND e.exposed_at <= %(at)s
-ORDER BY e.opportunity_id, e.exposed_at, e.id
+        ORDER BY s.given_at DESC, s.id DESC LIMIT 1),
+    e.period
+FROM (
+    SELECT DISTINCT ON (opportunity_id) * FROM experiments_exposure
+    WHERE experiment_id = %(experiment)s AND apart = '' AND exposed_at <= %(at)s
+    ORDER BY opportunity_id, exposed_at, id
+) e JOIN crm_opportunity o ON o.id = e.opportunity_id
+WHERE e.is_counted
+ORDER BY e.opportunity_id
 """
 OVERLOADS = """
 SELECT arm, count(DISTINCT opportunity_id) FILTER (WHERE load + 1 > %(near)s * max_open),
@@ -55,9 +62,10 @@ Mask = npt.NDArray[np.bool_]
 @dataclass(frozen=True, eq=False)
 class Part:
     """n opportunities: those of one arm, perhaps of one stage. Moments in days since the exposure; NaN: not so far or
-    not known. `week` since the start."""
+    not known. `week` since the start · `group`: with which others it fell to its arm, by the design."""
 
     unit: Ints
+    group: Ints
     stage: Ints
     week: Ints
     age: Floats
@@ -81,8 +89,8 @@ class Part:
 
     @property
     def cluster(self) -> Ints | None:
-        """None where each account has one opportunity."""
-        return None if self.units == len(self) else self.unit
+        """None where each is alone in its group."""
+        return clusters_of(self.group)
 
     @property
     def won(self) -> Mask:
@@ -144,8 +152,12 @@ def _part(rows: list[tuple[Any, ...]], experiment: Experiment, at: datetime.date
         return float("nan") if later or moment is None else max((moment - row[4]).total_seconds() / DAY, 0.0)
 
     closed = np.array([since(row, row[6]) for row in rows], dtype=float)
+    unit = np.array([numbers.setdefault(row[3], len(numbers)) for row in rows], dtype=np.int64)
+    rep = np.array([row[8] or 0 for row in rows], dtype=np.int64)
+    period = np.array([row[12] or 0 for row in rows], dtype=np.int64)
     return Part(
-        unit=np.array([numbers.setdefault(row[3], len(numbers)) for row in rows], dtype=np.int64),
+        unit=unit,
+        group=groups_of(Design(experiment.design), account=unit, rep=rep, period=period),
         stage=np.array([row[2] for row in rows], dtype=np.int64),
         week=np.array([(row[4] - starts).days // 7 for row in rows], dtype=np.int64),
         age=np.array([since(row, at) for row in rows], dtype=float),
@@ -156,7 +168,7 @@ def _part(rows: list[tuple[Any, ...]], experiment: Experiment, at: datetime.date
         touched=np.array([since(row, row[10]) for row in rows], dtype=float),
         value=np.array([np.nan if row[7] is None else row[7] for row in rows], dtype=float),
         score=np.array([np.nan if row[11] is None else row[11] for row in rows], dtype=float),
-        rep=np.array([row[8] or 0 for row in rows], dtype=np.int64),
+        rep=rep,
         is_owned=np.array([row[9] for row in rows], dtype=bool),
     )
 

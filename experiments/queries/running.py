@@ -58,17 +58,19 @@ class Running:
         """Where a new unit goes at the moment."""
         if self.design == Experiment.Design.SWITCHBACK:
             period = period_of(at, self.starts_at, salt=self.salt, experiment=self.id)
-            return Place(str(period.arm), self.stage, period.is_counted)
+            return Place(str(period.arm), self.stage, period.is_counted, period.number)
         return Place(str(arm_by_unit(self.salt, self.id, unit, self.split)), self.stage)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Of a unit in an experiment. `is_counted`: not in the days of a switchback when the last period still shows."""
+    """Of a unit in an experiment. `is_counted`: not in the days of a switchback when the last period still shows;
+    `period` its number, in a switchback."""
 
     arm: str
     stage: int
     is_counted: bool = True
+    period: int | None = None
 
 
 def unit_of(account_id: int | None, opportunity_id: int) -> str:

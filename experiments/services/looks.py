@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from django.db import transaction
 
-from experiments.engine import first_touch, secondary, sequential, velocity
+from experiments.engine import analysis, first_touch, secondary, sequential, velocity
 from experiments.engine.allocation import Arm
 from experiments.engine.anytime import tightest_at, two_sided
-from experiments.engine.effect import Effect, difference
+from experiments.engine.effect import Effect
 from experiments.engine.guardrails import watch_all
 from experiments.engine.incidence import curve, won_within
 from experiments.engine.interference import shift
 from experiments.engine.sample_ratio import Balance, SampleRatio, Split, over_stages
-from experiments.engine.stages import StageEffect, combined
+from experiments.engine.verdict import Metric
 from experiments.models import Experiment, Look
 from experiments.queries.outcomes import Part, Seen, bad_events, received, seen
 from reps.engine.unavailable import Unavailable
@@ -60,26 +60,30 @@ def is_last(experiment: Experiment, at: datetime.datetime) -> bool:
 
 
 def effect_of(experiment: Experiment, found: Seen) -> Effect | Unavailable:
-    """Of the primary metric, stages of a ramp combined and never pooled."""
-    stages = [_stage(experiment, found.of_stage(stage)) for stage in found.stages()]
-    whole = combined(stages)
-    return whole if isinstance(whole, Unavailable) else whole.effect
+    """Of the primary metric, as `analysis` has it."""
+    splits = _split_of_stages(experiment)
+    seen_in = [_stage(experiment, found, stage, splits) for stage in found.stages()]
+    return analysis.effect_of(primary_of(experiment), seen_in, is_ramp=bool(experiment.ramp))
 
 
-def _stage(experiment: Experiment, arms: Mapping[Arm, Part]) -> StageEffect:
+def primary_of(experiment: Experiment) -> analysis.Primary:
+    return analysis.Primary(Metric(experiment.metric), experiment.horizon_days, experiment.touch_minutes)
+
+
+def _split_of_stages(experiment: Experiment) -> dict[int, float]:
+    return {stage.number: stage.split for stage in experiment.stages.all()}
+
+
+def _stage(
+    experiment: Experiment, found: Seen, stage: int, splits: Mapping[int, float]
+) -> analysis.StageSeen:
+    arms = found.of_stage(stage)
     treated, control = arms[Arm.TREATMENT], arms[Arm.CONTROL]
-    return StageEffect(treated.units, control.units, _difference(experiment, treated, control))
-
-
-def _difference(experiment: Experiment, treated: Part, control: Part) -> Effect | Unavailable:
-    if experiment.metric == Experiment.Metric.FIRST_TOUCH:
-        return first_touch.compare(
-            treated.of_touches(), control.of_touches(), experiment.touch_minutes
-        ).effect
-    followed = treated.of_wins(), control.of_wins()
-    if experiment.metric == Experiment.Metric.VELOCITY:
-        return velocity.compare(*followed, experiment.horizon_days)
-    return difference(*(won_within(arm, experiment.horizon_days) for arm in followed))
+    is_touch = experiment.metric == Experiment.Metric.FIRST_TOUCH
+    followed = [part.of_touches() if is_touch else part.of_wins() for part in (treated, control)]
+    return analysis.StageSeen(
+        splits.get(stage, experiment.split), followed[0], followed[1], treated.units, control.units
+    )
 
 
 def _sequential(
@@ -128,12 +132,14 @@ def _always_valid(look: Look, experiment: Experiment, found: Seen, effect: Effec
     if isinstance(effect, Unavailable):
         look.unavailable = effect.reason
         return
-    units = sum(part.units for part in found.arms.values())
+    if experiment.planned_units is None:
+        look.unavailable = "how many units are planned was not fixed at the start"
+        return
     interval = two_sided(
         effect.value,
         effect.standard_error,
-        units,
-        narrowest_at=tightest_at(experiment.planned_units or units),
+        sum(part.units for part in found.arms.values()),
+        narrowest_at=tightest_at(experiment.planned_units),  # never of the units so far: it would move
         error=2 * sequential.SIDE,
     )
     look.estimate, look.se, look.information = effect.value, effect.standard_error, effect.information
@@ -161,7 +167,7 @@ def summary(
         ),
         "apart": dict(found.apart),
         "ratio": plain(ratio),
-        "stages": [_stage_line(experiment, found, stage) for stage in found.stages()],
+        "stages": _stage_lines(experiment, found),
         "guardrails": {str(name): plain(one) for name, one in watched.items()},
         "reps_over": found.reps_over,
         "curves": {str(arm): _curve(experiment, part) for arm, part in found.arms.items()},
@@ -190,7 +196,7 @@ def _splits(experiment: Experiment, found: Seen) -> list[Split]:
     """Of a switchback, whose periods are the units, nothing is expected of single leads."""
     if experiment.design == Experiment.Design.SWITCHBACK:
         return []
-    shares = {stage.number: stage.split for stage in experiment.stages.all()}
+    shares = _split_of_stages(experiment)
     return [
         Split((arms[Arm.TREATMENT].units, arms[Arm.CONTROL].units), (shares[stage], 1 - shares[stage]))
         for stage in found.stages()
@@ -211,14 +217,22 @@ def _arm(experiment: Experiment, part: Part) -> dict[str, Any]:
     }
 
 
-def _stage_line(experiment: Experiment, found: Seen, stage: int) -> dict[str, Any]:
-    one = _stage(experiment, found.of_stage(stage))
-    return {
-        "stage": stage,
-        "treatment": one.treatment_units,
-        "control": one.control_units,
-        "effect": plain(one.effect),
+def _stage_lines(experiment: Experiment, found: Seen) -> list[dict[str, Any]]:
+    """Each stage by itself, also those that do not count in the estimate."""
+    primary, splits = primary_of(experiment), _split_of_stages(experiment)
+    effects = {
+        stage: analysis.stage_effect(primary, _stage(experiment, found, stage, splits))
+        for stage in found.stages()
     }
+    return [
+        {
+            "stage": stage,
+            "treatment": one.treatment_units,
+            "control": one.control_units,
+            "effect": plain(one.effect),
+        }
+        for stage, one in effects.items()
+    ]
 
 
 def _curve(experiment: Experiment, part: Part) -> dict[str, Any]:

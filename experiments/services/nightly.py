@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 
 from experiments.engine import ramp, sequential
+from experiments.engine.allocation import Design
 from experiments.engine.guardrails import Guardrail
 from experiments.models import Experiment, Look
 from experiments.services.looks import as_engine, breached, look_at, ratio_of
@@ -102,6 +103,7 @@ def progress(experiment: Experiment, look: Look, at: datetime.datetime) -> ramp.
         balance=None if isinstance(ratio, Unavailable) else ratio.balance,
         breaches=[Guardrail(name) for name in breached(look)],
         reps_over=look.found["reps_over"],
+        design=Design(experiment.design),
     )
 
 

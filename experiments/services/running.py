@@ -11,6 +11,7 @@ import numpy as np
 from django.db import transaction
 
 from experiments.engine import allocation
+from experiments.engine.incidence import LEAST_CLUSTERS
 from experiments.engine.sizing import Setting, plan
 from experiments.models import ArmRep, Experiment, Stage
 from experiments.queries.past import Past, base_rate, past_of
@@ -21,7 +22,7 @@ from reps.models import User
 
 LIVE = (Experiment.State.RUNNING, Experiment.State.MATURING)
 FIRST_OF_RAMP = 0.1
-LEAST_REPS = 4  # of a partition; 20 are recommended
+LEAST_REPS = 2 * LEAST_CLUSTERS  # of a partition, whose reps are its independent groups; 20 are recommended
 
 
 @transaction.atomic
@@ -114,6 +115,7 @@ def setting_of(experiment: Experiment, past: Past) -> Setting | None:
         weeks=float(experiment.duration_weeks),
         split=0.5 if experiment.ramp else experiment.split,
         accounts=past.accounts,
+        design=allocation.Design(experiment.design),
     )
 
 

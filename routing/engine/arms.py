@@ -35,8 +35,8 @@ EXPLORED_SHARE, EXPLORED_WITHIN = 0.1, 5.0
 @dataclass(frozen=True)
 class InArm:
     """Experiment, arm (control or treatment) and how the rep is chosen. `unit`: what is allocated, in which `stage` it
-    came; not `is_counted` in the days of a switchback when the last period still shows. `is_after`: the experiment is
-    over, and the strategy stays."""
+    came; not `is_counted` in the days of a switchback when the last period still shows; `period` the switchback's.
+    `is_after`: the experiment is over, and the strategy stays."""
 
     experiment_id: int
     name: str
@@ -46,3 +46,4 @@ class InArm:
     stage: int = 0
     is_counted: bool = True
     is_after: bool = False
+    period: int | None = None

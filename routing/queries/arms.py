@@ -158,6 +158,7 @@ class ArmBook:
             unit=unit,
             stage=place.stage,
             is_counted=place.is_counted,
+            period=place.period,
             is_after=bool(one.serves),
         )
         return Found(one, in_arm, strategy, self.used, self.turns, at)

@@ -54,6 +54,7 @@ def exposure_of(
             stage=in_arm.stage,
             exposed_at=at,
             is_counted=in_arm.is_counted,
+            period=in_arm.period,
             apart="" if is_exposed(verdict) else verdict.via,
             configuration_number=inputs.configuration.number,
             model_number=inputs.model.number,

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crm.models import Activity, Opportunity
+from experiments.engine.allocation import Arm
 from experiments.models import Enrolment, Experiment, Exposure, Look, SatisfactionScore, Stage
 from experiments.queries.outcomes import bad_events, seen
 from experiments.services.editing import (
@@ -179,7 +180,7 @@ class TestStart:
         assert started(ramp="ask").split == 0.1
 
     def test_a_partition_needs_reps(self, started: Callable[..., Experiment]) -> None:
-        with pytest.raises(ExperimentRefused, match="needs 4 reps"):
+        with pytest.raises(ExperimentRefused, match="needs 10 reps"):
             started(design="rep_partition")
 
 
@@ -235,6 +236,37 @@ class TestLooks:
         assert (missed.treated, missed.treated_units) == (5, 35)
         assert (never.treated, never.treated_units) == (0, 30)
         assert (overload.treated, overload.treated_units) == (30, 35)
+
+    def test_the_groups_are_those_of_the_design(
+        self, started: Callable[..., Experiment], ana: Rep, bo: Rep
+    ) -> None:
+        """Forty leads of two reps in two periods."""
+        experiment = started()
+        for period, rep in enumerate((ana, bo)):
+            at, first = NOW + (14 * period + 8) * DAY, 100 * period
+            expose(experiment, rep, count=20, won={"control": 2, "treatment": 3}, at=at, first=first)
+            Exposure.objects.filter(experiment=experiment, rep=rep).update(period=period)
+        groups = {}
+        for design in ("slot_split", "lead_split", "rep_partition", "switchback"):
+            experiment.design = design
+            control = seen(experiment, NOW + 80 * DAY).arms[Arm.CONTROL]
+            groups[design] = None if control.cluster is None else sorted(set(control.cluster.tolist()))
+        assert groups == {
+            "slot_split": None,
+            "lead_split": None,
+            "rep_partition": sorted([ana.pk, bo.pk]),
+            "switchback": [0, 1],
+        }
+
+    def test_what_came_in_a_washout_never_counts(self, started: Callable[..., Experiment], ana: Rep) -> None:
+        """Routed again in the days that count, it would be one of those that were not content."""
+        experiment = started(design="switchback")
+        expose(experiment, ana, count=2, won={"control": 0, "treatment": 0}, at=NOW)
+        first = Exposure.objects.order_by("pk")[0]
+        Exposure.objects.update(is_counted=False, period=0)
+        first.pk, first.exposed_at, first.period = None, NOW + 8 * DAY, 0
+        first.save()
+        assert [len(part) for part in seen(experiment, NOW + 9 * DAY).arms.values()] == [0, 0]
 
     def test_secondaries_wait_for_the_end_and_say_what_is_missing(
         self, started: Callable[..., Experiment], ana: Rep
@@ -350,7 +382,7 @@ class TestNights:
         self, started: Callable[..., Experiment], ana: Rep
     ) -> None:
         promoted: list[int] = []
-        experiment = started(ramp="automatic", duration_weeks=40)
+        experiment = started(ramp="automatic", duration_weeks=40, design="slot_split")
         change_split(experiment_id=experiment.pk, split=0.5, by=None, at=NOW)
         expose(experiment, ana, count=250, won={"control": 25, "treatment": 90}, at=NOW + DAY, stage=2)
         nightly(NOW + 40 * DAY, promoted)
@@ -358,6 +390,36 @@ class TestNights:
         assert (experiment.split, promoted) == (0.9, [])
         nightly(NOW + 60 * DAY, promoted)
         assert promoted == [experiment.pk]
+
+    def test_a_lead_split_is_no_proof_for_the_next_step(
+        self, started: Callable[..., Experiment], ana: Rep
+    ) -> None:
+        experiment = started(ramp="automatic", duration_weeks=40)
+        change_split(experiment_id=experiment.pk, split=0.5, by=None, at=NOW)
+        expose(experiment, ana, count=250, won={"control": 25, "treatment": 90}, at=NOW + DAY, stage=2)
+        nightly(NOW + 40 * DAY)
+        experiment.refresh_from_db()
+        look = Look.objects.get()
+        assert (look.crossed, experiment.split) == ("up", 0.5)
+        gate = judged(experiment, look, NOW + 40 * DAY)
+        assert gate.missing == ("a lead split is biased upward, so what it finds is no proof",)
+
+    def test_a_tenth_is_for_safety_and_counts_in_no_estimate(
+        self, started: Callable[..., Experiment], ana: Rep
+    ) -> None:
+        experiment = started(ramp="ask", design="slot_split", duration_weeks=40)
+        tenth = {"control": 540, "treatment": 80}
+        expose(experiment, ana, count=tenth, won={"control": 54, "treatment": 60}, at=NOW)
+        first = look_at(experiment_id=experiment.pk, at=NOW + 40 * DAY, day=(NOW + 40 * DAY).date())
+        assert first.unavailable == "estimates come from stages with 40% in treatment or more"
+        change_split(experiment_id=experiment.pk, split=0.5, by=None, at=NOW + 40 * DAY)
+        expose(
+            experiment, ana, count=100, won={"control": 20, "treatment": 24}, at=NOW + 41 * DAY, stage=2,
+            first=1000,
+        )  # fmt: skip
+        second = look_at(experiment_id=experiment.pk, at=NOW + 80 * DAY, day=(NOW + 80 * DAY).date())
+        assert second.estimate == pytest.approx(0.04)
+        assert [round(line["effect"]["value"], 2) for line in second.found["stages"]] == [0.65, 0.04]
 
     def test_a_hold_out_has_an_interval_that_always_holds_and_no_end(
         self, started: Callable[..., Experiment], ana: Rep

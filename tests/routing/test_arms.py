@@ -285,10 +285,10 @@ class TestRoom:
     def test_a_partition_keeps_to_its_reps(
         self, begin: Callable[..., Experiment], decide: Callable[..., Decision], make_rep: MakeRep
     ) -> None:
-        reps = [make_rep(f"Rep {n}", max_open=100, own_max_new_per_week=100) for n in range(6)]
+        reps = [make_rep(f"Rep {n}", max_open=100, own_max_new_per_week=100) for n in range(10)]
         experiment = begin(design="rep_partition")
         drawn = dict(experiment.reps.values_list("rep", "arm"))
-        assert Counter(drawn.values()) == {"control": 3, "treatment": 3}
+        assert Counter(drawn.values()) == {"control": 5, "treatment": 5}
         assert set(drawn) == {rep.pk for rep in reps}
         for decision in [decide() for _ in range(20)]:
             assert decision.rep_id is not None
@@ -306,6 +306,8 @@ class TestRoom:
         assert {arm_of(one) for one in third} != {arm_of(first[0])}
         counted = dict(Exposure.objects.values_list("decision_id", "is_counted"))
         assert [counted[one.pk] for one in [first[0], second[0]]] == [False, True]
+        periods = dict(Exposure.objects.values_list("decision_id", "period"))
+        assert [periods[one.pk] for one in [first[0], second[0], third[0]]] == [0, 0, 1]
 
 
 class TestAfterwards:

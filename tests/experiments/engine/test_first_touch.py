@@ -63,11 +63,12 @@ def test_share_in_time_counts_the_untouched() -> None:
 def test_sooner_is_above_nil() -> None:
     rng = np.random.default_rng(2)
     sooner, later = rng.exponential(100, 300), rng.exponential(200, 300)
-    found = compare(waited(sooner, np.ones(300, int)), waited(later, np.ones(300, int)), 240)
-    assert isinstance(found.effect, Effect)
-    assert found.effect.value == pytest.approx(np.mean(sooner <= 240) - np.mean(later <= 240))
-    assert found.effect.value > 0.1
-    assert ranked(found.rank).p < 0.001
+    arms = waited(sooner, np.ones(300, int)), waited(later, np.ones(300, int))
+    found = compare(*arms, 240)
+    assert isinstance(found, Effect)
+    assert found.value == pytest.approx(np.mean(sooner <= 240) - np.mean(later <= 240))
+    assert found.value > 0.1
+    assert ranked(rank_test(*arms)).p < 0.001
 
 
 def test_all_waited_equally_long() -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from experiments.engine.allocation import Design
 from experiments.engine.guardrails import Guardrail
 from experiments.engine.ramp import ControlStays, Gate, Progress, RollBack, gate, judge
 from experiments.engine.sample_ratio import Balance
@@ -91,4 +92,11 @@ def test_full_information_without_a_crossing_ends_it() -> None:
     )
     assert isinstance(
         judge(replace(PROVEN, standing=Decision.NO_DIFFERENCE, breaches=(Guardrail.UNASSIGNED,))), RollBack
+    )
+
+
+def test_a_lead_split_passes_only_the_gate_of_safety() -> None:
+    assert judge(replace(SAFE, design=Design.LEAD_SPLIT)) == Gate(50, True, ())
+    assert judge(replace(PROVEN, design=Design.LEAD_SPLIT)) == Gate(
+        90, False, ("a lead split is biased upward, so what it finds is no proof",)
     )

@@ -8,6 +8,7 @@ import pytest
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import power_proportions_2indep
 
+from experiments.engine.allocation import Design
 from experiments.engine.sizing import (
     Accounts,
     Setting,
@@ -128,3 +129,15 @@ def test_nonsense_is_refused() -> None:
         replace(USUAL, weeks=0)
     with pytest.raises(ValueError, match="at least one opportunity"):
         Accounts(0.5)
+
+
+def test_half_of_a_switchback_counts_and_few_periods_are_warned_of() -> None:
+    short = plan(replace(USUAL, design=Design.SWITCHBACK))
+    assert (short.treatment_units, short.control_units) == (500, 500)
+    assert short.warnings[-1] == (
+        "A switchback says nothing before 10 periods of two weeks (20 weeks); these are 4."
+    )
+    long = plan(replace(USUAL, design=Design.SWITCHBACK, weeks=20))
+    assert not any("switchback" in one for one in long.warnings)
+    one = weeks_needed(replace(USUAL, design=Design.SWITCHBACK), 0.05)
+    assert one == pytest.approx(2 * weeks_needed(USUAL, 0.05))
