@@ -297,4 +297,9 @@ def ratio_of(look: Look) -> SampleRatio | Unavailable:
 
 def breached(look: Look) -> list[str]:
     """The guardrails that it found breached."""
-    return [name for name, one in look.found.get("guardrails", {}).items() if one.get("is_breached")]
+    return breaches_in(look.found.get("guardrails", {}))
+
+
+def breaches_in(watched: Mapping[str, Any]) -> list[str]:
+    """The same of what a look stored of its guardrails."""
+    return [name for name, one in watched.items() if one.get("is_breached")]

@@ -11,7 +11,7 @@ from experiments.engine import ramp, sequential
 from experiments.engine.allocation import Design
 from experiments.engine.guardrails import Guardrail
 from experiments.models import Experiment, Look
-from experiments.services.looks import as_engine, breached, look_at, ratio_of
+from experiments.services.looks import as_engine, breached, breaches_in, look_at, ratio_of
 from experiments.services.running import change_split, close_accrual, end_experiment
 from reps.engine.unavailable import Unavailable
 
@@ -74,7 +74,8 @@ def _end(experiment: Experiment, outcome: str, at: datetime.datetime, reason: st
 
 def standing_of(experiment: Experiment) -> sequential.Decision:
     """Of all stored looks together."""
-    looks = Look.objects.filter(experiment=experiment).exclude(bound=None).order_by("looked_at")
+    told = Look.objects.filter(experiment=experiment).exclude(bound=None)
+    looks = told.defer("found").order_by("looked_at")
     return sequential.standing([as_engine(look) for look in looks])
 
 
@@ -109,9 +110,7 @@ def progress(experiment: Experiment, look: Look, at: datetime.datetime) -> ramp.
 
 def _clean_days(experiment: Experiment, begun: datetime.datetime, at: datetime.datetime) -> float:
     """Since the stage began, or since the newest look with a breach."""
-    bad = [
-        one.looked_at
-        for one in Look.objects.filter(experiment=experiment, looked_at__gte=begun)
-        if breached(one)
-    ]
+    looks = Look.objects.filter(experiment=experiment, looked_at__gte=begun)
+    rows = looks.values_list("looked_at", "found__guardrails")
+    bad = [looked_at for looked_at, watched in rows if breaches_in(watched or {})]
     return (at - max([begun, *bad])).total_seconds() / DAY

@@ -72,7 +72,7 @@ class ExperimentForm(ConditionRecordForm):
         required=False,
         min_value=0.1,
         max_value=99,
-        help_text="For the calculator only: it says how long that would take.",
+        help_text="For the calculator only: it says how long that would take. Not of deal velocity.",
     )
 
     class Meta:

@@ -71,7 +71,10 @@ def experiment_sections(at: datetime.datetime) -> list[tuple[str, str, list[Line
     lines: dict[str, list[Line]] = defaultdict(list)
     for one in found:
         lines[one.state].append(_line(one, standings[one.pk], versions, at))
-    return [(str(state), title, lines[state]) for state, title in SECTIONS if lines[state]]
+    titles = dict(SECTIONS)
+    if len(ended) == ENDED_SHOWN:
+        titles[State.ENDED] = f"Ended, the newest {ENDED_SHOWN}"
+    return [(str(state), titles[state], lines[state]) for state, _ in SECTIONS if lines[state]]
 
 
 def _standings(experiments: Sequence[Experiment]) -> dict[int, Standing]:

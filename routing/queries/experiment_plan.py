@@ -77,7 +77,7 @@ def calculated(
         plan=found,
         detectable=_detectable(experiment, past, setting, found),
         earliest=None if experiment.is_hold_out else _day_after(at, found.earliest_days),
-        wanted=_wanted(setting, wanted),
+        wanted=_wanted(experiment, setting, wanted),
         proposed_horizon=_proposed(experiment, past),
         bias=DESIGN_WORDS[experiment.design].bias,
         warnings=[*found.warnings, *_of_design(experiment)],
@@ -102,9 +102,10 @@ def _detectable(experiment: Experiment, past: Past, setting: Setting, found: Pla
     return "none" if found.detectable is None else f"{100 * found.detectable:.1f} points"
 
 
-def _wanted(setting: Setting, wanted: float | None) -> Wanted | None:
-    """None where nothing is wanted, or more than the base leaves."""
-    if wanted is None or wanted >= 1 - setting.base_rate:
+def _wanted(experiment: Experiment, setting: Setting, wanted: float | None) -> Wanted | None:
+    """None where nothing is wanted, more than the base leaves, or of days, which are no share."""
+    is_share = experiment.metric != Experiment.Metric.VELOCITY
+    if not is_share or wanted is None or wanted >= 1 - setting.base_rate:
         return None
     treated = treatment_units_needed(setting.base_rate, wanted, setting.split, setting.accounts.factor)
     return Wanted(100 * wanted, int(treated + 1), weeks_needed(setting, wanted))

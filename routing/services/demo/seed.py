@@ -103,12 +103,8 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     Skill.objects.update(created_at=start)  # stated before the year that is played
     review_at_once(at=before, trigger=TagReview.Trigger.SETUP)
     progress("the last hours")
-    experiment = start_demo_experiment(by=made.ops, at=before)
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
-    route_live(world, live, cast, made, now)
-    look_once(experiment, at=now)
-    outbox.deliver_due(at=now, most=10_000)
-    keep_inside()
+    play_morning(world, live, cast, made, now)
     keep_logins(made, folder)
     keep_truth(world, past, live, made, folder)
     return {
@@ -119,6 +115,17 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
         "open": Opportunity.objects.filter(stage="open").count(),
         "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager", "batch"]).count(),
     }
+
+
+def play_morning(
+    world: World, live: Leads, cast: Cast, made: people.DemoPeople, now: datetime.datetime
+) -> None:
+    """The last hours, with an experiment that runs; nothing of it leaves the house."""
+    experiment = start_demo_experiment(by=made.ops, at=now - datetime.timedelta(hours=LIVE_HOURS + 1))
+    route_live(world, live, cast, made, now)
+    look_once(experiment, at=now)
+    outbox.deliver_due(at=now, most=10_000)
+    keep_inside()
 
 
 def keep_inside() -> None:
