@@ -1,10 +1,11 @@
 """The demo's experiments: one that the morning's leads were routed in, and the draft of a permanent hold-out."""
 
+import contextlib
 import datetime
 
 from experiments.models import Experiment
 from experiments.queries.past import past_of
-from experiments.services.editing import create_experiment
+from experiments.services.editing import ExperimentRefused, create_experiment
 from experiments.services.looks import look_at
 from experiments.services.running import start_experiment
 from reps.engine.unavailable import Unavailable
@@ -15,8 +16,9 @@ PART = 0.3  # of the leads; the others go by what is published
 HORIZON = 60  # days, where the past does not say
 
 
-def start_demo_experiment(*, by: User, at: datetime.datetime) -> Experiment:
-    """Predictive routing against turns, compared by who is touched in time."""
+def start_demo_experiment(*, by: User, at: datetime.datetime) -> Experiment | None:
+    """Predictive routing against turns, compared by who is touched in time. None where a small demo has too little past
+    to plan it; then it stays a draft."""
     past = past_of({}, horizon_days=HORIZON, touch_minutes=240, at=at)
     horizon = HORIZON if isinstance(past.horizon, Unavailable) else int(past.horizon)
     draft_hold_out(horizon, by=by, at=at)
@@ -37,7 +39,9 @@ def start_demo_experiment(*, by: User, at: datetime.datetime) -> Experiment:
         by=by,
         at=at,
     )
-    return start_experiment(experiment_id=experiment.pk, by=by, at=at)
+    with contextlib.suppress(ExperimentRefused):
+        return start_experiment(experiment_id=experiment.pk, by=by, at=at)
+    return None
 
 
 def draft_hold_out(horizon: int, *, by: User, at: datetime.datetime) -> Experiment:
