@@ -172,6 +172,23 @@ GUARANTEES = (
            OR (a.source = 'import' AND a.import_run_id IS NULL)
         """,
     ),
+    Guarantee(
+        "exposed_as_decided",
+        "SELECT count(*) FROM experiments_exposure",
+        """
+        SELECT 'exposure ' || e.id || ' of opportunity ' || e.opportunity_id || ' to ' || e.arm || CASE
+               WHEN d.id IS NULL THEN ' has no decision of it'
+               WHEN n.arm IS DISTINCT FROM e.arm THEN ' but its unit is enrolled in ' || coalesce(n.arm, 'no arm')
+               ELSE ' but was decided for another rep' END
+        FROM experiments_exposure e
+        JOIN experiments_experiment x ON x.id = e.experiment_id
+        LEFT JOIN routing_decision d ON d.id = e.decision_id AND d.opportunity_id = e.opportunity_id
+        LEFT JOIN experiments_enrolment n ON n.experiment_id = e.experiment_id AND n.unit = e.unit
+        WHERE d.id IS NULL OR d.rep_id IS DISTINCT FROM e.rep_id
+            -- the arm of a switchback is that of the period, not of the unit
+            OR (e.apart = '' AND x.design <> 'switchback' AND n.arm IS DISTINCT FROM e.arm)
+        """,
+    ),
 )
 
 

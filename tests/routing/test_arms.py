@@ -422,3 +422,16 @@ def test_many_are_counted_now_and_then_and_what_came_since_is_added(
     monkeypatch.setattr(arm_use, "KEPT_SECONDS", 0)
     arm_use.forget()
     assert count() == 0
+
+
+def test_an_exposure_that_is_none_is_found(
+    begin: Callable[..., Experiment], decide: Callable[..., Decision], ana: Rep, bo: Rep
+) -> None:
+    begin()
+    decide()
+    assert check_invariants().violations == []
+    exposure = Exposure.objects.get()
+    Exposure.objects.update(arm="treatment" if exposure.arm == "control" else "control")
+    (violation,) = check_invariants().violations
+    assert violation.guarantee == "exposed_as_decided"
+    assert "is enrolled in" in violation.detail
