@@ -43,7 +43,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """One stored look. `information` 1/se², never below that of the look before · `time` the share of the planned
+    """One stored look. `information` that of the effect, never below that of the look before · `time` the share of the planned
     information, 1 at the end · `bound` c_k · `decision` of this look alone; `standing` says that of all."""
 
     estimate: float
@@ -110,7 +110,7 @@ def look(
         information = max(information, reached + LEAST_STEP * planned_information)
     elif (information - reached) / planned_information < LEAST_STEP:
         return Unavailable("hardly anything new was learnt since the last look")
-    walk = _walk(tuple((one.information / planned_information, one.time) for one in previous))
+    walk = _walk(tuple((one.information / planned_information, one.time, one.bound) for one in previous))
     bound = walk.bound(information / planned_information - walk.time, spent_until(time))
     reach = effect.reach(bound)
     return Look(
@@ -152,8 +152,8 @@ def _decision(z: float, bound: float, time: float) -> Decision:
     return Decision.NO_DIFFERENCE if time >= 1 else Decision.NONE
 
 
-def _walk(looks: tuple[tuple[float, float], ...]) -> Walk:
-    """After looks at (information, time)."""
+def _walk(looks: tuple[tuple[float, float, float], ...]) -> Walk:
+    """After looks at (information, time) with their bounds."""
     walk = Walk.begin()
     for count in range(1, len(looks) + 1):  # each finds the one before in the cache
         walk = _after(looks[:count])
@@ -161,14 +161,13 @@ def _walk(looks: tuple[tuple[float, float], ...]) -> Walk:
 
 
 @lru_cache(maxsize=1024)
-def _after(looks: tuple[tuple[float, float], ...]) -> Walk:
+def _after(looks: tuple[tuple[float, float, float], ...]) -> Walk:
     """What the nights before have computed is kept."""
     if not looks:
         return Walk.begin()
     walk = _after(looks[:-1])
-    information, time = looks[-1]
-    step, spent = information - walk.time, spent_until(time)
-    return walk.next(step, spent, walk.bound(step, spent))
+    information, time, bound = looks[-1]
+    return walk.next(information - walk.time, spent_until(time), bound)
 
 
 def _nodes(widths: float) -> int:

@@ -5,7 +5,7 @@
     detectable difference   the one that needs as many units as there will be
     earliest answer         weeks of accrual + the horizon
     of a mean, as of days   (z.975 + z.8) √(v (1/n₁ + 1/n₀) × 1.05 × the accounts' factor)
-    planned information     1 / (v (1/n₁ + 1/n₀)) by stage, summed, over the accounts' factor; v = p(1 − p) of a share
+    planned information     1 / (v (1/n₁ + 1/n₀)) by stage, summed; v = p(1 − p) of a share
 
 The factor for accounts is L. Kish's (Survey Sampling, 1965). The horizon is at least the 90th percentile of past days
 to win, else wins that were coming are missed, and more of them in a slower arm. Of a switchback the leads of the
@@ -108,7 +108,7 @@ def plan(setting: Setting) -> Plan:
         detectable=found,
         of_200=two_hundred,
         earliest_days=setting.weeks * 7 + setting.horizon_days,
-        planned_information=planned_information(base * (1 - base), [(treatment, control)], factor),
+        planned_information=planned_information(base * (1 - base), [(treatment, control)]),
         warnings=tuple(_warnings(setting, min(treatment, control), found, two_hundred)),
     )
 
@@ -152,11 +152,11 @@ def detectable_mean(variance: float, treatment: float, control: float, factor: f
     return reach * math.sqrt(variance * (1 / treatment + 1 / control) * LOOKS * factor)
 
 
-def planned_information(variance: float, stages: Sequence[tuple[float, float]], factor: float = 1.0) -> float:
-    """At the end, of stages with (treatment, control) units: what the looks count as 1. `variance` as in
-    `detectable_mean`, p(1 − p) of a share."""
+def planned_information(variance: float, stages: Sequence[tuple[float, float]]) -> float:
+    """At the end, of stages with (treatment, control) units: what the looks count as 1; as if units were independent,
+    as `effect` has it. `variance` as in `detectable_mean`, p(1 − p) of a share."""
     weights = (n1 * n0 / (n1 + n0) for n1, n0 in stages if n1 and n0)
-    return sum(weights) / (variance * factor)
+    return sum(weights) / variance
 
 
 def least_horizon(days_to_win: Floats) -> float | Unavailable:
