@@ -8,7 +8,8 @@ to be sure of it. Twenty looks at arms of 200 and 800 with a base of 10 % erred 
 in 9 to 10, nearly all on one side; with the larger one in 3.
 
 The information is the clock of repeated looks, and a clock must not follow chance: the error of few clusters jumps from
-day to day, and a test that looked whenever it seemed small erred in 7 of 100 runs of a switchback, in 5 by the plain one.
+day to day, and a test that looked whenever it seemed small erred in 7 of 100 runs of a switchback, one by the plain
+error in 5.
 
 Clusters: G − 2 degrees of freedom of t below 60 clusters in both arms together, else normal. What it does not do: say
 an interval. Whoever looks once takes `of_one_look`, whoever looks again and again `sequential` or `anytime`.

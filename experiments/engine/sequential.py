@@ -43,8 +43,8 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """One stored look. `information` that of the effect, never below that of the look before · `time` the share of the planned
-    information, 1 at the end · `bound` c_k · `decision` of this look alone; `standing` says that of all."""
+    """One stored look. `information` of the effect, never below that of the look before · `time` the share of the
+    planned information, 1 at the end · `bound` c_k · `decision` of this look alone; `standing` says that of all."""
 
     estimate: float
     standard_error: float

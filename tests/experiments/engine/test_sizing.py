@@ -61,7 +61,7 @@ def test_accounts_that_repeat_themselves_want_more() -> None:
     assert alone.detectable is not None
     assert together.detectable is not None
     assert alone.detectable < together.detectable
-    assert together.planned_information == pytest.approx(alone.planned_information / 1.4)
+    assert together.planned_information == alone.planned_information  # the clock takes units as independent
 
 
 def test_plan_of_a_usual_experiment() -> None:
