@@ -16,9 +16,10 @@ an interval. Whoever looks once takes `of_one_look`, whoever looks again and aga
 """
 
 import math
+import sys
 from dataclasses import dataclass
 
-from scipy import special, stats
+from scipy import special
 
 from reps.engine.unavailable import Unavailable
 
@@ -57,14 +58,14 @@ class Effect:
         ratio = self.value / self.standard_error
         if math.isinf(self.degrees):
             return ratio
-        tail = stats.t.logcdf(-abs(ratio), self.degrees)
-        return math.copysign(float(special.ndtri_exp(tail)), ratio)
+        tail = max(float(special.stdtr(self.degrees, -abs(ratio))), sys.float_info.min)
+        return math.copysign(float(special.ndtri(tail)), ratio)
 
     def reach(self, bound: float) -> float:
         """Half the width of an interval whose normal bound is `bound`."""
         if math.isinf(self.degrees):
             return bound * self.standard_error
-        return float(stats.t.isf(special.ndtr(-bound), self.degrees)) * self.standard_error
+        return -float(special.stdtrit(self.degrees, special.ndtr(-bound))) * self.standard_error
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ Floats = npt.NDArray[np.float64]
 
 SIDE = 0.025  # spent on each side in all
 LEAST_STEP = 0.001  # of information time
+DEEPEST = 50  # looks reckoned one within the other
 FARTHEST = 8.0  # bounds beyond are cut, as in ldbounds: chance gets there once in 10^15
 
 
@@ -154,10 +155,11 @@ def _decision(z: float, bound: float, time: float) -> Decision:
 
 def _walk(looks: tuple[tuple[float, float, float], ...]) -> Walk:
     """After looks at (information, time) with their bounds."""
-    walk = Walk.begin()
-    for count in range(1, len(looks) + 1):  # each finds the one before in the cache
-        walk = _after(looks[:count])
-    return walk
+    for count in range(
+        DEEPEST, len(looks), DEEPEST
+    ):  # each finds the one before in the cache, or is not far from it
+        _after(looks[:count])
+    return _after(looks)
 
 
 @lru_cache(maxsize=1024)

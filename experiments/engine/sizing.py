@@ -37,6 +37,7 @@ HORIZON_QUANTILE, LEAST_WINS = 0.9, 20
 STEP = 1e-4  # the smallest difference looked for
 LEAST_PERIODS = 2 * LEAST_CLUSTERS  # of a switchback, both arms together
 PERIOD_WEEKS = PERIOD.days / 7
+GROUPS = {Design.REP_PARTITION: "reps", Design.SWITCHBACK: "periods"}
 
 
 @dataclass(frozen=True)
@@ -191,11 +192,16 @@ def _warnings(setting: Setting, smaller: int, found: float | None, two_hundred: 
 
 
 def _doubts_of_design(setting: Setting) -> list[str]:
-    """Whether there will be enough periods of a switchback, which are its independent groups."""
-    if setting.design is not Design.SWITCHBACK or setting.weeks >= LEAST_PERIODS * PERIOD_WEEKS:
-        return []
-    periods = int(setting.weeks / PERIOD_WEEKS)
-    return [
-        f"A switchback says nothing before {LEAST_PERIODS} periods of two weeks "
-        f"({LEAST_PERIODS * PERIOD_WEEKS:g} weeks); these are {periods}."
-    ]
+    """What the calculator can not know of the groups of a design, and whether there will be enough periods."""
+    said = []
+    if setting.design is Design.SWITCHBACK and setting.weeks < LEAST_PERIODS * PERIOD_WEEKS:
+        said.append(
+            f"A switchback says nothing before {LEAST_PERIODS} periods of two weeks "
+            f"({LEAST_PERIODS * PERIOD_WEEKS:g} weeks); these are {int(setting.weeks / PERIOD_WEEKS)}."
+        )
+    if setting.design in GROUPS:
+        said.append(
+            f"How much {GROUPS[setting.design]} differ is not known before: a difference of that size "
+            "may well be missed."
+        )
+    return said
