@@ -31,7 +31,8 @@ TIRED = WORLDS["load_tires"]
 NIL = World("only_skill", fit=0.0)  # every slot is used anyway, so that it does not matter who gets whom
 UTILISATIONS = (0.4, 0.7, 0.9)
 WEEKS = {Design.SLOT_SPLIT: 8, Design.REP_PARTITION: 8, Design.SWITCHBACK: 24, Design.LEAD_SPLIT: 8}
-SAME = (*WEEKS.items(), (Design.SWITCHBACK, 40))  # 12 periods, and 20
+LONG = (Design.SWITCHBACK, 40)  # 20 periods; 12 in WEEKS
+SAME = (*WEEKS.items(), LONG)
 WIDER = 1.1  # log-odds within leads that differ are worth less than between averages
 BIAS_WEEKS = 12  # a switchback's are as in WEEKS
 LEAST_REPS = 10  # of a partition
@@ -45,14 +46,15 @@ def pieces(*, short: bool) -> list[Piece]:
     """Block by block, so that a run stopped early has something of everything."""
     found: list[Piece] = []
     for block in range(SHORT_BLOCKS if short else SAME_BLOCKS):
-        found += [("same", str(design), weeks, block) for design, weeks in SAME]
-        if block >= OTHER_BLOCKS:
-            continue
-        found += [("power", str(design), weeks, block) for design, weeks in WEEKS.items()]
-        found += [("nil", str(design), block) for design in WEEKS]
+        is_of_all = block < OTHER_BLOCKS
+        found += [("same", str(one[0]), one[1], block) for one in SAME if is_of_all or one != LONG]
+        if is_of_all:
+            found += [("power", str(design), weeks, block) for design, weeks in WEEKS.items()]
+            found += [("nil", str(design), block) for design in WEEKS]
         for world, utilisation in places():
-            found.append(("rollout", world, utilisation, block))
-            found += [("apart", world, utilisation, str(one), block) for one in designs_in(world)]
+            if is_of_all or WORLDS[world].reps < LEAST_REPS:  # few leads, much chance
+                found.append(("rollout", world, utilisation, block))
+                found += [("apart", world, utilisation, str(one), block) for one in designs_in(world)]
     return found
 
 

@@ -104,11 +104,12 @@ def weighted(
     until = int(np.searchsorted(table.days, horizon_days, side="right"))
     reach = slice(0, until)
     w = weight(table.days[reach])
+    value, variance = _delta(table, reach, w)
+    plain = float(np.sqrt(max(variance, 0.0)))
     if arm.cluster is None:
-        value, variance = _delta(table, reach, w)
-        return ArmEstimate(value, float(np.sqrt(max(variance, 0.0))), len(arm))
+        return ArmEstimate(value, plain, len(arm))
     value, influence = _influence(table, arm.outcome, reach, w)
-    return _clustered(value, influence, arm.cluster)
+    return _clustered(value, influence, arm.cluster, plain)
 
 
 def _age_words(days: float) -> str:
@@ -176,14 +177,14 @@ def _influence(table: _Table, outcome: Ints, reach: slice, w: Floats) -> tuple[f
     return total, np.where(inside, seen, 0.0) - expected[row]
 
 
-def _clustered(value: float, influence: Floats, cluster: Ints) -> ArmEstimate | Unavailable:
+def _clustered(value: float, influence: Floats, cluster: Ints, plain: float) -> ArmEstimate | Unavailable:
     _, member = np.unique(cluster, return_inverse=True)
     sums = np.bincount(member, weights=influence)
     groups = len(sums)
     if groups < LEAST_CLUSTERS:
         return Unavailable(f"only {groups} independent groups; at least {LEAST_CLUSTERS} are needed")
     variance = groups / (groups - 1) * float((sums**2).sum())
-    return ArmEstimate(value, float(np.sqrt(variance)), len(influence), groups)
+    return ArmEstimate(value, float(np.sqrt(variance)), len(influence), groups, plain)
 
 
 def _variances(table: _Table, f: Floats) -> Floats:

@@ -31,6 +31,7 @@ Floats = npt.NDArray[np.float64]
 
 SIDE = 0.025  # spent on each side in all
 LEAST_STEP = 0.001  # of information time
+DEEPEST = 50  # looks reckoned one within the other
 FARTHEST = 8.0  # bounds beyond are cut, as in ldbounds: chance gets there once in 10^15
 
 
@@ -43,8 +44,8 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Look:
-    """One stored look. `information` 1/se², never below that of the look before · `time` the share of the planned
-    information, 1 at the end · `bound` c_k · `decision` of this look alone; `standing` says that of all."""
+    """One stored look. `information` of the effect, never below that of the look before · `time` the share of the
+    planned information, 1 at the end · `bound` c_k · `decision` of this look alone; `standing` says that of all."""
 
     estimate: float
     standard_error: float
@@ -110,7 +111,7 @@ def look(
         information = max(information, reached + LEAST_STEP * planned_information)
     elif (information - reached) / planned_information < LEAST_STEP:
         return Unavailable("hardly anything new was learnt since the last look")
-    walk = _walk(tuple((one.information / planned_information, one.time) for one in previous))
+    walk = _walk(tuple((one.information / planned_information, one.time, one.bound) for one in previous))
     bound = walk.bound(information / planned_information - walk.time, spent_until(time))
     reach = effect.reach(bound)
     return Look(
@@ -152,23 +153,23 @@ def _decision(z: float, bound: float, time: float) -> Decision:
     return Decision.NO_DIFFERENCE if time >= 1 else Decision.NONE
 
 
-def _walk(looks: tuple[tuple[float, float], ...]) -> Walk:
-    """After looks at (information, time)."""
-    walk = Walk.begin()
-    for count in range(1, len(looks) + 1):  # each finds the one before in the cache
-        walk = _after(looks[:count])
-    return walk
+def _walk(looks: tuple[tuple[float, float, float], ...]) -> Walk:
+    """After looks at (information, time) with their bounds."""
+    for count in range(
+        DEEPEST, len(looks), DEEPEST
+    ):  # each finds the one before in the cache, or is not far from it
+        _after(looks[:count])
+    return _after(looks)
 
 
 @lru_cache(maxsize=1024)
-def _after(looks: tuple[tuple[float, float], ...]) -> Walk:
+def _after(looks: tuple[tuple[float, float, float], ...]) -> Walk:
     """What the nights before have computed is kept."""
     if not looks:
         return Walk.begin()
     walk = _after(looks[:-1])
-    information, time = looks[-1]
-    step, spent = information - walk.time, spent_until(time)
-    return walk.next(step, spent, walk.bound(step, spent))
+    information, time, bound = looks[-1]
+    return walk.next(information - walk.time, spent_until(time), bound)
 
 
 def _nodes(widths: float) -> int:

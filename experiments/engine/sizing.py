@@ -5,7 +5,7 @@
     detectable difference   the one that needs as many units as there will be
     earliest answer         weeks of accrual + the horizon
     of a mean, as of days   (z.975 + z.8) √(v (1/n₁ + 1/n₀) × 1.05 × the accounts' factor)
-    planned information     1 / (v (1/n₁ + 1/n₀)) by stage, summed, over the accounts' factor; v = p(1 − p) of a share
+    planned information     1 / (v (1/n₁ + 1/n₀)) by stage, summed; v = p(1 − p) of a share
 
 The factor for accounts is L. Kish's (Survey Sampling, 1965). The horizon is at least the 90th percentile of past days
 to win, else wins that were coming are missed, and more of them in a slower arm. Of a switchback the leads of the
@@ -37,6 +37,7 @@ HORIZON_QUANTILE, LEAST_WINS = 0.9, 20
 STEP = 1e-4  # the smallest difference looked for
 LEAST_PERIODS = 2 * LEAST_CLUSTERS  # of a switchback, both arms together
 PERIOD_WEEKS = PERIOD.days / 7
+GROUPS = {Design.REP_PARTITION: "reps", Design.SWITCHBACK: "periods"}
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def plan(setting: Setting) -> Plan:
         detectable=found,
         of_200=two_hundred,
         earliest_days=setting.weeks * 7 + setting.horizon_days,
-        planned_information=planned_information(base * (1 - base), [(treatment, control)], factor),
+        planned_information=planned_information(base * (1 - base), [(treatment, control)]),
         warnings=tuple(_warnings(setting, min(treatment, control), found, two_hundred)),
     )
 
@@ -152,11 +153,11 @@ def detectable_mean(variance: float, treatment: float, control: float, factor: f
     return reach * math.sqrt(variance * (1 / treatment + 1 / control) * LOOKS * factor)
 
 
-def planned_information(variance: float, stages: Sequence[tuple[float, float]], factor: float = 1.0) -> float:
-    """At the end, of stages with (treatment, control) units: what the looks count as 1. `variance` as in
-    `detectable_mean`, p(1 − p) of a share."""
+def planned_information(variance: float, stages: Sequence[tuple[float, float]]) -> float:
+    """At the end, of stages with (treatment, control) units: what the looks count as 1; as if units were independent,
+    as `effect` has it. `variance` as in `detectable_mean`, p(1 − p) of a share."""
     weights = (n1 * n0 / (n1 + n0) for n1, n0 in stages if n1 and n0)
-    return sum(weights) / (variance * factor)
+    return sum(weights) / variance
 
 
 def least_horizon(days_to_win: Floats) -> float | Unavailable:
@@ -191,11 +192,16 @@ def _warnings(setting: Setting, smaller: int, found: float | None, two_hundred: 
 
 
 def _doubts_of_design(setting: Setting) -> list[str]:
-    """Whether there will be enough periods of a switchback, which are its independent groups."""
-    if setting.design is not Design.SWITCHBACK or setting.weeks >= LEAST_PERIODS * PERIOD_WEEKS:
-        return []
-    periods = int(setting.weeks / PERIOD_WEEKS)
-    return [
-        f"A switchback says nothing before {LEAST_PERIODS} periods of two weeks "
-        f"({LEAST_PERIODS * PERIOD_WEEKS:g} weeks); these are {periods}."
-    ]
+    """What the calculator can not know of the groups of a design, and whether there will be enough periods."""
+    said = []
+    if setting.design is Design.SWITCHBACK and setting.weeks < LEAST_PERIODS * PERIOD_WEEKS:
+        said.append(
+            f"A switchback says nothing before {LEAST_PERIODS} periods of two weeks "
+            f"({LEAST_PERIODS * PERIOD_WEEKS:g} weeks); these are {int(setting.weeks / PERIOD_WEEKS)}."
+        )
+    if setting.design in GROUPS:
+        said.append(
+            f"How much {GROUPS[setting.design]} differ is not known before: a difference of that size "
+            "may well be missed."
+        )
+    return said

@@ -50,10 +50,12 @@ def combined(stages: Sequence[StageEffect]) -> Combined | Unavailable:
         )
     whole = sum(weight for weight, _ in told)
     parts = [(weight / whole * effect.standard_error) ** 2 for weight, effect in told]
+    plain = [(weight / whole) ** 2 / effect.information for weight, effect in told]
     wobble = sum(part**2 / effect.degrees for part, (_, effect) in zip(parts, told, strict=True))
     effect = Effect(
         sum(weight * effect.value for weight, effect in told) / whole,
         math.sqrt(sum(parts)),
         sum(parts) ** 2 / wobble if wobble > 0 else math.inf,
+        math.sqrt(sum(plain)) if any(effect.plain_error for _, effect in told) else None,
     )
     return Combined(effect, len(told), len(stages) - len(told))

@@ -64,6 +64,7 @@ def test_what_groups_share_is_no_certainty() -> None:
     assert isinstance(alone, Effect)
     assert (found.value, found.degrees) == (alone.value, 10)
     assert found.standard_error == pytest.approx(alone.standard_error * math.sqrt(20 * 6 / 5))
+    assert found.information == pytest.approx(alone.information)  # the clock of looks does not follow chance
     assert abs(effect.p_of_one_look(found)) > 0.5
 
 

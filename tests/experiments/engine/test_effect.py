@@ -75,3 +75,8 @@ def differing(treatment: ArmEstimate, control: ArmEstimate) -> float:
     found = difference(treatment, control)
     assert isinstance(found, Effect), found
     return found.standard_error
+
+
+def test_a_tail_beyond_all_numbers_is_still_one() -> None:
+    assert 37 < Effect(1e12, 1.0, 58).z < 38
+    assert Effect(-1e12, 1.0, 58).z == -Effect(1e12, 1.0, 58).z

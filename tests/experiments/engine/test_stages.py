@@ -87,3 +87,15 @@ def test_a_stage_that_tells_nothing_yet_is_left_out() -> None:
     assert found.effect.value == pytest.approx(0.02)
     assert combined([StageEffect(1, 1, reason)]) == reason
     assert combined([]) == Unavailable("there are no opportunities yet")
+
+
+def test_the_clock_of_stages_goes_by_the_plain_errors() -> None:
+    """(.5² · .02² + .5² · .03²) for one stage with groups and one without."""
+    stages = [
+        StageEffect(100, 100, Effect(0.02, 0.05, 10, plain_error=0.02)),
+        StageEffect(100, 100, Effect(0.02, 0.03)),
+    ]
+    found = combined(stages)
+    assert isinstance(found, Combined)
+    assert found.effect.information == pytest.approx(4 / (0.02**2 + 0.03**2))
+    assert found.effect.standard_error == pytest.approx(math.sqrt(0.05**2 + 0.03**2) / 2)
