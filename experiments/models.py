@@ -120,6 +120,13 @@ class Experiment(models.Model):
         return self.name
 
     @property
+    def counts_after_days(self) -> float:
+        """From which age on a lead says all that the primary metric asks of it."""
+        if self.metric == self.Metric.FIRST_TOUCH:
+            return self.touch_minutes / (24 * 60)
+        return float(self.horizon_days)
+
+    @property
     def is_running(self) -> bool:
         return self.state == self.State.RUNNING
 

@@ -155,7 +155,7 @@ def summary(
     experiment: Experiment, found: Seen, effect: Effect | Unavailable, *, is_final: bool
 ) -> dict[str, Any]:
     """What the results page shows besides, as plain data."""
-    horizon = float(experiment.horizon_days)
+    horizon = experiment.counts_after_days
     ratio = over_stages(_splits(experiment, found))
     watched = watch_all(bad_events(experiment, found), planned_units=experiment.planned_units or 1)
     return {

@@ -99,7 +99,7 @@ def progress(experiment: Experiment, look: Look, at: datetime.datetime) -> ramp.
         treated=now["treatment"] if now and experiment.ramp else arms["treatment"]["units"],
         control=now["control"] if now and experiment.ramp else arms["control"]["units"],
         youngest_days=look.found["youngest_days"],
-        horizon_days=float(experiment.horizon_days),
+        horizon_days=experiment.counts_after_days,
         standing=standing_of(experiment),
         balance=None if isinstance(ratio, Unavailable) else ratio.balance,
         breaches=[Guardrail(name) for name in breached(look)],

@@ -354,6 +354,17 @@ class TestNights:
         gate = judged(experiment, Look.objects.get(), NOW + 15 * DAY)
         assert (gate.next_pct, gate.may) == (50, True)
 
+    def test_first_touches_need_not_be_as_old_as_a_win(
+        self, started: Callable[..., Experiment], ana: Rep
+    ) -> None:
+        experiment = started(metric="first_touch", touch_minutes=60, duration_weeks=20, horizon_days=90)
+        expose(experiment, ana, count=60, won={"control": 6, "treatment": 6}, at=NOW)
+        nightly(NOW + DAY)
+        look = Look.objects.get()
+        assert look.found["matured"] == 120
+        gate = judged(experiment, look, NOW + DAY)
+        assert not any("youngest" in missing for missing in gate.missing)
+
     def test_its_time_is_up_then_outcomes_are_waited_for_then_it_ends(
         self, started: Callable[..., Experiment], ana: Rep
     ) -> None:
