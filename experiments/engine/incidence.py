@@ -98,7 +98,7 @@ def weighted(
         return Unavailable("there are no opportunities yet")
     if (matured := arm.matured(horizon_days)) < LEAST_MATURED:
         return Unavailable(
-            f"{matured} opportunities are {_age_words(horizon_days)} old; at least {LEAST_MATURED} are needed"
+            f"{matured} opportunities are {age_words(horizon_days)} old; at least {LEAST_MATURED} are needed"
         )
     table = _table(arm)
     until = int(np.searchsorted(table.days, horizon_days, side="right"))
@@ -112,7 +112,8 @@ def weighted(
     return _clustered(value, influence, arm.cluster, plain)
 
 
-def _age_words(days: float) -> str:
+def age_words(days: float) -> str:
+    """In days, or in minutes where it is less than one."""
     return f"{days:g} days" if days >= 1 else f"{round(days * 1440)} minutes"
 
 

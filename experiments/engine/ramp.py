@@ -1,7 +1,7 @@
 """When a ramp may take its next step, and when it goes back.
 
     10 → 50 %     14 days, 50 treated, no guardrail breached: 10 % is for safety only
-    50 → 90 %     4 weeks, 200 in each arm, every counted lead older than the horizon, boundary crossed upward
+    50 → 90 %     4 weeks, 200 in each arm, of which only those older than the horizon count, boundary crossed upward
     90 → 100 %    14 days without a breach
     back          a guardrail breached, significantly worse, routing errors, or a rep above 100 %
     stays         full information without a crossing: no difference detected, control stays
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from experiments.engine.allocation import Design
 from experiments.engine.guardrails import Guardrail
+from experiments.engine.incidence import age_words
 from experiments.engine.sample_ratio import Balance
 from experiments.engine.sequential import Decision
 
@@ -35,7 +36,7 @@ WORDS = {
 @dataclass(frozen=True)
 class Progress:
     """Of a running experiment. `stage_pct` of treatment · `days` in this stage · `clean_days` without a breach or an
-    error · `treated`, `control` leads · `youngest_days` age of the youngest lead that is counted, None without any ·
+    error · `treated` leads in it · `old_treated`, `old_control` those of both arms that are older than the horizon ·
     `standing` of all looks together · `errors` of routing in treatment · `reps_over` their maximum by automation."""
 
     stage_pct: int
@@ -43,8 +44,8 @@ class Progress:
     days: float
     clean_days: float
     treated: int
-    control: int
-    youngest_days: float | None
+    old_treated: int
+    old_control: int
     horizon_days: float
     standing: Decision
     balance: Balance | None
@@ -121,18 +122,12 @@ def _missing_for_halves(progress: Progress) -> list[str]:
 
 
 def _missing_for_proof(progress: Progress) -> list[str]:
+    old = f"older than {age_words(progress.horizon_days)}"
     missing = [
         *_days(progress.days, PROOF_DAYS, "days in this stage"),
-        *_units(progress.treated, PROOF_PER_ARM, "leads in treatment"),
-        *_units(progress.control, PROOF_PER_ARM, "leads in control"),
+        *_units(progress.old_treated, PROOF_PER_ARM, f"leads in treatment {old}"),
+        *_units(progress.old_control, PROOF_PER_ARM, f"leads in control {old}"),
     ]
-    if progress.youngest_days is None:
-        missing.append("no lead is counted yet")
-    elif progress.youngest_days < progress.horizon_days:
-        missing.append(
-            f"the youngest lead that is counted is {progress.youngest_days:.0f} days old; "
-            f"all have to be {progress.horizon_days:g}"
-        )
     if progress.design is Design.LEAD_SPLIT:
         missing.append("a lead split is biased upward, so what it finds is no proof")
     if progress.standing is not Decision.UPWARD:

@@ -162,9 +162,6 @@ def summary(
         "arms": {str(arm): _arm(experiment, part) for arm, part in found.arms.items()},
         "matured": sum(part.of_wins().matured(horizon) for part in found.arms.values()),
         "count": sum(len(part) for part in found.arms.values()),
-        "youngest_days": min(
-            (float(part.age.min()) for part in found.arms.values() if len(part)), default=None
-        ),
         "apart": dict(found.apart),
         "ratio": plain(ratio),
         "stages": _stage_lines(experiment, found),
@@ -210,11 +207,17 @@ def _arm(experiment: Experiment, part: Part) -> dict[str, Any]:
     return {
         "count": len(part),
         "units": part.units,
+        "old": _old(experiment, part),
         "won": int(part.won.sum()),
         "lost": int((part.outcome == 2).sum()),
         "rate": plain(won_within(followed, experiment.horizon_days)),
         "median_days_to_win": velocity.median_days_to_win(followed),
     }
+
+
+def _old(experiment: Experiment, part: Part) -> int:
+    """Units of which every lead says all that the primary metric asks."""
+    return part.where(part.age >= experiment.counts_after_days).units
 
 
 def _stage_lines(experiment: Experiment, found: Seen) -> list[dict[str, Any]]:
@@ -229,6 +232,7 @@ def _stage_lines(experiment: Experiment, found: Seen) -> list[dict[str, Any]]:
             "stage": stage,
             "treatment": one.treatment_units,
             "control": one.control_units,
+            **{f"old_{arm}": _old(experiment, part) for arm, part in found.of_stage(stage).items()},
             "effect": plain(one.effect),
         }
         for stage, one in effects.items()

@@ -363,7 +363,7 @@ class TestNights:
         look = Look.objects.get()
         assert look.found["matured"] == 120
         gate = judged(experiment, look, NOW + DAY)
-        assert not any("youngest" in missing for missing in gate.missing)
+        assert "60 of 200 leads in treatment older than 60 minutes" in gate.missing
 
     def test_its_time_is_up_then_outcomes_are_waited_for_then_it_ends(
         self, started: Callable[..., Experiment], ana: Rep

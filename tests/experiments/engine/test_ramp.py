@@ -16,14 +16,14 @@ SAFE = Progress(
     days=14,
     clean_days=14,
     treated=50,
-    control=450,
-    youngest_days=1,
+    old_treated=0,
+    old_control=0,
     horizon_days=60,
     standing=Decision.NONE,
     balance=Balance.OK,
 )
 PROVEN = replace(
-    SAFE, stage_pct=50, days=28, treated=200, control=200, youngest_days=60, standing=Decision.UPWARD
+    SAFE, stage_pct=50, days=28, treated=260, old_treated=200, old_control=200, standing=Decision.UPWARD
 )
 
 
@@ -36,21 +36,20 @@ def test_from_10_to_50() -> None:
 
 def test_from_50_to_90() -> None:
     assert judge(PROVEN) == Gate(90, True, ())
-    found = judge(
-        replace(PROVEN, days=27, treated=199, control=150, youngest_days=59, standing=Decision.NONE)
-    )
+    found = judge(replace(PROVEN, days=27, old_treated=199, old_control=150, standing=Decision.NONE))
     assert found == Gate(
         90,
         False,
         (
             "27 of 28 days in this stage",
-            "199 of 200 leads in treatment",
-            "150 of 200 leads in control",
-            "the youngest lead that is counted is 59 days old; all have to be 60",
+            "199 of 200 leads in treatment older than 60 days",
+            "150 of 200 leads in control older than 60 days",
             "the boundary has not been crossed upward",
         ),
     )
-    assert judge(replace(PROVEN, youngest_days=None)) == Gate(90, False, ("no lead is counted yet",))
+    assert judge(replace(PROVEN, horizon_days=1 / 24, old_control=0)) == Gate(
+        90, False, ("0 of 200 leads in control older than 60 minutes",)
+    )
 
 
 def test_from_90_to_100() -> None:
