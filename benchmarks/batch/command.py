@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 DENSE, SHORT_DENSE = (20_000, 500), (6_000, 200)
 LARGE, SHORT_LARGE = (100_000, 2_000), (5_000, 200)
 CAPPED = (1000, 50)
-HOUSE, SHORT_HOUSE = (4000, 400, 3), (1500, 150, 1)  # leads, reps, rounds
+HOUSE, SHORT_HOUSE = (4000, 400, 2), (1500, 150, 1)  # leads, reps, rounds
 SEEDS, SHORT_SEEDS = (1, 2, 3, 4, 5), (1,)
 
 
