@@ -3,16 +3,13 @@
 import contextlib
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from benchmarks.realtime import stack
 
@@ -26,7 +23,7 @@ def clusters_2_vs_1(leads: int, reps: int, rounds: int, say: Any) -> dict[str, A
     found: dict[int, list[dict[str, Any]]] = {1: [], 2: []}
     with stack.scratch_database(FILLED) as filled:
         say(f"{leads:,} leads and {reps:,} reps in territories, for workers of the product")
-        _do(filled, "fill", str(leads), str(reps))
+        stack.run_module(filled, MODULE, "fill", str(leads), str(reps))
         for number in range(rounds):
             for clusters in (1, 2) if number % 2 == 0 else (2, 1):
                 say(f"Round {number + 1}: {clusters} cluster{'s' if clusters > 1 else ''} of one worker")
@@ -52,21 +49,12 @@ def clusters_2_vs_1(leads: int, reps: int, rounds: int, say: Any) -> dict[str, A
 
 
 def _run(clusters: int) -> dict[str, Any]:
-    with stack.scratch_database(RUN) as database:
-        _copy(database)
+    with stack.scratch_database(RUN, template=FILLED) as database:
+        stack.settle(database)
         with _working(database, clusters):
-            found: dict[str, Any] = json.loads(_do(database, "run").strip().splitlines()[-1])
+            printed = stack.run_module(database, MODULE, "run")
+            found: dict[str, Any] = json.loads(printed.strip().splitlines()[-1])
             return found
-
-
-def _copy(database: str) -> None:
-    with psycopg.connect(stack.address_of("postgres"), autocommit=True) as server:
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(RUN)))
-        server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(RUN), sql.Identifier(FILLED))
-        )
-    with psycopg.connect(database, autocommit=True) as copied:
-        copied.execute("VACUUM ANALYZE")
 
 
 @contextlib.contextmanager
@@ -98,18 +86,3 @@ def _wait_until_quiet(database: str, started: list["subprocess.Popen[bytes]"]) -
                 return
             time.sleep(0.5)
     raise RuntimeError("The workers did not begin to work.")
-
-
-def _do(database: str, *arguments: str) -> str:
-    command = [sys.executable, "-m", MODULE, *arguments]
-    done = subprocess.run(
-        command,
-        cwd=Path(stack.ROOT),
-        env=stack.environment(database),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(arguments)}:\n{done.stderr[-3000:]}")
-    return done.stdout

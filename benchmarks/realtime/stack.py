@@ -44,11 +44,12 @@ def address_of(name: str) -> str:
 
 
 @contextlib.contextmanager
-def scratch_database(name: str) -> Iterator[str]:
-    """An empty database, dropped afterwards; one left behind by a killed run is replaced."""
+def scratch_database(name: str, template: str = "template1") -> Iterator[str]:
+    """An empty database, or a copy of another one, dropped afterwards; one left behind by a killed run is replaced."""
     with psycopg.connect(address_of("postgres"), autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        names = sql.Identifier(name), sql.Identifier(template)
+        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
     try:
         yield address_of(name)
     finally:
@@ -74,15 +75,30 @@ def environment(database: str, **more: str) -> dict[str, str]:
 
 def fill(database: str, size: str) -> str:
     """Migrates and fills with a world of this size; returns the API token."""
-    command = [sys.executable, "-m", "benchmarks.realtime.world", size]
+    printed = run_module(database, "benchmarks.realtime.world", size)
+    settle(database)
+    return printed.strip().splitlines()[-1]
+
+
+def run_module(database: str, module: str, *arguments: str) -> str:
+    """What a module prints that works on the database in a process of its own. Raises RuntimeError where it fails."""
     done = subprocess.run(
-        command, cwd=ROOT, env=environment(database), capture_output=True, text=True, check=False
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        env=environment(database),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"The benchmark's organisation could not be made:\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+    return done.stdout
+
+
+def settle(database: str) -> None:
+    """As the server does by itself within minutes."""
     with psycopg.connect(database, autocommit=True) as filled:
-        filled.execute("VACUUM ANALYZE")  # as the server does by itself within minutes
-    return done.stdout.strip().splitlines()[-1]
+        filled.execute("VACUUM ANALYZE")
 
 
 def commands(port: int) -> dict[str, list[str]]:

@@ -41,12 +41,10 @@ def follow(*, experiment_id: int, look: Look, at: datetime.datetime, promote: Pr
     """What a look asks for: back, the next step, or the end."""
     experiment = Experiment.objects.get(pk=experiment_id)
     found = judged(experiment, look, at)
-    if experiment.is_hold_out:
-        if isinstance(found, ramp.RollBack):
-            _end(experiment, Experiment.Outcome.ROLLED_BACK, at, found.reason)
-        return
     if isinstance(found, ramp.RollBack):
         _end(experiment, Experiment.Outcome.ROLLED_BACK, at, found.reason)
+    elif experiment.is_hold_out:
+        return  # it has no steps and no end
     elif isinstance(found, ramp.ControlStays):
         _end(experiment, Experiment.Outcome.NO_DIFFERENCE, at, found.reason)
     elif found.may and experiment.ramp == Experiment.Ramp.AUTOMATIC:

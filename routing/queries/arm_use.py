@@ -63,7 +63,7 @@ def used_by(experiment_ids: Sequence[int]) -> Used:
         counted = _kept.counted
     if counted is not None and counted.of == of and time.monotonic() < counted.until:
         (new,) = ask_all((SINCE, [counted.newest, list(experiment_ids)]))
-        return _together(counted.used, by_arm(new))
+        return added(counted.used, by_arm(new))
     newest, rows = ask_all((NEWEST, ()), (USED, [list(experiment_ids)]))
     used = by_arm(rows)
     if sum(sum(counts.values()) for counts in used.values()) >= MANY:
@@ -80,12 +80,13 @@ def by_arm(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], dict[int, A
     return found
 
 
-def _together(one: Used, other: Used) -> Used:
+def added(one: Used, other: Used, *, times: int = 1) -> Used:
+    """The first with so many times the second, never below none."""
     found = {arm: dict(counts) for arm, counts in one.items()}
     for arm, counts in other.items():
         into = found.setdefault(arm, {})
         for rep_id, count in counts.items():
-            into[rep_id] = into.get(rep_id, 0) + count
+            into[rep_id] = max(into.get(rep_id, 0) + times * count, 0)
     return found
 
 

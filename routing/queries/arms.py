@@ -15,7 +15,7 @@ from routing.engine.arms import Choice, InArm
 from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import ArmRoom, Floats, Ints, Roster, RosterState
 from routing.engine.sequence import ASSIGN, SUGGEST
-from routing.queries.arm_use import Used, by_arm, used_by
+from routing.queries.arm_use import Used, added, by_arm, used_by
 from routing.queries.live import Live
 
 CHOICE_OF = {
@@ -127,14 +127,7 @@ class ArmBook:
 
     def without(self, freed: Used) -> "ArmBook":
         """As if so many of each arm and rep were not there."""
-        if not freed:
-            return self
-        used = {arm: dict(counts) for arm, counts in self.used.items()}
-        for arm, counts in freed.items():
-            for rep_id, count in counts.items():
-                held = used.setdefault(arm, {})
-                held[rep_id] = max(held.get(rep_id, 0) - count, 0)
-        return replace(self, used=used)
+        return replace(self, used=added(self.used, freed, times=-1)) if freed else self
 
     def with_taken(self, inputs: Inputs, verdict: Verdict) -> "ArmBook":
         """As it will be once the verdict is carried out."""
@@ -142,10 +135,10 @@ class ArmBook:
         if in_arm is None or in_arm.is_after or rep_id is None or verdict.outcome not in (ASSIGN, SUGGEST):
             return self
         arm = (in_arm.experiment_id, in_arm.arm)
-        counts, tags, turn = self.used.get(arm, {}), self.turns.get(arm, {}), verdict.arm_turn
+        tags, turn = self.turns.get(arm, {}), verdict.arm_turn
         if turn is not None:
             tags = {**tags, rep_id: (turn.finish, turn.clock)}
-        used = {**self.used, arm: {**counts, rep_id: counts.get(rep_id, 0) + 1}}
+        used = added(self.used, {arm: {rep_id: 1}})
         return replace(self, used=used, turns={**self.turns, arm: tags})
 
     def _found(self, one: Running, place: Place, unit: str, at: datetime.datetime) -> Found:

@@ -12,6 +12,7 @@ the middle one of its part, and what the walls between parts cost is said as "at
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,7 @@ TASK = "routing.jobs.plan_part"
 READ_AT_ONCE = 1000
 TRIES = 3
 LOOKS_AGAIN_AFTER = 0.3  # seconds
+CONTENT = ("positions", "found", "walls")  # of a part, which may be large
 CHANGED = "The configuration or the model in force changed while the batch was planned. Run it again."
 
 Positions = Mapping[int, int]  # by opportunity id: its place in the batch
@@ -124,26 +126,28 @@ def _give_to_a_worker(part: BatchPart) -> None:
 
 def see_through(batch: Batch, report: Report) -> None:
     """Takes part after part until none is left, and waits for those that others took. Raises BatchRefused."""
+    size = {number: len(positions) for number, positions in batch.parts.values_list("number", "positions")}
+    stage = f"The best for all together, in {len(size)} parts"
     while True:
-        parts = list(batch.parts.select_related("job").order_by("number"))
-        done = [part for part in parts if part.job.state == Job.State.DONE]
-        sizes = [sum(len(part.positions) for part in some) for some in (done, parts)]
-
-        def say(
-            stage: str = "", *_: int, so_far: tuple[int, int] = (sizes[0], sizes[1]), n: int = len(parts)
-        ) -> None:
-            report(f"The best for all together, in {n} parts", *so_far)
-
+        parts = list(batch.parts.defer(*CONTENT).select_related("job").order_by("number"))
+        waited_for = [part for part in parts if part.job.state != Job.State.DONE]
+        done = sum(size.values()) - sum(size[part.number] for part in waited_for)
+        say = partial(_say_whole, report, stage, done, sum(size.values()))
         say()
-        if len(done) == len(parts):
+        if not waited_for:
             return
-        queued = next((part for part in parts if part.job.state == Job.State.QUEUED), None)
+        queued = next((part for part in waited_for if part.job.state == Job.State.QUEUED), None)
         if queued is not None:
             plan_part(job_id=queued.job_id, also=say)
             continue
-        for part in parts:
+        for part in waited_for:
             _look_after(part)
         time.sleep(LOOKS_AGAIN_AFTER)
+
+
+def _say_whole(report: Report, stage: str, done: int, total: int, *_of_part: object) -> None:
+    """Where the whole batch stands, whatever a part says of itself."""
+    report(stage, done, total)
 
 
 def _look_after(part: BatchPart) -> None:

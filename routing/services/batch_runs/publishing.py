@@ -73,7 +73,7 @@ def publish(
     refuse_while_paused()
     locked = ownership.lock_opportunities(one.opportunity.pk for one in proposals)
     writing = _Writing(_current(proposals, locked), kept, at, prepare)
-    if not writing.publish_locking_late(batch):
+    if not writing.publish_locking_late():
         writing.publish_locking_first(batch)
     stayed, left_out = {one.opportunity.pk for one in writing.current}, writing.left_out
     done = Published(writing.count, [*left_out, *(pk for pk in _ids(proposals) if pk not in stayed)])
@@ -105,7 +105,7 @@ class _Writing:
     def __post_init__(self) -> None:
         self.moment = self.at or timezone.now()
 
-    def publish_locking_late(self, batch: Batch) -> bool:
+    def publish_locking_late(self) -> bool:
         """The decisions first, which take long and touch nobody, on what is read of the reps; then the reps are locked,
         everything is checked once more, and what counts for them is written. So whoever routes at the same time waits
         for that only. False, with nothing written, where it can't be: something is assigned at once or taken back, or

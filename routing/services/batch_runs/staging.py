@@ -136,10 +136,10 @@ def _situation(row: Row, moment: Moment) -> Situation:
         "win_probability",
         "win_probability_low",
         "priority",
+        "propensity",
     )
     verdict = Verdict(
         **{name: kept[name] for name in same},
-        propensity=kept["propensity"],
         policy=moment.policy,
         steps=(),
         exits=np.zeros(0, dtype=np.int64),
