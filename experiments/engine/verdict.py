@@ -60,6 +60,11 @@ WORDS = {
 }
 
 
+def unit_of(metric: Metric) -> tuple[int, str]:
+    """By what an effect is multiplied to be shown, and in what it is then."""
+    return 1 if metric is Metric.VELOCITY else 100, WORDS[metric][2]
+
+
 def verdict(result: Result) -> tuple[str, ...]:
     """Sentences in order of weight."""
     if isinstance(result.ratio, SampleRatio) and result.ratio.balance is Balance.BLOCK:
@@ -116,8 +121,7 @@ def _size(result: Result) -> list[str]:
         if result.design is Design.LEAD_SPLIT:
             return ["How large a difference is cannot be told from a lead split."]
         return [f"How large a difference is cannot be told at a split of {result.split:.0%}."]
-    unit = WORDS[result.metric][2]
-    scale = 1 if result.metric is Metric.VELOCITY else 100
+    scale, unit = unit_of(result.metric)
     low, estimate, high = (
         scale * value for value in (result.look.low, result.look.estimate, result.look.high)
     )

@@ -4,16 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.engine.verdict import Metric, unit_of
 from experiments.models import Experiment, Look, Stage
 from reps.engine.money import NBSP, short_money
 from routing.queries.experiment_results import Standing, names_a_size
 from routing.queries.experiment_words import GUARDRAILS, SECONDARIES, apart_words, split_words
 
-UNITS = {
-    Experiment.Metric.WIN_RATE: "points of the win rate",
-    Experiment.Metric.FIRST_TOUCH: "points of the share touched in time",
-    Experiment.Metric.VELOCITY: "days gained per lead",
-}
 SHORT = {"win_rate": "points", "first_touch": "points", "velocity": "days gained"}
 RATIO_WORDS = {
     "ok": ("as asked for", "good"),
@@ -110,13 +106,13 @@ def blocks_of(experiment: Experiment, standing: Standing, stages: Sequence[Stage
         shift=_shift(found.get("shift")),
         rank=_rank(found.get("touch", {}).get("rank")) if is_shown else "",
         apart=[(apart_words(name), count) for name, count in sorted(found.get("apart", {}).items())],
-        unit=UNITS[Experiment.Metric(experiment.metric)],
+        unit=unit_of(Metric(experiment.metric))[1],
     )
 
 
 def effect_words(experiment: Experiment, look: Look) -> str:
     """ "+3.1 points (−0.4 to +6.6)"."""
-    scale = 1 if experiment.metric == Experiment.Metric.VELOCITY else 100
+    scale, _ = unit_of(Metric(experiment.metric))
     estimate, low, high = (_signed(scale * (one or 0.0)) for one in (look.estimate, look.low, look.high))
     return f"{estimate} {SHORT[experiment.metric]} ({low} to {high})"
 
@@ -203,7 +199,7 @@ def _stage_effect(experiment: Experiment, found: Mapping[str, Any], split: float
         return str(found["unavailable"])
     if not names_a_size(experiment, split):
         return "no size can be told at this split"
-    scale = 1 if experiment.metric == Experiment.Metric.VELOCITY else 100
+    scale, _ = unit_of(Metric(experiment.metric))
     error = 1.96 * scale * found["standard_error"]
     return f"{_signed(scale * found['value'])} ± {error:.1f} {SHORT[experiment.metric]}"
 
