@@ -59,6 +59,10 @@ SECTIONS = (
             Item("Model", "analytics_model", "see_analytics"),
             Item("Coverage", "analytics_coverage", "see_analytics"),
             Item("Load", "analytics_load", "see_analytics"),
+            Item("Coaching", "analytics_coaching", "see_analytics"),
+            Item("Overrides", "analytics_overrides", "see_analytics"),
+            Item("Backtests", "analytics_backtests", "see_analytics"),
+            Item("Quota Credit", "analytics_credit", "see_analytics"),
         ),
     ),
     Section(

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("reps.urls")),
     path("", include("routing.urls")),
     path("", include("crm.urls")),
+    path("analytics/", include("analytics.urls")),
     path("styleguide/", views.styleguide, name="styleguide"),
     path("api/v1/", include("config.api")),
     path("admin/", admin.site.urls),
