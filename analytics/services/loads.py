@@ -1,0 +1,55 @@
+"""Each rep's load at the end of each day, kept for the trend of the capacity used."""
+
+import datetime
+
+from django.db import connection, transaction
+from django.db.models import Max
+
+from analytics.models import RepDay
+from reps.queries.people import organisation
+
+COUNTED_BACK = datetime.timedelta(days=400)  # when there are none yet
+DAY = datetime.timedelta(days=1)
+
+# Open at the end of a day is what was assigned on it or before, and ended or closed on none of these days. Steps up and
+# down by day, added up; what was before the first day counts on it.
+LOADS = """
+WITH spans AS (
+    SELECT a.rep_id, (a.assigned_at AT TIME ZONE %(zone)s)::date AS from_day,
+        (least(a.ended_at, o.closed_at) AT TIME ZONE %(zone)s)::date AS to_day
+    FROM crm_assignment a JOIN crm_opportunity o ON o.id = a.opportunity_id
+),
+steps AS (
+    SELECT rep_id, day, sum(step) AS step FROM (
+        SELECT rep_id, greatest(from_day, %(first)s) AS day, 1 AS step FROM spans
+        WHERE from_day <= %(last)s AND (to_day IS NULL OR to_day > from_day)
+        UNION ALL
+        SELECT rep_id, greatest(to_day, %(first)s), -1 FROM spans WHERE to_day <= %(last)s AND to_day > from_day
+    ) one GROUP BY 1, 2
+)
+INSERT INTO analytics_repday (day, rep_id, load, max_open, is_counted_back)
+SELECT day, rep_id, load, max_open, %(back)s FROM (
+    SELECT d.day::date AS day, r.id AS rep_id, coalesce(r.own_max_open, t.max_open) AS max_open, r.left_at,
+        coalesce(sum(s.step) OVER (PARTITION BY r.id ORDER BY d.day), 0) AS load
+    FROM generate_series(%(first)s::date, %(last)s::date, interval '1 day') d (day)
+    CROSS JOIN reps_rep r JOIN reps_roletemplate t ON t.id = r.role_template_id
+    LEFT JOIN steps s ON s.rep_id = r.id AND s.day = d.day::date
+) counted
+WHERE left_at IS NULL OR (left_at AT TIME ZONE %(zone)s)::date > day
+ON CONFLICT DO NOTHING
+"""
+
+
+@transaction.atomic
+def keep_loads(*, today: datetime.date) -> int:
+    """Writes the days that are over and not there yet; how many rows. Many at once are counted back under today's
+    maximum, as all are of a rep's first days here."""
+    newest: datetime.date | None = RepDay.objects.aggregate(newest=Max("day"))["newest"]
+    last = today - DAY
+    first = today - COUNTED_BACK if newest is None else newest + DAY
+    if first > last:
+        return 0
+    values = {"first": first, "last": last, "zone": organisation().time_zone, "back": first < last}
+    with connection.cursor() as cursor:
+        cursor.execute(LOADS, values)
+        return cursor.rowcount
