@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from analytics.services.loads import keep_loads
 from analytics.services.refresh import refresh
-from crm.services.account_owners import today_here
+from routing.queries.account_transfers import today_here
 
 
 def refresh_facts() -> bool:

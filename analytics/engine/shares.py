@@ -1,8 +1,8 @@
 """Shares with their intervals, and what may be said of them.
 
 Intervals are Wilson's (E. B. Wilson, JASA 1927), which hold their level with few cases; whether a share rises with the
-score is asked by the Cochran-Armitage test for trend; two ways of routing are compared stratum by stratum and put together
-by the smaller group (Mantel and Haenszel's risk difference, with S. Greenland's and J. Robins' variance, Biometrics 1985).
+score is asked by the Cochran-Armitage test for trend; two ways of routing are compared stratum by stratum, and put
+together by Mantel and Haenszel's risk difference (variance: S. Greenland, J. Robins, Biometrics 1985).
 """
 
 import math
@@ -78,8 +78,8 @@ def trend(groups: Sequence[tuple[float, Share]]) -> Trend | None:
 
 @dataclass(frozen=True)
 class Difference:
-    """Share of the first less that of the second, like compared with like. `strata` with both; `left_out` cases of those
-    with one only."""
+    """Share of the first less that of the second, like compared with like. `strata` with both; `left_out` cases of
+    those with one only."""
 
     value: float
     low: float

@@ -135,7 +135,7 @@ class DaySum(models.Model):
 
 
 class TouchSum(models.Model):
-    """First touches of a day's assignments by how long they took, to two significant digits: what the median needs."""
+    """First touches of a day's assignments by how long they took, to three significant digits, for their median."""
 
     day = models.DateField()
     mode = models.CharField(max_length=9, choices=Fact.Mode)

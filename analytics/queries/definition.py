@@ -110,10 +110,10 @@ FROM events
 RETURNING day
 """
 
-# First touches to two significant digits. Rounding keeps their order, so the median of what is rounded is the median,
+# First touches to three significant digits. Rounding keeps their order, so the median of what is rounded is the median,
 # rounded: the sums lose nothing that is shown.
-TWO_DIGITS = """(CASE WHEN seconds < 100 THEN seconds ELSE
-    round(seconds / power(10, floor(log(seconds::numeric)) - 1)) * power(10, floor(log(seconds::numeric)) - 1)
+THREE_DIGITS = """(CASE WHEN seconds < 1000 THEN seconds ELSE
+    round(seconds / power(10, floor(log(seconds::numeric)) - 2)) * power(10, floor(log(seconds::numeric)) - 2)
     END)::bigint"""
 
 DAY_SUMS = """
@@ -127,7 +127,7 @@ GROUP BY day, {key}, event, kind, path, mode, bin
 KEYS = {"all": "''::text", "source": "source", "policy": "policy"}
 TOUCH_SUMS = f"""
 INSERT INTO analytics_touchsum (day, mode, kind, seconds, count)
-SELECT day, mode, kind, {TWO_DIGITS}, count(*)
+SELECT day, mode, kind, {THREE_DIGITS}, count(*)
 FROM analytics_fact WHERE day = ANY(%(days)s) AND event = 'assigned' AND seconds IS NOT NULL AND path <> 'import'
 GROUP BY 1, 2, 3, 4
 """

@@ -1,9 +1,8 @@
-"""What an address of Analytics › Routing asks for, and the same as SQL on facts or on sums."""
+"""What an address of Analytics › Routing asks for, and the same as a condition on facts or on sums."""
 
 import datetime
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import Any
 
 from django.db.models import Q
 
@@ -46,28 +45,34 @@ class Filters:
             return None
         return named[0] if named else (str(DaySum.By.ALL), "")
 
-    def of_facts(self) -> tuple[str, dict[str, Any]]:
-        """A condition on facts, and its parameters."""
-        parts, values = ["day BETWEEN %(first)s AND %(last)s"], {"first": self.first, "last": self.last}
-        given: dict[str, Any] = {
-            "territory_id": self.territory_id, "source": self.source, "policy": self.policy, "kind": self.kind,
-        }  # fmt: skip
-        for name, value in given.items():
-            if value:
-                parts.append(f"{name} = %({name})s")
-                values[name] = value
+    def of_facts(self) -> Q:
+        """A condition on facts."""
+        found = Q(day__range=(self.first, self.last))
+        given = {
+            "territory_id": self.territory_id,
+            "source": self.source,
+            "policy": self.policy,
+            "kind": self.kind,
+        }
+        found &= Q(**{name: value for name, value in given.items() if value})
         if self.rep_ids is not None:
-            parts.append("(rep_id = ANY(%(rep_ids)s) OR (rep_id IS NULL AND team_id = ANY(%(team_ids)s)))")
-            values |= {"rep_ids": list(self.rep_ids), "team_ids": list(self.team_ids or ())}  # type: ignore[dict-item]
-        return " AND ".join(parts), values
+            found &= Q(rep__in=self.rep_ids) | Q(rep__isnull=True, team_id__in=self.team_ids or ())
+        return found
 
-    def of_sums(self) -> tuple[str, dict[str, Any]]:
+    def of_sums(self) -> Q:
         """The same on the sums of days, where `summed_by` names some."""
         assert self.summed_by is not None
         by, key = self.summed_by
-        values = {"first": self.first, "last": self.last, "by": by, "key": key, "kind": self.kind}
-        kind = " AND kind = %(kind)s" if self.kind else ""
-        return f"by = %(by)s AND key = %(key)s AND day BETWEEN %(first)s AND %(last)s{kind}", values
+        return Q(by=by, key=key) & self.of_touch_sums()
+
+    def of_touch_sums(self) -> Q:
+        """The same on the sums of first touches, which are of everything but for the kind."""
+        return Q(day__range=(self.first, self.last)) & (Q(kind=self.kind) if self.kind else Q())
+
+    @property
+    def is_of_everybody(self) -> bool:
+        """Whether nothing but days and kind is chosen."""
+        return self.summed_by == (DaySum.By.ALL, "")
 
 
 def whose(user: User, *, team_id: int | None, rep_id: int | None) -> dict[str, tuple[int, ...] | None]:

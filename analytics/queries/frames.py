@@ -3,111 +3,134 @@
 A frame covers the period and the one before it; `is_now` tells them apart. Weeks begin on Monday.
 """
 
-import datetime
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
-from django.db import connection
-from django.db.models import Avg, F
-from django.db.models.functions import TruncWeek
+from django.db.models import (
+    Avg,
+    BigIntegerField,
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Q,
+    QuerySet,
+    Sum,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, TruncMonth, TruncWeek
 
 from analytics.engine.months import month_after
-from analytics.models import RepDay
-from analytics.queries.definition import TWO_DIGITS
-from analytics.queries.filters import Filters
+from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchSum
+from analytics.queries.definition import THREE_DIGITS
+from analytics.queries.filters import DAY, Filters
 
 CELLS = ("week", "is_now", "event", "path", "mode", "bin")
 COUNTS = ("count", "known", "hits", "scored", "score_sum", "value_sum")
-SUM_COLUMNS = ", ".join(f"sum({name})::float8" for name in COUNTS)
-FACT_COLUMNS = (
-    "count(*)::float8, count(hit)::float8, (count(*) FILTER (WHERE hit))::float8, count(score)::float8, "
-    "coalesce(sum(score), 0), coalesce(sum(value), 0)"
-)
-WEEK = "date_trunc('week', day)::date"
+OF_SUMS: dict[str, Any] = {f"n_{name}": Sum(name) for name in COUNTS}
+OF_FACTS: dict[str, Any] = {
+    "n_count": Count("pk"),
+    "n_known": Count("hit"),
+    "n_hits": Count("pk", filter=Q(hit=True)),
+    "n_scored": Count("score"),
+    "n_score_sum": Coalesce(Sum("score"), 0.0, output_field=FloatField()),
+    "n_value_sum": Coalesce(Sum("value"), 0.0, output_field=FloatField()),
+}
+SHARES = ("count", "known", "hits")
+ROUTED = (Fact.Path.MODEL, Fact.Path.PERSON)
 
 
 def counted(filters: Filters) -> pd.DataFrame:
     """Events by week, path, mode and tens of the score: columns CELLS and COUNTS."""
-    both = replace(filters, first=filters.before.first)
-    cells = f"{WEEK}, day >= %(now)s, event, path, mode, bin"
-    if both.summed_by is not None:
-        where, values = both.of_sums()
-        table, sums = "analytics_daysum", SUM_COLUMNS
-    else:
-        where, values = both.of_facts()
-        table, sums = "analytics_fact", FACT_COLUMNS
-    text = f"SELECT {cells}, {sums} FROM {table} WHERE {where} GROUP BY 1, 2, 3, 4, 5, 6"
-    return frame(text, values | {"now": filters.first}, (*CELLS, *COUNTS))
+    both = _with_before(filters)
+    rows, figures = _sums_or_facts(both)
+    return _frame(_by_week(rows, filters), CELLS, {name: figures[f"n_{name}"] for name in COUNTS})
 
 
 def touches(filters: Filters) -> pd.DataFrame:
-    """First touches by week and mode: week, is_now, mode, seconds (to two digits), count."""
-    both = replace(filters, first=filters.before.first)
-    cells = f"{WEEK}, day >= %(now)s, mode"
-    if both.summed_by == ("all", ""):
-        where, values = both.of_sums()
-        where = where.replace("by = %(by)s AND key = %(key)s AND ", "")
-        text = f"SELECT {cells}, seconds, sum(count)::float8 FROM analytics_touchsum WHERE {where} GROUP BY 1, 2, 3, 4"
-    else:
-        where, values = both.of_facts()
-        text = (
-            f"SELECT {cells}, {TWO_DIGITS}, count(*)::float8 FROM analytics_fact WHERE {where}"
-            " AND event = 'assigned' AND seconds IS NOT NULL AND path <> 'import' GROUP BY 1, 2, 3, 4"
-        )
-    return frame(text, values | {"now": filters.first}, ("week", "is_now", "mode", "seconds", "count"))
+    """First touches by week and mode: week, is_now, mode, seconds (to three digits), count."""
+    both, cells = _with_before(filters), ("week", "is_now", "mode", "seconds")
+    if both.is_of_everybody:
+        sums = TouchSum.objects.filter(both.of_touch_sums())
+        return _frame(_by_week(sums, filters), cells, {"count": Sum("count")})
+    facts = Fact.objects.filter(both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
+    rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
+    rows = _by_week(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
+    found = _frame(rows, ("week", "is_now", "mode", "rounded"), {"count": Count("pk")})
+    return found.rename(columns={"rounded": "seconds"})
 
 
 def rep_tens(filters: Filters, event: str) -> pd.DataFrame:
-    """Assignments or closings of the period by rep and tens of the score: rep, bin, count, known, hits."""
-    columns = ("rep", "bin", "count", "known", "hits")
-    facts = "SELECT rep_id, bin, count(*), count(hit), count(*) FILTER (WHERE hit) FROM analytics_fact"
-    facts_where = "event = %(event)s AND rep_id IS NOT NULL"
-    if filters.summed_by != ("all", "") or filters.kind:
-        where, values = filters.of_facts()
-        return frame(
-            f"{facts} WHERE {where} AND {facts_where} GROUP BY 1, 2", values | {"event": event}, columns
-        )
-    parts, values = _months_and_edges(filters)
-    text = (
-        "SELECT rep_id, bin, sum(count)::float8, sum(known)::float8, sum(hits)::float8 FROM ("
-        "  SELECT rep_id, bin, count, known, hits FROM analytics_repmonthsum"
-        "  WHERE event = %(event)s AND month >= %(months_from)s AND month < %(months_to)s"
-        f"  UNION ALL {facts} WHERE {facts_where} AND ({parts}) GROUP BY 1, 2"
-        ") both_of_them (rep_id, bin, count, known, hits) GROUP BY 1, 2"
-    )
-    return frame(text, values | {"event": event}, columns)
-
-
-def _months_and_edges(filters: Filters) -> tuple[str, dict[str, Any]]:
-    """Whole months come from sums, the days at both ends from facts."""
-    first, end = filters.first, filters.last + datetime.timedelta(days=1)
+    """Assignments or closings of the period by rep and tens of the score: rep, bin and SHARES. Of everybody, whole
+    months come from sums, the days at both ends from facts."""
+    cells = ("rep", "bin")
+    if not filters.is_of_everybody or filters.kind:
+        return _rep_facts(filters.of_facts(), event)
+    first, end = filters.first, filters.last + DAY
     months_from = first if first.day == 1 else month_after(first)
-    months_to = max(end.replace(day=1), months_from)
-    values = {"months_from": months_from, "months_to": months_to, "first": first, "end": end}
     if months_from >= end:
-        return "day >= %(first)s AND day < %(end)s", values | {"months_to": months_from}
-    return (
-        "(day >= %(first)s AND day < %(months_from)s) OR (day >= %(months_to)s AND day < %(end)s)",
-        values,
-    )
+        return _rep_facts(filters.of_facts(), event)
+    months_to = max(end.replace(day=1), months_from)
+    edges = Q(day__gte=first, day__lt=months_from) | Q(day__gte=months_to, day__lt=end)
+    months = RepMonthSum.objects.filter(event=event, month__gte=months_from, month__lt=months_to)
+    whole = _frame(months, cells, {name: Sum(name) for name in SHARES})
+    together = pd.concat([whole, _rep_facts(edges, event)])
+    return together.groupby(list(cells), dropna=False, as_index=False).sum()
+
+
+def _rep_facts(where: Q, event: str) -> pd.DataFrame:
+    facts = Fact.objects.filter(where, event=event, rep__isnull=False)
+    return _frame(facts, ("rep", "bin"), {name: OF_FACTS[f"n_{name}"] for name in SHARES})
+
+
+def closed_by_stratum(filters: Filters) -> pd.DataFrame:
+    """What closed in the period by month, source, kind and path, of what the model routed or a person assigned."""
+    if filters.is_of_everybody:
+        rows: QuerySet[Any] = DaySum.objects.filter(filters.of_touch_sums(), by=DaySum.By.SOURCE)
+        rows = rows.annotate(stratum_source=F("key"))
+        figures: dict[str, Any] = {name: Sum(name) for name in SHARES}
+    else:
+        rows = Fact.objects.filter(filters.of_facts()).annotate(stratum_source=F("source"))
+        figures = {name: OF_FACTS[f"n_{name}"] for name in SHARES}
+    closed = rows.filter(event=Fact.Event.CLOSED, path__in=ROUTED).annotate(month=TruncMonth("day"))
+    found = _frame(closed, ("month", "stratum_source", "kind", "path"), figures)
+    return found.rename(columns={"stratum_source": "source"})
 
 
 def utilisation(filters: Filters) -> pd.DataFrame:
-    """Mean load of reps in per cent of their maximum at the end of each day, by week: week, is_now, load, days."""
-    days = RepDay.objects.filter(day__gte=filters.before.first, day__lte=filters.last, max_open__gt=0)
+    """Mean load of reps in per cent of their maximum at the end of each day, by week: week, is_now, load."""
+    days = RepDay.objects.filter(day__range=(filters.before.first, filters.last), max_open__gt=0)
     if filters.rep_ids is not None:
         days = days.filter(rep__in=filters.rep_ids)
-    now = days.filter(day__gte=filters.first)
-    parts = []
-    for is_now, rows in ((True, now), (False, days.filter(day__lt=filters.first))):
-        by_week = rows.values(week=TruncWeek("day")).annotate(load=Avg(100.0 * F("load") / F("max_open")))
-        parts += [(row["week"], is_now, row["load"]) for row in by_week.order_by("week")]
-    return pd.DataFrame(parts, columns=["week", "is_now", "load"])
+    load = Avg(100.0 * F("load") / F("max_open"), output_field=FloatField())
+    return _frame(_by_week(days, filters), ("week", "is_now"), {"load": load})
 
 
-def frame(text: str, values: dict[str, Any], columns: tuple[str, ...]) -> pd.DataFrame:
-    """The answer of a statement as a frame."""
-    with connection.cursor() as cursor:
-        cursor.execute(text, values)
-        return pd.DataFrame(cursor.fetchall(), columns=list(columns))
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def _with_before(filters: Filters) -> Filters:
+    return replace(filters, first=filters.before.first)
+
+
+def _sums_or_facts(filters: Filters) -> tuple[QuerySet[Any], dict[str, Any]]:
+    if filters.summed_by is not None:
+        return DaySum.objects.filter(filters.of_sums()), OF_SUMS
+    return Fact.objects.filter(filters.of_facts()), OF_FACTS
+
+
+def _by_week(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    is_now = ExpressionWrapper(Q(day__gte=filters.first), output_field=BooleanField())
+    return rows.annotate(week=TruncWeek("day"), is_now=is_now)
+
+
+def _frame(rows: QuerySet[Any], cells: Sequence[str], figures: dict[str, Any]) -> pd.DataFrame:
+    """One row for each combination of the cells, with its figures."""
+    names = {f"n_{name}": figure for name, figure in figures.items()}
+    found = rows.order_by(*cells).values_list(*cells).annotate(**names)
+    rows_found = pd.DataFrame(list(found), columns=[*cells, *figures])
+    flags = {"is_now": bool} if "is_now" in cells else {}
+    return rows_found.astype(dict.fromkeys(figures, float) | flags)  # an empty one has no types of its own

@@ -1,11 +1,13 @@
 """Each rep's load at the end of each day, kept for the trend of the capacity used."""
 
 import datetime
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
-from django.db.models import Max
+from django.db.models import Max, Min
 
 from analytics.models import RepDay
+from crm.models import Assignment
 from reps.queries.people import organisation
 
 COUNTED_BACK = datetime.timedelta(days=400)  # when there are none yet
@@ -46,10 +48,18 @@ def keep_loads(*, today: datetime.date) -> int:
     maximum, as all are of a rep's first days here."""
     newest: datetime.date | None = RepDay.objects.aggregate(newest=Max("day"))["newest"]
     last = today - DAY
-    first = today - COUNTED_BACK if newest is None else newest + DAY
-    if first > last:
+    first = _first_day(today) if newest is None else newest + DAY
+    if first is None or first > last:
         return 0
     values = {"first": first, "last": last, "zone": organisation().time_zone, "back": first < last}
     with connection.cursor() as cursor:
         cursor.execute(LOADS, values)
         return cursor.rowcount
+
+
+def _first_day(today: datetime.date) -> datetime.date | None:
+    """The first day on which somebody owned something, or as far back as is counted."""
+    began: datetime.datetime | None = Assignment.objects.aggregate(began=Min("assigned_at"))["began"]
+    if began is None:
+        return None
+    return max(today - COUNTED_BACK, began.astimezone(ZoneInfo(organisation().time_zone)).date())

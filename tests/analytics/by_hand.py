@@ -182,11 +182,11 @@ def _routed(opportunity: Opportunity, assigned: list[Row]) -> Iterator[Row]:
         }
 
 
-def two_digits(seconds: int) -> int:
+def three_digits(seconds: int) -> int:
     """Half away from zero, as SQL rounds."""
-    if seconds < 100:
+    if seconds < 1000:
         return seconds
-    unit = 10 ** (len(str(seconds)) - 2)
+    unit = 10 ** (len(str(seconds)) - 3)
     return (2 * seconds + unit) // (2 * unit) * unit
 
 

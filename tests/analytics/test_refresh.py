@@ -48,7 +48,7 @@ def assert_equal_to_the_definition() -> None:
     for row in facts:
         one = dict(zip(by_hand.FIELDS, row, strict=True))
         if one["event"] == "assigned" and one["seconds"] is not None and one["path"] != "import":
-            touches[one["day"], one["mode"], one["kind"], by_hand.two_digits(one["seconds"])] += 1
+            touches[one["day"], one["mode"], one["kind"], by_hand.three_digits(one["seconds"])] += 1
         if one["event"] in ("assigned", "closed"):
             months[one["day"].replace(day=1), one["rep_id"], one["event"], one["bin"]] += 1
     assert touches == {
