@@ -128,7 +128,10 @@ class DaySum(models.Model):
     value_sum = models.FloatField()
 
     class Meta:
-        indexes = (models.Index(fields=["by", "day"], name="day_sum_by_day"),)
+        indexes = (
+            models.Index(fields=["by", "day"], name="day_sum_read"),
+            models.Index(fields=["day"], name="day_sum_by_day"),
+        )
 
     def __str__(self) -> str:
         return f"{self.by} {self.key} {self.day}"
@@ -164,7 +167,10 @@ class RepMonthSum(models.Model):
     hits = models.IntegerField()
 
     class Meta:
-        indexes = (models.Index(fields=["event", "month"], name="rep_month_sum"),)
+        indexes = (
+            models.Index(fields=["event", "month"], name="rep_month_sum_read"),
+            models.Index(fields=["month"], name="rep_month_sum_by_month"),
+        )
 
     def __str__(self) -> str:
         return f"{self.rep_id} {self.month}"

@@ -131,6 +131,7 @@ def _frame(rows: QuerySet[Any], cells: Sequence[str], figures: dict[str, Any]) -
     """One row for each combination of the cells, with its figures."""
     names = {f"n_{name}": figure for name, figure in figures.items()}
     found = rows.order_by(*cells).values_list(*cells).annotate(**names)
-    rows_found = pd.DataFrame(list(found), columns=[*cells, *figures])
-    flags = {"is_now": bool} if "is_now" in cells else {}
-    return rows_found.astype(dict.fromkeys(figures, float) | flags)  # an empty one has no types of its own
+    types: dict[str, Any] = dict.fromkeys(figures, float)  # an empty frame has no types of its own
+    if "is_now" in cells:
+        types["is_now"] = bool
+    return pd.DataFrame(list(found), columns=[*cells, *figures]).astype(types)

@@ -190,8 +190,8 @@ def share_of(rows: pd.DataFrame) -> Share:
 
 
 def _mean(rows: pd.DataFrame) -> float | None:
-    scored = rows.scored.sum()
-    return float(rows.score_sum.sum() / scored) if scored else None
+    scored, total = float(rows.scored.to_numpy().sum()), float(rows.score_sum.to_numpy().sum())
+    return total / scored if scored else None
 
 
 def median_of(rows: pd.DataFrame) -> float | None:

@@ -180,7 +180,8 @@ def _dots(
 
 
 def _by_rep(rows: pd.DataFrame) -> dict[int, Share]:
-    return {int(rep): share_of(part) for rep, part in rows.groupby("rep") if part.known.sum()}
+    by_rep: Any = rows.groupby("rep")
+    return {int(rep): share_of(part) for rep, part in by_rep if part.known.sum()}
 
 
 def _closed(tiers: Mapping[str, Mapping[int, Share]], rep: int) -> int:

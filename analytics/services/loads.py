@@ -1,6 +1,7 @@
 """Each rep's load at the end of each day, kept for the trend of the capacity used."""
 
 import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
@@ -51,7 +52,12 @@ def keep_loads(*, today: datetime.date) -> int:
     first = _first_day(today) if newest is None else newest + DAY
     if first is None or first > last:
         return 0
-    values = {"first": first, "last": last, "zone": organisation().time_zone, "back": first < last}
+    values: dict[str, Any] = {
+        "first": first,
+        "last": last,
+        "zone": organisation().time_zone,
+        "back": first < last,
+    }
     with connection.cursor() as cursor:
         cursor.execute(LOADS, values)
         return cursor.rowcount

@@ -204,7 +204,7 @@ def _decisions(c: Columns, people: dict[str, Any], real: Sequence[Sequence[Any]]
         facts, state, columns, told, roster, rep, score = real[int(rng.integers(len(real)))]
         for name, value in (("facts", facts), ("state", f"\\x{state.hex()}"), ("columns", f"\\x{columns.hex()}"),
                             ("trace", told), ("roster_id", roster), ("rep_id", rep), ("score", score)):  # fmt: skip
-            rows.iat[place, rows.columns.get_loc(name)] = value
+            rows.at[int(place), name] = value
     return rows[c.has_decision]
 
 

@@ -45,9 +45,15 @@ def made(make_opportunity: Callable[..., Opportunity], ana: Rep) -> Callable[...
         if values.get("rep", ana):
             overrides.reassign(
                 opportunity_ids=[opportunity.pk], rep_id=(values.get("rep") or ana).pk,
-                by=User.objects.filter(role="ops").first() or User.objects.first(), at=timezone.now(),
+                by=User.objects.get(role="ops"), at=timezone.now(),
             )  # fmt: skip
-        given = {"kind": "lead", "path": "model", "mode": "real_time", "rep": ana, "hit": None} | values
+        given: dict[str, Any] = {
+            "kind": "lead",
+            "path": "model",
+            "mode": "real_time",
+            "rep": ana,
+            "hit": None,
+        } | values
         score = given.get("score")
         given |= {"bin": None if score is None else min(int(score // 10), 9)}
         fact = Fact.objects.create(
@@ -130,7 +136,8 @@ class TestSumsAndFacts:
                 path=("model", "person")[n % 5 == 0],
             )  # fmt: skip
         everybody = tuple(Rep.objects.values_list("pk", flat=True))
-        for chosen in ({}, {"source": "Web"}, {"policy": "P"}, {"kind": "lead"}):
+        cases: list[dict[str, Any]] = [{}, {"source": "Web"}, {"policy": "P"}, {"kind": "lead"}]
+        for chosen in cases:
             for days in (10, 45, 90):
                 by_sums = Filters(today - days * DAY, today, **chosen)
                 by_facts = Filters(today - days * DAY, today, rep_ids=everybody, team_ids=(), **chosen)
@@ -165,6 +172,7 @@ class TestPage:
         for user, shown in ((omar, "60"), (nia, "60"), (ada, "60"), (ben, "80")):
             page = as_user(user).get("/analytics/routing/").content.decode()
             assert f'<b class="big">{shown}</b>' in page, user
+        assert ana.user is not None
         assert as_user(ana.user).get("/analytics/routing/").status_code == 403
 
     def test_is_read_in_so_many_queries_however_much_there_is(
