@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from analytics.queries.words import points
+from analytics.queries.words import more_or_less, points
 from experiments.models import Experiment, Look
 from reps.charts import Chart
 from reps.engine.money import NBSP
@@ -32,13 +32,11 @@ def _chart(experiment: Experiment, looks: list[Look]) -> Chart:
         [100 * (getattr(look, name) or 0) for look in looks] for name in ("low", "estimate", "high")
     )
     edge = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "x": days, "line": {"width": 0}}
-    nil = "" if low[-1] > 0 or high[-1] < 0 else ", could be nothing"
-    span = f"{low[-1]:+.1f} to {high[-1]:+.1f}".replace("-", "−")
     address = reverse("experiment", args=[experiment.pk])
     return Chart(
         key="experiment-lift",
         title="Win-rate lift, measured",
-        said=f"Prediction wins {points(mid[-1] / 100)} more than the control ({span}{nil}).",
+        said=f"Prediction wins {more_or_less(mid[-1] / 100, low[-1] / 100, high[-1] / 100)} than the control.",
         what="From an experiment that gave leads to prediction or to the control by chance, so that nothing but the "
         "routing differs. The band holds at every look together, however often one looks.",
         note=f"from experiment “{experiment.name}”",

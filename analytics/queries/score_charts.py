@@ -8,7 +8,7 @@ import pandas as pd
 from analytics.engine.shares import Share, adjusted_difference, trend
 from analytics.queries.addresses import Addresses
 from analytics.queries.metrics import HIGH_FROM, LOW_BELOW, share_of
-from analytics.queries.words import of_cases, percent, points
+from analytics.queries.words import more_or_less, of_cases, percent
 from reps.charts import Chart, label
 
 TENS = range(10)
@@ -197,9 +197,7 @@ def _tier_words(tiers: Mapping[str, Mapping[int, Share]], reps: Sequence[int]) -
     if found is None:
         have = f"{len(enough)} have {ENOUGH_OF_A_REP} of each"
         return f"Too few reps have closed both high and low matches to compare them ({have})."
-    nil = found.low <= 0 <= found.high
     return (
-        f"Rep by rep, high matches won {points(found.value)} more than low ones "
-        f"({100 * found.low:+.1f} to {100 * found.high:+.1f}{', could be nothing' if nil else ''}). "
+        f"Rep by rep, high matches won {more_or_less(found.value, found.low, found.high)} than low ones. "
         f"Of {len(enough)} reps with {ENOUGH_OF_A_REP} of each, {better} won more where they fitted."
-    ).replace("-", "−")
+    )

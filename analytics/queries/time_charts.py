@@ -17,7 +17,7 @@ from analytics.queries.metrics import (
     median_of,
     share_of,
 )
-from analytics.queries.words import duration, of_cases, percent, points
+from analytics.queries.words import duration, more_or_less, of_cases, percent
 from reps.charts import Chart, label
 from reps.engine.capacity import BandBounds, band
 from reps.engine.money import NBSP
@@ -91,10 +91,7 @@ def _lift_words(whole: Mapping[str, Share], found: Difference | None) -> str:
     said = f"The model’s were won {of_cases(whole['model'])}, people’s {of_cases(whole['person'])}. "
     if found is None:
         return said + "Too few of both kinds are closed to compare like with like."
-    nil = found.low <= 0 <= found.high
-    interval = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}".replace("-", "−")
-    verdict = ", could be nothing" if nil else ""
-    return said + f"Like with like, the model’s win {points(found.value)} more ({interval}{verdict})."
+    return said + f"Like with like, the model’s win {more_or_less(found.value, found.low, found.high)}."
 
 
 def _with_band(weeks: Sequence[Any], shares: Sequence[Share], route: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -112,17 +109,18 @@ def _with_band(weeks: Sequence[Any], shares: Sequence[Share], route: tuple[str, 
 
 
 def _end_labels(weeks: Sequence[Any], by_week: Mapping[str, Sequence[Share]]) -> list[dict[str, Any]]:
-    labels = []
+    """At each line's end, the higher one's above it and the lower one's below."""
+    ends: list[tuple[float, Any, str, str]] = []
     for key, name, colour, _ in ROUTES:
         known = [
-            (week, share.value)
-            for week, share in zip(weeks, by_week[key], strict=True)
-            if share.value is not None
+            (week, one.value) for week, one in zip(weeks, by_week[key], strict=True) if one.value is not None
         ]
-        if known:
-            week, value = known[-1]
-            labels.append(label(f"{week}", 100 * value, name, font={"size": 11, "color": colour}, xshift=6))  # type: ignore[arg-type]
-    return labels
+        ends += [(100 * value, week, name, colour) for week, value in known[-1:]]
+    ends.sort(key=lambda end: -end[0])
+    return [
+        label(f"{week}", value, name, font={"size": 11, "color": colour}, xshift=6, yanchor=anchor)  # type: ignore[arg-type]
+        for (value, week, name, colour), anchor in zip(ends, ("bottom", "top"), strict=False)
+    ]
 
 
 def _weeks(weeks: Sequence[Any]) -> dict[str, Any]:

@@ -26,6 +26,14 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.1f}{NBSP}points".replace("-", "−")
 
 
+def more_or_less(difference: float, low: float, high: float) -> str:
+    """`3.1 points more (+0.2 to +6.0)`; where the interval holds nil it says that it could be nothing."""
+    word = "more" if difference >= 0 else "less"
+    interval = f"{100 * low:+.1f} to {100 * high:+.1f}".replace("-", "−")
+    nil = ", could be nothing" if low <= 0 <= high else ""
+    return f"{100 * abs(difference):.1f}{NBSP}points {word} ({interval}{nil})"
+
+
 def of_cases(share: Share) -> str:
     """`41 % of 120 (33 to 50)`."""
     if share.value is None or share.low is None or share.high is None:

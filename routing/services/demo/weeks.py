@@ -18,8 +18,10 @@ from crm.services.ownership import OwnershipError
 from crm.services.placing import create_placed_opportunity
 from reps.models import Rep, User
 from routing.engine.worlds import Leads, World, true_log_odds
-from routing.models import OverrideReason, QueueItem
+from routing.models import BatchWait, OverrideReason, QueueItem
 from routing.services import queue
+from routing.services.batch_runs.asking import open_batch
+from routing.services.batch_runs.planning import run_batch
 from routing.services.decisions import route
 from routing.services.demo import history
 from routing.services.demo.cast import Cast
@@ -48,6 +50,7 @@ class Weeks:
         default_factory=list
     )
     order: "itertools.count[int]" = field(default_factory=itertools.count)
+    known: "dict[int, _Lead]" = field(default_factory=dict)
 
     def later(self, at: datetime.datetime, what: Callable[[datetime.datetime], None]) -> None:
         if at < self.until:
@@ -57,6 +60,17 @@ class Weeks:
         while self.ahead:
             at, _, what = heapq.heappop(self.ahead)
             what(at)
+
+    def plans_batches(self, at: datetime.datetime) -> None:
+        """Every morning what waits for a batch is planned together, and looked over by the managers."""
+        for name in sorted(set(BatchWait.objects.order_by().values_list("policy_name", flat=True))):
+            batch = open_batch(policy_name=name, by=self.made.ops, at=at)
+            run_batch(job_id=batch.job_id or 0, now=at)
+        proposed = QueueItem.objects.filter(state=QueueItem.State.PENDING, is_of_batch=True, created_at=at)
+        for pk in proposed.order_by("pk").values_list("opportunity", flat=True):
+            if pk in self.known:
+                self.later(at + HOUR + self.hours(2.0), self.known[pk].is_looked_at)
+        self.later(at + DAY, self.plans_batches)
 
     def hours(self, mean: float) -> datetime.timedelta:
         return datetime.timedelta(hours=float(self.rng.exponential(mean)))
@@ -77,6 +91,7 @@ def live_weeks(
     odds = true_log_odds(world, leads)
     for place, row in enumerate(rows):
         weeks.later(row["opened_at"], _Lead(weeks, intake_values(row), odds[place]).comes_in)
+    weeks.later(rows[0]["opened_at"] + DAY, weeks.plans_batches)
     weeks.play()
 
 
@@ -92,10 +107,11 @@ class _Lead:
     def comes_in(self, at: datetime.datetime) -> None:
         made = create_placed_opportunity(values=dict(self.values), at=at, by=self.weeks.made.ops)
         self.pk = made.pk
+        self.weeks.known[made.pk] = self
         decision = route(opportunity_id=self.pk, at=at)
         if decision is not None and decision.assignment is not None:
             self._is_owned(at, hours=0.15)
-        else:
+        elif decision is not None:  # else it waits for the batch
             self.weeks.later(at + 0.5 * HOUR + self.weeks.hours(2.0), self.is_looked_at)
 
     def is_looked_at(self, at: datetime.datetime) -> None:
@@ -148,7 +164,7 @@ class _Lead:
         touched = at + datetime.timedelta(hours=float(hours * rng.lognormal(0, 0.9)))
         if rng.random() < 0.95:
             self.weeks.later(touched, self.is_touched)
-        self.weeks.later(touched + DAY + datetime.timedelta(days=float(rng.gamma(2, 12))), self.closes)
+        self.weeks.later(touched + DAY + datetime.timedelta(days=float(rng.gamma(2, 19))), self.closes)
 
     def is_touched(self, at: datetime.datetime) -> None:
         owner = self._owner()
