@@ -182,7 +182,7 @@ class TestPage:
         omar: User,
         django_assert_num_queries: DjangoAssertNumQueries,
     ) -> None:
-        made(score=80)
+        made(score=80), made("closed", score=80, hit=True)
         client = as_user(omar)
         client.get("/analytics/routing/")
         with django_assert_num_queries(PAGE_QUERIES):

@@ -122,7 +122,7 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
         "experiments.ArmRep",
         "experiments.ArmTurn",
     }
-    blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt", "routing.BatchPiece"}
+    blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt", "routing.BatchPiece", "routing.LoadSample"}
     ours = {
         model._meta.label
         for app in ("reps", "crm", "territories", "experiments", "routing")
