@@ -1,4 +1,4 @@
-"""What the worker does for analytics. Every one may run twice or be killed in the middle: the services are idempotent."""
+"""What the worker does for analytics. All may run twice or be killed in the middle: the services are idempotent."""
 
 from django.utils import timezone
 

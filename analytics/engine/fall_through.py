@@ -16,7 +16,7 @@ import numpy as np
 from reps.engine.capacity import Band, bands, load_pct
 from routing.engine.batch.plan import WhyNot
 from routing.engine.columns import speaks
-from routing.engine.configuration import Rule
+from routing.engine.configuration import Policy, Rule
 from routing.engine.ladder import DEFAULT_POLICY, Exit, Inputs
 from routing.engine.requirements import kept_by
 from routing.engine.roster import Mask
@@ -83,7 +83,6 @@ class _Look:
         self.codes = np.array([exit_code(int(code)) for code in codes], dtype=np.int64)[places]
         self.inside = ~np.isin(self.codes, BEFORE_RULES)
         self.left_over = np.isin(self.codes, LEFT_OVER)
-        self.out: dict[str, int] = self.found.get("eligibility", {}).get("out", {})
 
     def reason(self) -> Reason:
         if not self.inside.any():
@@ -101,16 +100,19 @@ class _Look:
         return Reason(Cause.TURNED_DOWN)
 
     def _unmet(self) -> Reason | None:
-        """What nobody meets, so that the ladder passed it over: a language, or a requirement of a rule."""
-        language = self.found.get("eligibility", {}).get("nobody_speaks")
-        if language:
-            return self._about(Cause.LANGUAGE, str(language), None, self.left_over & self._free)
+        """What nobody meets, so that the ladder passed it over: a language, or a requirement of a rule.
+
+        Where everybody was full or away besides, that is the cause."""
+        lacking = self.left_over & self._free
+        if not lacking.any():
+            return None
+        if self._nobody_speaks:
+            return self._about(Cause.LANGUAGE, self.inputs.facts.language, None, lacking)
         for step in self.steps:
             if step["name"] == "rule_skipped" and step["found"]["why"] == "would_leave_nobody":
                 rule = self.inputs.configuration.rules[step["found"]["index"]]
                 if rule.action == "require":
-                    keeping = self.left_over & self._free
-                    return self._about(Cause.REQUIREMENT, self._wanted(rule), rule.id, keeping)
+                    return self._about(Cause.REQUIREMENT, self._wanted(rule), rule.id, lacking)
         return None
 
     def _doubtful(self) -> Reason | None:
@@ -139,12 +141,10 @@ class _Look:
         """Requirements first: they are what training meets."""
         facts, configuration, roster = self.inputs.facts, self.inputs.configuration, self.inputs.roster
         walls: list[tuple[Cause, str, int | None, Mask]] = []
-        if self.out.get("language"):
+        if facts.language and self._policy.language == "required" and not self._nobody_speaks:
             keep = np.asarray(speaks(roster, facts.language, configuration.default_language) > 0)
             walls.append((Cause.LANGUAGE, facts.language, None, keep))
-        rules = [
-            configuration.rules[step["found"]["index"]] for step in self.steps if step["name"] == "rule"
-        ]
+        rules = [configuration.rules[step["found"]["index"]] for step in self.steps if step["name"] == "rule"]
         for rule in sorted(rules, key=lambda one: one.action != "require"):  # sorted() keeps their order
             kept = kept_by(rule, roster, facts, configuration.default_language)
             if kept is not None and rule.action == "require":
@@ -155,7 +155,9 @@ class _Look:
 
     def _full(self) -> Reason:
         """Whoever could have had it was full, away or not at work: what most of them were."""
-        gone = Counter(Exit(int(code)) for code in self.codes if Exit(int(code)) in (Exit.AWAY, Exit.OFF_HOURS))
+        gone = Counter(
+            Exit(int(code)) for code in self.codes if Exit(int(code)) in (Exit.AWAY, Exit.OFF_HOURS)
+        )
         limits = Counter(LIMITS[Exit(int(code))] for code in self.codes if Exit(int(code)) in LIMITS)
         if sum(gone.values()) > sum(limits.values()):
             hours = gone[Exit.OFF_HOURS] > gone[Exit.AWAY]
@@ -184,7 +186,11 @@ class _Look:
         return np.asarray(free & state.works_now if self._policy.needs_working_now else free)
 
     @property
-    def _policy(self) -> Any:
+    def _nobody_speaks(self) -> bool:
+        return "nobody_speaks" in self.found.get("eligibility", {})
+
+    @property
+    def _policy(self) -> Policy:
         tests = self.inputs.facts.tests
         policies = self.inputs.configuration.policies
         return next((policy for policy in policies if policy.matches(tests)), DEFAULT_POLICY)

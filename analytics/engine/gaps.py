@@ -77,8 +77,8 @@ def wilson(hits: int, total: int, z: float = Z) -> tuple[float, float]:
 
 
 def find_gaps(cells: Cells, *, rate: float = RATE) -> list[Gap]:
-    """All that fell through, each in one gap: segments that stand out first, by excess, then the rest of each cause, the
-    largest first."""
+    """All that fell through, each in one gap: segments that stand out first, by excess, then the rest of each
+    cause, the largest first."""
     causes = [int(cause) for cause in np.unique(cells.cause[cells.cause >= 0])]
     alive = {cause: np.ones(len(cells.count), dtype=bool) for cause in causes}
     taken: dict[int, list[tuple[str, int]]] = {cause: [] for cause in causes}

@@ -6,50 +6,86 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('crm', '0009_not_offered_again'),
-        ('routing', '0029_batch_requests'),
+        ("crm", "0009_not_offered_again"),
+        ("routing", "0029_batch_requests"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReadUpTo',
+            name="ReadUpTo",
             fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('number', models.BigIntegerField(default=0)),
+                ("name", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("number", models.BigIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
-            name='FallThrough',
+            name="FallThrough",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField(help_text='Of the decision, in UTC.')),
-                ('policy', models.CharField(blank=True, max_length=120)),
-                ('cause', models.CharField(blank=True, help_text='Of analytics.engine.fall_through.Cause.', max_length=15)),
-                ('missing', models.CharField(blank=True, max_length=200)),
-                ('subject_id', models.BigIntegerField(blank=True, null=True)),
-                ('best_score', models.FloatField(blank=True, null=True)),
-                ('threshold', models.FloatField(blank=True, null=True)),
-                ('lacking', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), blank=True, default=list, size=None)),
-                ('team_id', models.BigIntegerField(blank=True, null=True)),
-                ('value_base', models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
-                ('kind', models.CharField(max_length=10)),
-                ('source', models.CharField(blank=True, max_length=80)),
-                ('industry', models.CharField(blank=True, max_length=120)),
-                ('size_band', models.CharField(blank=True, max_length=12)),
-                ('country', models.CharField(blank=True, max_length=60)),
-                ('territory', models.CharField(blank=True, max_length=120)),
-                ('language', models.CharField(blank=True, max_length=60)),
-                ('product', models.CharField(blank=True, max_length=120)),
-                ('decision', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='routing.decision')),
-                ('opportunity', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='fall_through', to='crm.opportunity')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField(help_text="Of the decision, in UTC.")),
+                ("policy", models.CharField(blank=True, max_length=120)),
+                (
+                    "cause",
+                    models.CharField(
+                        blank=True, help_text="Of analytics.engine.fall_through.Cause.", max_length=15
+                    ),
+                ),
+                ("missing", models.CharField(blank=True, max_length=200)),
+                ("subject_id", models.BigIntegerField(blank=True, null=True)),
+                ("best_score", models.FloatField(blank=True, null=True)),
+                ("threshold", models.FloatField(blank=True, null=True)),
+                (
+                    "lacking",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), blank=True, default=list, size=None
+                    ),
+                ),
+                ("team_id", models.BigIntegerField(blank=True, null=True)),
+                ("value_base", models.DecimalField(blank=True, decimal_places=2, max_digits=16, null=True)),
+                ("kind", models.CharField(max_length=10)),
+                ("source", models.CharField(blank=True, max_length=80)),
+                ("industry", models.CharField(blank=True, max_length=120)),
+                ("size_band", models.CharField(blank=True, max_length=12)),
+                ("country", models.CharField(blank=True, max_length=60)),
+                ("territory", models.CharField(blank=True, max_length=120)),
+                ("language", models.CharField(blank=True, max_length=60)),
+                ("product", models.CharField(blank=True, max_length=120)),
+                (
+                    "decision",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="routing.decision",
+                    ),
+                ),
+                (
+                    "opportunity",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="fall_through",
+                        to="crm.opportunity",
+                    ),
+                ),
             ],
             options={
-                'ordering': ('-day', '-id'),
-                'indexes': [models.Index(fields=['day'], name='fall_through_day'), models.Index(condition=models.Q(('cause', ''), _negated=True), fields=['-day', '-id'], name='fall_through_that_fell')],
+                "ordering": ("-day", "-id"),
+                "indexes": [
+                    models.Index(fields=["day"], name="fall_through_day"),
+                    models.Index(
+                        condition=models.Q(("cause", ""), _negated=True),
+                        fields=["-day", "-id"],
+                        name="fall_through_that_fell",
+                    ),
+                ],
             },
         ),
     ]

@@ -7,6 +7,7 @@ after one with a higher; so what was decided within the last hour is read again 
 import datetime
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -27,7 +28,9 @@ LIGHT = (
     "id", "opportunity_id", "made_at", "via", "outcome", "team_id", "policy_name", "facts", "trace",
     "configuration_id",
 )  # fmt: skip
-WRITTEN = [field.name for field in FallThrough._meta.concrete_fields if field.name not in ("id", "opportunity")]
+WRITTEN = [
+    field.name for field in FallThrough._meta.concrete_fields if field.name not in ("id", "opportunity")
+]
 
 
 def prepare_schedule() -> None:
@@ -147,7 +150,9 @@ def _reason(decision: Decision) -> Reason:
 
 def _territory(decision: Decision) -> str:
     """Its name in the version that decided."""
-    found = next((step["found"] for step in decision.trace["steps"] if step["name"] == "territory"), {})
+    found: dict[str, Any] = next(
+        (step["found"] for step in decision.trace["steps"] if step["name"] == "territory"), {}
+    )
     if found.get("why") != "matched":
         return ""
     return compiled(decision.configuration_id).by_id[found["territory"]].name
