@@ -8,10 +8,11 @@ class AnalyticsConfig(AppConfig):
     name = "analytics"
 
     def ready(self) -> None:
-        post_migrate.connect(prepare_gaps, sender=self)
+        post_migrate.connect(prepare_gaps_and_credit, sender=self)
 
 
-def prepare_gaps(**_: Any) -> None:
-    from analytics.services.gaps import prepare_schedule
+def prepare_gaps_and_credit(**_: Any) -> None:
+    from analytics.services import credit_checks, gaps
 
-    prepare_schedule()
+    gaps.prepare_schedule()
+    credit_checks.prepare_schedule()

@@ -2,9 +2,14 @@
 
 from django.utils import timezone
 
-from analytics.services import gaps
+from analytics.services import credit_checks, gaps
 
 
 def note_fall_throughs() -> int:
     """Why what was decided since the last time fell through."""
     return gaps.note_fall_throughs(at=timezone.now())
+
+
+def check_quota_credit() -> int:
+    """Holds what was assigned since the last time against the crediting table; all of it where the table is new."""
+    return credit_checks.check_assignments(at=timezone.now())

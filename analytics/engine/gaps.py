@@ -29,13 +29,15 @@ Z = 1.959964
 class Cells:
     """Opportunities counted by what they have in common (C rows): `count` of them, their `worth`, the `cause` (a number
     from 0, −1 for what did not fall through), and by dimension the value's number, −1 where there is none. `whole`:
-    causes that are a segment themselves (a language), in which none is searched."""
+    causes that are a segment themselves (a language), in which none is searched. `scope`: of a cause that can befall
+    some only (those of a policy), which; the others are no elsewhere of it."""
 
     count: Ints
     worth: Floats
     cause: Ints
     values: Mapping[str, Ints]
     whole: frozenset[int] = field(default_factory=frozenset)
+    scope: Mapping[int, Mask] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,8 @@ def find_gaps(cells: Cells, *, rate: float = RATE) -> list[Gap]:
     """All that fell through, each in one gap: segments that stand out first, by excess, then the rest of each
     cause, the largest first."""
     causes = [int(cause) for cause in np.unique(cells.cause[cells.cause >= 0])]
-    alive = {cause: np.ones(len(cells.count), dtype=bool) for cause in causes}
+    everything = np.ones(len(cells.count), dtype=bool)
+    alive = {cause: cells.scope.get(cause, everything) | (cells.cause == cause) for cause in causes}
     taken: dict[int, list[tuple[str, int]]] = {cause: [] for cause in causes}
     found: list[Gap] = []
     while len(found) < MOST:

@@ -29,6 +29,12 @@ class PeriodFilter(forms.Form):
         self.fields["team"].queryset = teams  # type: ignore[attr-defined]
         self.fields["source"].choices = [("", "Any source"), *((name, name) for name in sources)]  # type: ignore[attr-defined]
 
+    def showing(self, chosen: Chosen) -> "PeriodFilter":
+        """The form with the days that are looked at, also where the address names none."""
+        given = {name: self.data.get(name, "") for name in self.fields}
+        self.data = given | {"first": chosen.first, "last": chosen.last}
+        return self
+
     def chosen(self, today: datetime.date) -> Chosen:
         self.is_valid()
         last = self._day("last") or today

@@ -3,7 +3,15 @@
 from analytics.engine.fall_through import Cause
 from crm.models.accounts import SizeBand
 
-WHOLE = frozenset({Cause.LANGUAGE.value, Cause.TERRITORY.value})  # the missing thing is the segment
+# The missing thing is the segment, or a rule's condition is.
+WHOLE = frozenset({Cause.LANGUAGE, Cause.TERRITORY, Cause.REQUIREMENT, Cause.RULE, Cause.EXPERIMENT})
+# What a cause can only befall: the column whose value is what is missing.
+SCOPES = {Cause.LANGUAGE: "language", Cause.TERRITORY: "territory", Cause.CONFIDENCE: "policy"}
+OF = {
+    Cause.LANGUAGE: "of those that ask for it",
+    Cause.TERRITORY: "of those in it",
+    Cause.CONFIDENCE: "of those of this policy",
+}
 TITLES = {
     Cause.TERRITORY: "Nobody covers {}",
     Cause.TURNED_DOWN: "Everybody had it before and did not take it",
@@ -24,6 +32,11 @@ SEGMENTS = {
 
 def title(cause: str, missing: str) -> str:
     return TITLES[Cause(cause)].format(missing)
+
+
+def whole_words(cause: str) -> str:
+    """Of what a share of this cause is one."""
+    return OF.get(Cause(cause), "of all")
 
 
 def segment_words(dimension: str, value: str) -> str:

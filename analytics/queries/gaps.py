@@ -12,9 +12,10 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import TruncWeek
 from django.urls import reverse
 
+from analytics.engine.fall_through import Cause
 from analytics.engine.gaps import Cells, Gap, find_gaps, wilson
 from analytics.models import FallThrough
-from analytics.queries.gap_words import WHOLE, segment_words, title
+from analytics.queries.gap_words import SCOPES, WHOLE, segment_words, title, whole_words
 from analytics.queries.period import Chosen, mondays
 from analytics.queries.remedies import Fallen, Remedy, load_remedies
 from crm.models import Opportunity
@@ -23,8 +24,11 @@ from reps.charts import Chart
 from reps.engine.money import NBSP
 from reps.engine.tables import csv_lines
 from reps.models import User
+from reps.queries.people import organisation
+from routing.engine.roster import Mask
 
 DIMENSIONS = ("industry", "size_band", "country", "territory", "language", "product", "source")
+COLUMNS = (*DIMENSIONS, "policy")
 FELL = ~Q(cause="")
 CSV_HEAD = (
     "gap", "segment", "fell_through", "of", "share", "share_low", "share_high", "share_elsewhere",
@@ -39,6 +43,7 @@ class GapLine:
     key: str
     title: str
     where: str
+    of: str
     gap: Gap
     ids: tuple[int, ...]
     remedies: tuple[Remedy, ...] = ()
@@ -58,6 +63,7 @@ class GapsPage:
     lines: tuple[GapLine, ...]
     chart: Chart | None
     read_to: datetime.date | None
+    currency: str
 
     @property
     def share(self) -> float:
@@ -80,7 +86,7 @@ def decided_in(chosen: Chosen, user: User) -> QuerySet[FallThrough]:
 
 
 def gaps_page(*, user: User, chosen: Chosen, now: datetime.datetime, address: str = "") -> GapsPage:
-    """Six queries, or three where nothing fell through. `address`: the filter, for the chart's file."""
+    """Seven queries, or four where nothing fell through. `address`: the filter, for the chart's file."""
     rows = decided_in(chosen, user)
     weeks = _weeks(rows)
     fallen, lines = _found(rows)
@@ -92,6 +98,7 @@ def gaps_page(*, user: User, chosen: Chosen, now: datetime.datetime, address: st
         lines=tuple(_with(line, found) for line, found in zip(lines, remedies, strict=True)),
         chart=_chart(weeks, chosen, address),
         read_to=FallThrough.objects.aggregate(newest=Max("day"))["newest"],
+        currency=organisation().base_currency,
     )
 
 
@@ -100,7 +107,7 @@ def _members(line: GapLine, fallen: Sequence[Fallen]) -> list[Fallen]:
 
 
 def _with(line: GapLine, remedies: Sequence[Remedy]) -> GapLine:
-    return GapLine(line.key, line.title, line.where, line.gap, line.ids, tuple(remedies))
+    return GapLine(line.key, line.title, line.where, line.of, line.gap, line.ids, tuple(remedies))
 
 
 def gap_of(key: str, *, user: User, chosen: Chosen) -> tuple[GapLine, QuerySet[Opportunity]] | None:
@@ -118,11 +125,7 @@ def _found(rows: QuerySet[FallThrough]) -> tuple[list[Fallen], list[GapLine]]:
     if not fallen:
         return [], []
     others = list(
-        rows.exclude(FELL)
-        .order_by()
-        .values_list(*DIMENSIONS)
-        .annotate(number=Count("pk"))
-        .order_by(*DIMENSIONS)
+        rows.exclude(FELL).order_by().values_list(*COLUMNS).annotate(number=Count("pk")).order_by(*COLUMNS)
     )
     causes = sorted({one.about for one in fallen})
     cells, names = _cells(fallen, others, causes)
@@ -136,7 +139,7 @@ def _cells(
     place = {about: number for number, about in enumerate(causes)}
     values: dict[str, Any] = {}
     names: dict[str, Sequence[str]] = {}
-    for column, dimension in enumerate(DIMENSIONS):
+    for column, dimension in enumerate(COLUMNS):
         texts = [getattr(one, dimension) or None for one in fallen] + [row[column] or None for row in others]
         codes, uniques = pd.factorize(np.array(texts, dtype=object), sort=True)
         values[dimension], names[dimension] = codes.astype(np.int64), list(uniques)
@@ -144,10 +147,23 @@ def _cells(
         count=np.array([1] * len(fallen) + [row[-1] for row in others], dtype=np.int64),
         worth=np.array([one.worth for one in fallen] + [0.0] * len(others)),
         cause=np.array([place[one.about] for one in fallen] + [-1] * len(others), dtype=np.int64),
-        values=values,
+        values={dimension: values[dimension] for dimension in DIMENSIONS},
         whole=frozenset(place[about] for about in causes if about[0] in WHOLE),
+        scope={
+            place[about]: scope for about in causes if (scope := _scope(about, values, names)) is not None
+        },
     )
     return cells, names
+
+
+def _scope(
+    about: tuple[str, str], values: Mapping[str, Any], names: Mapping[str, Sequence[str]]
+) -> Mask | None:
+    """Whom the cause can befall; None: everybody."""
+    column = SCOPES.get(Cause(about[0]))
+    if column is None or about[1] not in names[column]:
+        return None
+    return np.asarray(values[column] == names[column].index(about[1]))
 
 
 def _line(
@@ -157,7 +173,9 @@ def _line(
     value = names[gap.dimension][gap.value] if gap.dimension else ""
     key = hashlib.sha256("\x1f".join((cause, missing, gap.dimension, value)).encode()).hexdigest()[:12]
     ids = tuple(fallen[place].opportunity_id for place in np.flatnonzero(gap.rows).tolist())
-    return GapLine(key, title(cause, missing), segment_words(gap.dimension, value), gap, ids)
+    return GapLine(
+        key, title(cause, missing), segment_words(gap.dimension, value), whole_words(cause), gap, ids
+    )
 
 
 # --- the trend -------------------------------------------------------------------------------------------------------
@@ -208,7 +226,7 @@ def _chart(weeks: Weeks, chosen: Chosen, address: str) -> Chart | None:
     shares = [100 * weeks[monday][1] / weeks[monday][0] for monday in told]
     bounds = [wilson(weeks[monday][1], weeks[monday][0]) for monday in told]
     bars = {
-        "type": "scatter", "mode": "lines+markers", "x": [monday.isoformat() for monday in told],
+        "type": "scatter", "mode": "lines+markers", "x": [f"{monday:%-d %b}" for monday in told],
         "y": [round(share, 2) for share in shares], "line": {"color": "--accent", "width": 2},
         "marker": {"color": "--accent", "size": 6},
         "error_y": {
@@ -216,7 +234,7 @@ def _chart(weeks: Weeks, chosen: Chosen, address: str) -> Chart | None:
             "array": [round(100 * high - share, 2) for share, (_, high) in zip(shares, bounds, strict=True)],
             "arrayminus": [round(share - 100 * low, 2) for share, (low, _) in zip(shares, bounds, strict=True)],
         },
-        "hovertemplate": "%{y:.1f} % in the week of %{x|%e %b}<extra></extra>",
+        "hovertemplate": "%{y:.1f} % in the week of %{x}<extra></extra>",
     }  # fmt: skip
     return Chart(
         key="fall-through",
@@ -227,7 +245,7 @@ def _chart(weeks: Weeks, chosen: Chosen, address: str) -> Chart | None:
         data=[bars],
         head=("Week of", "Fell through", "Of all", "Share", "Value"),
         rows=[_week_row(monday, weeks[monday]) for monday in told],
-        layout={"yaxis": {"rangemode": "tozero", "ticksuffix": " %"}, "xaxis": {"tickformat": "%-d %b"}},
+        layout={"yaxis": {"rangemode": "tozero", "ticksuffix": " %"}, "xaxis": {"type": "category"}},
         csv=reverse("analytics_gaps_weeks_csv") + address,
     )
 

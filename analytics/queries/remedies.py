@@ -21,6 +21,7 @@ from routing.queries.model_words import listed
 CLOSED_WITHIN = datetime.timedelta(days=180)
 CLOSE = 10.0  # points below the threshold that a lower one would still take
 NAMED = 3
+FEW = 5  # fewer are nothing to hire for
 LANGUAGES, RULES = "skills_matrix", "rules"
 
 
@@ -43,6 +44,7 @@ class Fallen:
     language: str
     product: str
     source: str
+    policy: str
 
     @classmethod
     def columns(cls) -> list[str]:
@@ -186,9 +188,10 @@ def _threshold(first: Fallen, members: Sequence[Fallen], known: _Known) -> list[
     ]
     close = sum(1 for score, threshold in scored if score >= threshold - CLOSE)
     at = max((threshold for _, threshold in scored), default=0.0)
+    came = f"the best match of {close:,} of them came" if close else "of none of them the best match came"
     text = (
-        f"The threshold of “{first.missing}” ({at:g}) turned away {len(scored):,}; the best match of {close:,} of them "
-        f"came within {CLOSE:g} points of it."
+        f"The threshold of “{first.missing}” ({at:g}) turned away {len(scored):,}; {came} "
+        f"within {CLOSE:g} points of it."
     )
     place = f"#look-policy-{first.subject_id}" if first.subject_id else ""
     policy = Remedy("Threshold", text, (), reverse("policies") + place, "Policies")
@@ -231,6 +234,8 @@ def _experiment(first: Fallen, members: Sequence[Fallen], known: _Known) -> list
 
 def _hire(members: Sequence[Fallen], known: _Known, whom: str) -> Remedy:
     """By Little's law: what is open at a time is what comes in a week times the weeks that it stays open."""
+    if len(members) < FEW:
+        return Remedy("Hire", f"{len(members)} in these days: too few to hire for.")
     a_week = len(members) / known.chosen.weeks
     if known.open_days is None or not known.usual_max:
         text = f"{a_week:.1f} of these come in a week; nothing has been closed yet, so nobody knows how long they last."

@@ -42,7 +42,7 @@ def gaps(request: SignedIn) -> HttpResponse:
     chosen = filters.chosen(timezone.localdate())
     address = address_of(request)
     page = gaps_page(user=request.user, chosen=chosen, now=timezone.now(), address=address)
-    context = {"page": page, "filters": filters, "chosen": chosen, "address": address}
+    context = {"page": page, "filters": filters.showing(chosen), "chosen": chosen, "address": address}
     return show(request, "analytics/gaps.html", context)
 
 

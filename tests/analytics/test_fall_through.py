@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ class TestCause:
         turns(threshold=10)
         row = noted(decide(industry="Healthcare", value=500, currency="USD"))
         assert (row.cause, row.missing, row.lacking) == ("", "", [])
-        assert (row.day, row.industry, row.value_base) == (TODAY, "Healthcare", 500)
+        assert (row.day, row.industry, row.value_base) == (TODAY, "Healthcare", Decimal(500))
 
     def test_below_the_threshold(self, turns: Turns, ana: Rep, bo: Rep, decide: Decide) -> None:
         turns(threshold=95)

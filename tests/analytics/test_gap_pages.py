@@ -23,8 +23,8 @@ Fell = Callable[..., FallThrough]
 TODAY = NOW.date()
 PERIOD = {"first": "2026-02-01", "last": "2026-03-31"}
 CHOSEN = Chosen(datetime.date(2026, 2, 1), datetime.date(2026, 3, 31))
-QUERIES = 6
-PAGE_QUERIES = 11
+QUERIES = 7
+PAGE_QUERIES = 12
 
 
 @pytest.fixture
@@ -63,6 +63,16 @@ def test_a_segment_that_stands_out_is_named(fell: Fell, omar: User) -> None:
         fell("capacity" if n < 2 else "", "open opportunities" if n < 2 else "", industry="Retail")
     title = "Everybody was full: open opportunities"
     assert page(omar) == {(title, "industry Energy"): (20, 40), (title, ""): (2, 60)}
+
+
+def test_of_a_policy_only_its_own_are_elsewhere(fell: Fell, omar: User) -> None:
+    """All of source Nurture are the policy's: that is no finding. That Energy is what falls through of them, is."""
+    for n in range(60):
+        fell("confidence" if n < 15 else "", "Nurture" if n < 15 else "", source="Nurture", policy="Nurture",
+             industry="Energy" if n < 20 else "Retail")  # fmt: skip
+    for _ in range(100):
+        fell(source="Chat", policy="Other", industry="Energy")
+    assert page(omar) == {("No match reaches the threshold of “Nurture”", "industry Energy"): (15, 20)}
 
 
 def test_days_sources_teams_and_kinds_narrow_it(fell: Fell, omar: User, east: Team) -> None:

@@ -83,7 +83,7 @@ def test_counted_cells_say_what_single_rows_say() -> None:
     unique, where, counts = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
     together = Cells(
         count=counts,
-        worth=np.bincount(where.ravel(), weights=single.worth),
+        worth=np.bincount(where.ravel(), weights=single.worth).astype(float),
         cause=unique[0],
         values={"industry": unique[1], "source": unique[2]},
     )

@@ -1,0 +1,107 @@
+"""Analytics › Quota Credit: assignments whose rep gets no credit for them, and the crediting table."""
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from analytics.forms.credit import CreditTableForm
+from analytics.models import CreditTable
+from analytics.queries.credit import credit_csv, credit_page, credit_weeks_csv, opportunities_without
+from analytics.queries.credit_table import TEMPLATE, current_table, rows_of, tables
+from analytics.services.credit_table import Problem, replace_table, take_back, use_table
+from analytics.views.gaps import address_of, csv_file, filter_of
+from crm.queries.opportunities import with_records
+from reps.pages import go_to, say, show
+from reps.permissions import SignedIn, requires
+from reps.queries.pages import BadCursor, page_of
+
+SHOWN = 200  # problems, and rows of the table
+
+
+@requires("see_analytics")
+def credit(request: SignedIn) -> HttpResponse:
+    """The last 90 days, or what the address says."""
+    filters, today = filter_of(request), timezone.localdate()
+    chosen, address = filters.chosen(today), address_of(request)
+    page = credit_page(user=request.user, chosen=chosen, today=today, address=address)
+    context = {"page": page, "filters": filters.showing(chosen), "chosen": chosen, "address": address}
+    return show(request, "analytics/credit.html", context)
+
+
+@requires("see_analytics")
+def credit_list(request: SignedIn) -> HttpResponse:
+    """The opportunities behind a number."""
+    chosen = filter_of(request).chosen(timezone.localdate())
+    found = with_records(opportunities_without(chosen, request.user, request.GET.dict()))
+    try:
+        page = page_of(found, key="opened_at", descending=True, cursor=request.GET.get("at", ""))
+    except BadCursor as error:
+        raise Http404 from error
+    context = {"page": page, "words": page.words("opportunity", "opportunities"), "chosen": chosen}
+    return show(request, "analytics/credit_list.html", context)
+
+
+@requires("see_analytics")
+def credit_file(request: SignedIn) -> HttpResponse:
+    chosen = filter_of(request).chosen(timezone.localdate())
+    return csv_file("without-quota-credit", credit_csv(user=request.user, chosen=chosen))
+
+
+@requires("see_analytics")
+def credit_weeks_file(request: SignedIn) -> HttpResponse:
+    chosen = filter_of(request).chosen(timezone.localdate())
+    return csv_file("without-quota-credit-by-week", credit_weeks_csv(user=request.user, chosen=chosen))
+
+
+@requires("edit_configuration")
+def table(request: SignedIn) -> HttpResponse:
+    """The whole file counts, or nothing of it with every row that is wrong."""
+    form = CreditTableForm(request.POST or None, request.FILES or None)
+    problems = list[Problem]()
+    if request.method == "POST" and form.is_valid():
+        found = form.check()
+        if found is not None:
+            rows, problems = found
+            if not problems:
+                name = form.cleaned_data["table"].name
+                made = replace_table(rows=rows, file_name=name, by=request.user, at=timezone.now())
+                undo = reverse("analytics_credit_take_back", args=[made.pk])
+                say(
+                    request,
+                    f"{len(rows):,} rows count from now on; assignments are being checked.",
+                    undo=undo,
+                )
+                return redirect("analytics_credit_table")
+    current = current_table()
+    context = {
+        "form": form, "problems": problems[:SHOWN], "count": len(problems), "current": current,
+        "rows": [] if current is None else rows_of(current)[:SHOWN], "tables": tables()[:20], "shown": SHOWN,
+    }  # fmt: skip
+    is_wrong = bool(problems) or (form.is_bound and not form.is_valid())
+    return show(request, "analytics/credit_table.html", context, status=422 if is_wrong else 200)
+
+
+@require_POST
+@requires("edit_configuration")
+def table_take_back(request: SignedIn, pk: int) -> HttpResponse:
+    get_object_or_404(CreditTable, pk=pk)
+    before = take_back(table_id=pk, by=request.user)
+    said = "The table before it counts again." if before else "No crediting table counts now."
+    say(request, f"Taken back. {said}", undo=reverse("analytics_credit_use", args=[pk]))
+    return go_to(request, reverse("analytics_credit_table"))
+
+
+@require_POST
+@requires("edit_configuration")
+def table_use(request: SignedIn, pk: int) -> HttpResponse:
+    get_object_or_404(CreditTable, pk=pk)
+    use_table(table_id=pk, by=request.user, at=timezone.now())
+    say(request, "It counts again; assignments are being checked.")
+    return go_to(request, reverse("analytics_credit_table"))
+
+
+@requires("edit_configuration")
+def table_template(request: SignedIn) -> HttpResponse:
+    return csv_file("crediting-table", TEMPLATE)
