@@ -146,7 +146,8 @@ def _lines(
     return [
         Line(
             str(row[name]) or empty, row["without"], row["total"], float(row["worth"] or 0),
-            f"{parameter}={row[key] or NONE}",
+            urlencode({parameter: row[key] or NONE}),
+            reverse("rep", args=[row[key]]) if parameter == "rep" else "",
         )
         for row in _counted(rows, *keys)
     ]  # fmt: skip
@@ -196,8 +197,11 @@ def _said(senders: Sequence[Line], without: int) -> str:
     if not senders:
         return ""
     first = senders[0]
+    if without == 1:
+        return ""  # the table below says it
     verb = "sent" if first.name != "A person’s choice" else "accounts for"
-    return f"{first.name} {verb} {first.without:,} of the {without:,}."
+    many = "all of them" if first.without == without else f"{first.without:,} of the {without:,}"
+    return f"{first.name} {verb} {many}."
 
 
 # --- the trend -------------------------------------------------------------------------------------------------------
@@ -228,7 +232,8 @@ def _chart(weeks: Weeks, chosen: Chosen, address: str) -> Chart | None:
     shares = [100 * weeks[monday]["without"] / weeks[monday]["listed"] for monday in told]
     bars = {
         "type": "bar", "x": [f"{monday:%-d %b}" for monday in told], "y": [round(one, 2) for one in shares],
-        "marker": {"color": "--accent"}, "width": 0.6, "hovertemplate": "%{y:.1f} % in the week of %{x}<extra></extra>",
+        "marker": {"color": "--accent"}, "width": 0.6 if len(told) > 3 else 0.2,
+        "hovertemplate": "%{y:.1f} % in the week of %{x}<extra></extra>",
     }  # fmt: skip
     return Chart(
         key="without-credit",
@@ -239,7 +244,10 @@ def _chart(weeks: Weeks, chosen: Chosen, address: str) -> Chart | None:
         data=[bars],
         head=("Week of", "Without credit", "Of all", "Share", "Value"),
         rows=[_week_row(monday, weeks[monday]) for monday in told],
-        layout={"yaxis": {"rangemode": "tozero", "ticksuffix": " %"}, "xaxis": {"type": "category"}},
+        layout={
+            "yaxis": {"range": [0, max(10.0, 1.15 * max(shares))], "ticksuffix": " %"},
+            "xaxis": {"type": "category"},
+        },
         csv=reverse("analytics_credit_weeks_csv") + address,
     )
 
