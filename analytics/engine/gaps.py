@@ -11,6 +11,7 @@ as far as segments depend on each other positively (they overlap). What it does 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -81,25 +82,91 @@ def wilson(hits: int, total: int, z: float = Z) -> tuple[float, float]:
 def find_gaps(cells: Cells, *, rate: float = RATE) -> list[Gap]:
     """All that fell through, each in one gap: segments that stand out first, by excess, then the rest of each
     cause, the largest first."""
-    causes = [int(cause) for cause in np.unique(cells.cause[cells.cause >= 0])]
-    everything = np.ones(len(cells.count), dtype=bool)
-    alive = {cause: cells.scope.get(cause, everything) | (cells.cause == cause) for cause in causes}
-    taken: dict[int, list[tuple[str, int]]] = {cause: [] for cause in causes}
+    totals = {dimension: _counted(codes, cells.count) for dimension, codes in cells.values.items()}
+    causes = {
+        int(cause): _Cause.of(cells, int(cause), totals) for cause in np.unique(cells.cause[cells.cause >= 0])
+    }
     found: list[Gap] = []
     while len(found) < MOST:
-        best = _standing_out(cells, alive, rate)
+        best = _standing_out([test for cause in causes.values() for test in cause.tests], rate)
         if best is None:
             break
-        cause, dimension, value = best
-        inside = alive[cause] & (cells.values[dimension] == value)
-        found.append(_gap(cells, cause, dimension, value, inside, alive[cause] & ~inside, taken[cause]))
-        alive[cause] = alive[cause] & ~inside
-        taken[cause].append((dimension, value))
-    rests = [_rest(cells, cause, alive[cause], taken[cause]) for cause in causes]
+        found.append(causes[best.cause].take(best.dimension, best.value))
+    rests = [cause.rest() for cause in causes.values()]
     return found + sorted((gap for gap in rests if gap.fell), key=lambda gap: (-gap.fell, gap.cause))
 
 
-@dataclass(frozen=True, eq=False)
+class _Cause:
+    """What is left of a cause: the rows that are in no gap yet (`alive`), and the counts of all by segment. They
+    are not counted anew for each gap: what it takes is taken off."""
+
+    def __init__(self, cells: Cells, cause: int, alive: Mask, totals: dict[str, Ints]) -> None:
+        self.cells, self.cause, self.alive, self.totals = cells, cause, alive, totals
+        self.fell = np.flatnonzero(cells.cause == cause)
+        self.all = int(cells.count[alive].sum())
+        self.taken: list[tuple[str, int]] = []
+        self.tests = self._tests()
+
+    @classmethod
+    def of(cls, cells: Cells, cause: int, totals: Mapping[str, Ints]) -> "_Cause":
+        scope = cells.scope.get(cause)
+        if scope is None:
+            return cls(cells, cause, np.ones(len(cells.count), dtype=bool), dict(totals))
+        alive = scope | (cells.cause == cause)
+        rows = np.flatnonzero(alive)
+        sizes = {dimension: len(counted) for dimension, counted in totals.items()}
+        own = {
+            dimension: _counted(codes[rows], cells.count[rows], sizes[dimension])
+            for dimension, codes in cells.values.items()
+        }
+        return cls(cells, cause, alive, own)
+
+    def _tests(self) -> list["_Tests"]:
+        """A family for each dimension that has values; none for a cause that is a segment itself."""
+        if self.cause in self.cells.whole:
+            return []
+        count = self.cells.count[self.fell]
+        return [
+            _Tests(
+                self.cause, dimension, _counted(codes[self.fell], count, len(self.totals[dimension])),
+                self.totals[dimension], int(count.sum()), self.all,
+            )
+            for dimension, codes in self.cells.values.items()
+            if len(self.totals[dimension])
+        ]  # fmt: skip
+
+    def take(self, dimension: str, value: int) -> Gap:
+        """The segment as a gap; what is in it is left out from now on, whether it fell through or not."""
+        inside = self.alive & (self.cells.values[dimension] == value)
+        rest = (int(self.cells.count[self.fell].sum()), self.all)
+        gap = self._gap(dimension, value, inside, rest)
+        rows = np.flatnonzero(inside)
+        self.alive = self.alive & ~inside
+        self.fell = self.fell[~inside[self.fell]]
+        self.all -= gap.total
+        for name, codes in self.cells.values.items():
+            less = _counted(codes[rows], self.cells.count[rows], len(self.totals[name]))
+            self.totals[name] = self.totals[name] - less
+        self.taken.append((dimension, value))
+        self.tests = self._tests()
+        return gap
+
+    def rest(self) -> Gap:
+        """All that is in no segment."""
+        return self._gap("", -1, self.alive, (int(self.cells.count[self.fell].sum()), self.all))
+
+    def _gap(self, dimension: str, value: int, inside: Mask, altogether: tuple[int, int]) -> Gap:
+        rows = inside & (self.cells.cause == self.cause)
+        fell, total = int(self.cells.count[rows].sum()), int(self.cells.count[inside].sum())
+        low, high = wilson(fell, total)
+        worth = float(self.cells.worth[rows].sum())
+        return Gap(
+            self.cause, dimension, value, fell, total, altogether[0] - fell, altogether[1] - total, worth, low, high,
+            rows, tuple(self.taken),
+        )  # fmt: skip
+
+
+@dataclass(eq=False)
 class _Tests:
     """One for each segment of a cause (S): what fell through, and all, in it and altogether."""
 
@@ -110,11 +177,15 @@ class _Tests:
     all_fell: int
     all: int
 
-    @property
+    @cached_property
     def p(self) -> Floats:
-        return np.asarray(hypergeom.sf(self.fell - 1, self.all, self.all_fell, self.total))
+        """1 where there is no excess worth telling: that is never too small, and spares most of the work."""
+        p, told = np.ones(len(self.fell)), self.excess > 0
+        if told.any():
+            p[told] = hypergeom.sf(self.fell[told] - 1, self.all, self.all_fell, self.total[told])
+        return p
 
-    @property
+    @cached_property
     def excess(self) -> Floats:
         """How many more than the rest's share would be."""
         rest = np.maximum(self.all - self.total, 1)
@@ -123,43 +194,30 @@ class _Tests:
         return np.asarray(np.where(much, self.fell - share * self.total, 0.0))
 
 
-def _standing_out(cells: Cells, alive: Mapping[int, Mask], rate: float) -> tuple[int, str, int] | None:
-    """The cause and segment with the largest excess of those that chance does not explain."""
-    tests = [
-        _tests(cells, cause, dimension, mask)
-        for cause, mask in alive.items()
-        if cause not in cells.whole
-        for dimension in cells.values
-    ]
-    tests = [test for test in tests if len(test.fell)]
+@dataclass(frozen=True)
+class _Segment:
+    cause: int
+    dimension: str
+    value: int
+
+
+def _standing_out(tests: Sequence[_Tests], rate: float) -> _Segment | None:
+    """The segment with the largest excess of those that chance does not explain."""
     if not tests:
         return None
     adjusted = _adjusted([test.p for test in tests])
-    best: tuple[float, int, str, int] | None = None
+    best, most = None, 0.0
     for test, ps in zip(tests, adjusted, strict=True):
         excess = np.where(ps <= rate, test.excess, 0.0)
         value = int(np.argmax(excess))
-        if excess[value] > 0 and (best is None or excess[value] > best[0]):
-            best = (float(excess[value]), test.cause, test.dimension, value)
-    return None if best is None else best[1:]
+        if excess[value] > most:
+            best, most = _Segment(test.cause, test.dimension, value), float(excess[value])
+    return best
 
 
-def _tests(cells: Cells, cause: int, dimension: str, alive: Mask) -> _Tests:
-    codes = cells.values[dimension]
-    size = int(codes.max(initial=-1)) + 1
-    fell = alive & (cells.cause == cause)
-    return _Tests(
-        cause,
-        dimension,
-        _counted(codes, cells.count, fell, size),
-        _counted(codes, cells.count, alive, size),
-        int(cells.count[fell].sum()),
-        int(cells.count[alive].sum()),
-    )
-
-
-def _counted(codes: Ints, count: Ints, which: Mask, size: int) -> Ints:
-    known = which & (codes >= 0)
+def _counted(codes: Ints, count: Ints, size: int = 0) -> Ints:
+    """By value; rows without one are left out."""
+    known = codes >= 0
     return np.bincount(codes[known], weights=count[known], minlength=size).astype(np.int64)
 
 
@@ -168,36 +226,3 @@ def _adjusted(tests: Sequence[Floats]) -> list[Floats]:
     whole = np.clip(np.concatenate(tests), 0.0, 1.0)
     adjusted: npt.NDArray[np.float64] = np.asarray(false_discovery_control(whole, method="bh"))
     return np.split(adjusted, np.cumsum([len(test) for test in tests])[:-1])
-
-
-def _gap(
-    cells: Cells,
-    cause: int,
-    dimension: str,
-    value: int,
-    inside: Mask,
-    outside: Mask,
-    without: Sequence[tuple[str, int]],
-) -> Gap:
-    of_cause = cells.cause == cause
-    rows = inside & of_cause
-    fell, total = int(cells.count[rows].sum()), int(cells.count[inside].sum())
-    low, high = wilson(fell, total)
-    return Gap(
-        cause=cause,
-        dimension=dimension,
-        value=value,
-        fell=fell,
-        total=total,
-        rest_fell=int(cells.count[outside & of_cause].sum()),
-        rest=int(cells.count[outside].sum()),
-        worth=float(cells.worth[rows].sum()),
-        low=low,
-        high=high,
-        rows=rows,
-        without=tuple(without),
-    )
-
-
-def _rest(cells: Cells, cause: int, alive: Mask, without: Sequence[tuple[str, int]]) -> Gap:
-    return _gap(cells, cause, "", -1, alive, np.zeros_like(alive), without)

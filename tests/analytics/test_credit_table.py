@@ -100,7 +100,7 @@ def test_the_same_twice_is_named(ana: Rep) -> None:
     [
         ("name,share\nAna,50\n", "A column is missing: rep."),
         ("rep,quota\nAna,50\n", "There is no such column: quota."),
-        ("rep,Rep\nAna,Bo\n", "A column stands there twice."),
+        ("rep,size band,size_band\nAna,,\n", "A column stands there twice."),
         (b"PK\x03\x04....", "This is an Excel workbook"),
         ("", "The submitted file is empty."),
         ("rep,share\nNobody,50\nAna,500\n", "2 problems"),
