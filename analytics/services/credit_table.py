@@ -14,7 +14,7 @@ from django_q.tasks import async_task
 from analytics.engine.credit import SEGMENT, CreditRow
 from analytics.models import CreditTable, QuotaCredit
 from analytics.queries.credit_table import current_table
-from crm.models import Opportunity, Product, Term
+from crm.models import Alias, Opportunity, Product, Term
 from crm.models.accounts import SizeBand
 from crm.models.words import WordKind
 from reps.models import Rep, User
@@ -42,7 +42,7 @@ class _Refused(Exception):
 def check_table(
     rows: Sequence[Mapping[str, str]], numbers: Sequence[int] | None = None
 ) -> tuple[list[CreditRow], list[Problem]]:
-    """Rows of texts by field, and how each is called (else from 1 on). Six queries."""
+    """Rows of texts by field, and how each is called (else from 1 on). Five queries."""
     known, problems = _Known.load(), list[Problem]()
     found: list[CreditRow] = []
     seen: dict[CreditRow, int] = {}
@@ -71,6 +71,10 @@ class _Known:
         terms: dict[str, dict[str, list[Any]]] = {WordKind.INDUSTRY: {}, WordKind.SOURCE: {}}
         for kind, name in Term.objects.filter(kind__in=terms).values_list("kind", "name"):
             terms[kind][_key(name)] = [name]
+        for kind, spelling, name in Alias.objects.filter(kind__in=terms).values_list(
+            "kind", "spelling", "term"
+        ):
+            terms[kind].setdefault(_key(spelling), [name])
         return cls(
             {
                 "rep": _reps(),

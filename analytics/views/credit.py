@@ -68,11 +68,8 @@ def table(request: SignedIn) -> HttpResponse:
                 name = form.cleaned_data["table"].name
                 made = replace_table(rows=rows, file_name=name, by=request.user, at=timezone.now())
                 undo = reverse("analytics_credit_take_back", args=[made.pk])
-                say(
-                    request,
-                    f"{len(rows):,} rows count from now on; assignments are being checked.",
-                    undo=undo,
-                )
+                many = "1 row counts" if len(rows) == 1 else f"{len(rows):,} rows count"
+                say(request, f"{many} from now on; assignments are being checked.", undo=undo)
                 return redirect("analytics_credit_table")
     current = current_table()
     context = {

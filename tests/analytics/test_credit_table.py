@@ -13,7 +13,7 @@ from analytics.engine.credit import CreditRow
 from analytics.models import CreditTable, QuotaCredit
 from analytics.queries.credit_table import TEMPLATE, current_table, rows_by_rep
 from analytics.services.credit_table import check_table, replace_table, take_back, use_table
-from crm.models import Product, Term
+from crm.models import Alias, Product, Term
 from reps.models import Rep, User
 from territories.models import Territory
 from tests.conftest import NOW
@@ -116,6 +116,12 @@ def test_a_bad_file_changes_nothing_and_says_why(
     assert answer.status_code == 422  # type: ignore[attr-defined]
     assert said in answer.content.decode()  # type: ignore[attr-defined]
     assert CreditTable.objects.count() == QuotaCredit.objects.count() == 1
+
+
+def test_a_known_spelling_means_its_word(ana: Rep) -> None:
+    Alias.objects.create(kind="industry", spelling="Health care", term="Healthcare")
+    rows, problems = check_table([{"rep": "Ana", "industry": "health  CARE"}])
+    assert (rows, problems) == ([CreditRow(ana.pk, industry="Healthcare")], [])
 
 
 def test_the_template_is_a_table_that_can_be_read(omar: User, as_user: SignIn) -> None:
