@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern] = [
     path("credit/", credit.credit, name="analytics_credit"),
     path("credit.csv", credit.credit_file, name="analytics_credit_csv"),
     path("credit/weeks.csv", credit.credit_weeks_file, name="analytics_credit_weeks_csv"),
+    path("credit/opportunities/<int:pk>/", credit.credit_of, name="analytics_credit_of"),
     path("credit/opportunities/", credit.credit_list, name="analytics_credit_list"),
     path("credit/table/", credit.table, name="analytics_credit_table"),
     path("credit/table/template.csv", credit.table_template, name="analytics_credit_template"),

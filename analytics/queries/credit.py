@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models import Count, F, Max, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import TruncWeek
 from django.urls import reverse
 
@@ -288,6 +288,15 @@ def without_credit(chosen: Chosen, user: User, narrowed: Mapping[str, str]) -> Q
     if narrowed.get("person") in ("0", "1"):
         rows = rows.filter(by_person=narrowed["person"] == "1")
     return rows
+
+
+def check_of(opportunity: Opportunity) -> CreditCheck | None:
+    """Of whoever owns it now, by the table that counts, where it brings no credit or a part only. One query."""
+    counts = CreditTable.objects.filter(used_at__isnull=False).order_by("-used_at", "-pk").values("pk")[:1]
+    checks = CreditCheck.objects.filter(
+        assignment__opportunity=opportunity, assignment__ended_at__isnull=True, table=Subquery(counts)
+    )
+    return checks.filter(share__lt=100).select_related("rep").first()
 
 
 def opportunities_without(chosen: Chosen, user: User, narrowed: Mapping[str, str]) -> QuerySet[Opportunity]:

@@ -8,11 +8,17 @@ from django.views.decorators.http import require_POST
 
 from analytics.forms.credit import CreditTableForm
 from analytics.models import CreditTable
-from analytics.queries.credit import credit_csv, credit_page, credit_weeks_csv, opportunities_without
+from analytics.queries.credit import (
+    check_of,
+    credit_csv,
+    credit_page,
+    credit_weeks_csv,
+    opportunities_without,
+)
 from analytics.queries.credit_table import TEMPLATE, current_table, rows_of, tables
 from analytics.services.credit_table import Problem, replace_table, take_back, use_table
 from analytics.views.gaps import address_of, csv_file, filter_of
-from crm.queries.opportunities import with_records
+from crm.queries.opportunities import opportunities_visible_to, with_records
 from reps.pages import go_to, say, show
 from reps.permissions import SignedIn, requires
 from reps.queries.pages import BadCursor, page_of
@@ -41,6 +47,14 @@ def credit_list(request: SignedIn) -> HttpResponse:
         raise Http404 from error
     context = {"page": page, "words": page.words("opportunity", "opportunities"), "chosen": chosen}
     return show(request, "analytics/credit_list.html", context)
+
+
+@requires("see_analytics")
+def credit_of(request: SignedIn, pk: int) -> HttpResponse:
+    """The quiet line that an opportunity's page fetches: that its rep gets no credit for it, or a part."""
+    opportunity = get_object_or_404(opportunities_visible_to(request.user), pk=pk)
+    context = {"check": check_of(opportunity)}
+    return show(request, "analytics/credit_of.html", context)
 
 
 @requires("see_analytics")

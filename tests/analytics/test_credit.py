@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django_q.models import Schedule
 
+from analytics import jobs
 from analytics.engine.credit import CreditRow
 from analytics.models import CreditCheck, CreditTable
 from analytics.queries.credit import credit_page
@@ -257,6 +258,57 @@ class TestPage:
         with CaptureQueriesContext(connection) as caught:
             browser.get(reverse("analytics_credit"), PERIOD)
         assert len(caught) == PAGE_QUERIES
+
+
+class TestOfAnOpportunity:
+    def line(self, browser: Client, opportunity: Opportunity) -> str:
+        with CaptureQueriesContext(connection) as caught:
+            answer = browser.get(reverse("analytics_credit_of", args=[opportunity.pk]))
+        assert answer.status_code == 200
+        assert sum("analytics_" in one["sql"] for one in caught) == 1
+        return answer.content.decode().strip()
+
+    @pytest.mark.parametrize(
+        ("why", "said"),
+        [
+            ("full", ""),
+            ("not_listed", ""),
+            ("territory", "Ana gets no quota credit for this."),
+            ("part", "Ana gets 50 % of the quota credit for this."),
+        ],
+    )
+    def test_says_it_only_where_something_is_missing(
+        self, why: str, said: str, check: Any, ben: User, as_user: SignIn
+    ) -> None:
+        text = self.line(as_user(ben), check(why).assignment.opportunity)
+        assert (said in text) if said else text == ""
+
+    def test_not_of_who_had_it_before_or_by_a_table_taken_back(
+        self, check: Any, omar: User, ana: Rep, bo: Rep, as_user: SignIn
+    ) -> None:
+        given, other = check().assignment.opportunity, check().assignment.opportunity
+        give_to(given, bo, omar)
+        browser = as_user(omar)
+        assert self.line(browser, given) == ""
+        assert "no quota credit" in self.line(browser, other)
+        take_back(table_id=CreditTable.objects.get().pk, by=omar)
+        assert self.line(browser, other) == ""
+
+    def test_the_page_asks_for_it_unless_the_reader_is_a_rep(
+        self, check: Any, omar: User, ana: Rep, as_user: SignIn
+    ) -> None:
+        opportunity = check().assignment.opportunity
+        asked = f'hx-get="{reverse("analytics_credit_of", args=[opportunity.pk])}"'
+        page = reverse("opportunity", args=[opportunity.pk])
+        assert asked in as_user(omar).get(page).content.decode()
+        assert ana.user is not None
+        assert asked not in as_user(ana.user).get(page).content.decode()
+
+
+def test_the_worker_does_it(ana: Rep, assigns: None, decide: Decide) -> None:
+    decide("One")
+    import_rows(CreditRow(ana.pk))
+    assert (jobs.note_fall_throughs(), jobs.check_quota_credit()) == (1, 1)
 
 
 class TestAhead:

@@ -78,6 +78,7 @@ OF_TEAMS: dict[str, Finder] = {
         [
             "opportunity", "opportunity_activity", "opportunity_edit", "opportunity_lock", "opportunity_outcome",
             "opportunity_reassign", "opportunity_accept", "opportunity_decline", "opportunity_pass", "duplicate_mark",
+            "analytics_credit_of",
         ],
         of_opportunity,
     ),
