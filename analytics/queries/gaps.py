@@ -124,9 +124,7 @@ def _found(rows: QuerySet[FallThrough]) -> tuple[list[Fallen], list[GapLine]]:
     fallen = [Fallen(*row) for row in rows.filter(FELL).order_by("pk").values_list(*Fallen.columns())]
     if not fallen:
         return [], []
-    others = list(
-        rows.exclude(FELL).order_by().values_list(*COLUMNS).annotate(number=Count("pk")).order_by(*COLUMNS)
-    )
+    others = list(rows.exclude(FELL).order_by().values_list(*COLUMNS).annotate(number=Count("pk")))
     causes = sorted({one.about for one in fallen})
     cells, names = _cells(fallen, others, causes)
     return fallen, [_line(gap, causes[gap.cause], names, fallen) for gap in find_gaps(cells)]
