@@ -1,11 +1,14 @@
 """Analytics › Quota Credit: assignments whose rep gets no credit for them, and the crediting table."""
 
+from collections.abc import Sequence
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from analytics.engine.credit import CreditRow
 from analytics.forms.credit import CreditTableForm
 from analytics.models import CreditTable
 from analytics.queries.credit import (
@@ -74,17 +77,10 @@ def table(request: SignedIn) -> HttpResponse:
     """The whole file counts, or nothing of it with every row that is wrong."""
     form = CreditTableForm(request.POST or None, request.FILES or None)
     problems = list[Problem]()
-    if request.method == "POST" and form.is_valid():
-        found = form.check()
-        if found is not None:
-            rows, problems = found
-            if not problems:
-                name = form.cleaned_data["table"].name
-                made = replace_table(rows=rows, file_name=name, by=request.user, at=timezone.now())
-                undo = reverse("analytics_credit_take_back", args=[made.pk])
-                many = "1 row counts" if len(rows) == 1 else f"{len(rows):,} rows count"
-                say(request, f"{many} from now on; assignments are being checked.", undo=undo)
-                return redirect("analytics_credit_table")
+    if request.method == "POST" and form.is_valid() and (found := form.check()) is not None:
+        rows, problems = found
+        if not problems:
+            return _imported(request, rows, form.cleaned_data["table"].name)
     current = current_table()
     context = {
         "form": form, "problems": problems[:SHOWN], "count": len(problems), "current": current,
@@ -92,6 +88,14 @@ def table(request: SignedIn) -> HttpResponse:
     }  # fmt: skip
     is_wrong = bool(problems) or (form.is_bound and not form.is_valid())
     return show(request, "analytics/credit_table.html", context, status=422 if is_wrong else 200)
+
+
+def _imported(request: SignedIn, rows: Sequence[CreditRow], file_name: str) -> HttpResponse:
+    made = replace_table(rows=rows, file_name=file_name, by=request.user, at=timezone.now())
+    many = "1 row counts" if len(rows) == 1 else f"{len(rows):,} rows count"
+    undo = reverse("analytics_credit_take_back", args=[made.pk])
+    say(request, f"{many} from now on; assignments are being checked.", undo=undo)
+    return redirect("analytics_credit_table")
 
 
 @require_POST
