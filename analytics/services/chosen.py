@@ -1,5 +1,6 @@
 """How people's choices stood beside the router's: replayed from the decision that was there, once for each."""
 
+import logging
 from collections.abc import Sequence
 
 from django.db.models import Exists, OuterRef, Q
@@ -11,6 +12,7 @@ from routing.models import Decision, QueueItem
 from routing.queries.inputs import stored_inputs
 
 PIECE = 200
+logger = logging.getLogger(__name__)
 
 
 def keep_chosen_matches(opportunity_ids: Sequence[int]) -> int:
@@ -50,8 +52,13 @@ def _judged(assignment: Assignment) -> ChosenMatch | None:
     )
     if decision is None:
         return None
-    inputs = stored_inputs(decision)
-    verdict = decide(inputs)
+    kept = {"assignment_id": assignment.pk, "decision_id": decision.pk, "rep_id": assignment.rep_id}
+    try:
+        inputs = stored_inputs(decision)
+        verdict = decide(inputs)
+    except Exception:  # one decision that cannot be decided again must not hold up everybody's facts
+        logger.exception("decision %s cannot be decided again: what was chosen has no score", decision.pk)
+        return ChosenMatch(**kept, router_rep_id=decision.rep_id, router_score=decision.score)
     places, scores = inputs.roster.index, verdict.scores
 
     def at(rep_id: int | None, name: str) -> float | None:
@@ -63,9 +70,7 @@ def _judged(assignment: Assignment) -> ChosenMatch | None:
         )
 
     return ChosenMatch(
-        assignment_id=assignment.pk,
-        decision_id=decision.pk,
-        rep_id=assignment.rep_id,
+        **kept,
         score=at(assignment.rep_id, "score"),
         win_probability=at(assignment.rep_id, "win_probability"),
         router_rep_id=decision.rep_id,
