@@ -1,8 +1,8 @@
-"""The crediting tables in the admin site, to look at; what is made from other rows is not shown there."""
+"""Crediting tables and coaching findings in the admin site, to look at; what is made from other rows is not there."""
 
 from django.contrib import admin
 
-from analytics.models import CreditTable, QuotaCredit
+from analytics.models import CoachingFinding, CreditTable, QuotaCredit
 from reps.admin import ReadOnlyAdmin
 
 
@@ -16,3 +16,9 @@ class CreditTableAdmin(ReadOnlyAdmin):
 class QuotaCreditAdmin(ReadOnlyAdmin):
     list_display = ("rep", "territory", "segment", "share", "valid_from", "valid_until")
     list_select_related = ("rep", "territory")
+
+
+@admin.register(CoachingFinding)
+class CoachingFindingAdmin(ReadOnlyAdmin):
+    list_display = ("rep", "kind", "dimension", "level", "won", "closed", "expected", "state", "last_seen")
+    list_select_related = ("rep",)

@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from analytics.services import credit_checks, gaps
+from analytics.services.coaching import look_for_coaching
 from analytics.services.loads import keep_loads
 from analytics.services.refresh import refresh
 from routing.queries.account_transfers import today_here
@@ -22,3 +23,9 @@ def note_fall_throughs() -> int:
 def check_quota_credit() -> int:
     """Holds what was assigned since the last time against the crediting table; all of it where the table is new."""
     return credit_checks.check_assignments(at=timezone.now())
+
+
+def look_for_coaching_findings() -> int:
+    """Where reps do clearly worse or better than forecast; each night."""
+    now = timezone.now()
+    return look_for_coaching(today=today_here(now), at=now)

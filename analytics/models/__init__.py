@@ -1,5 +1,6 @@
 """What analytics keeps: a table that ops import, and rows that are made from others and can be made again."""
 
+from analytics.models.coaching import CoachingFinding, CoachingLook
 from analytics.models.credit import CreditCheck, CreditTable, QuotaCredit
 from analytics.models.facts import ChosenMatch, DaySum, Fact, RepDay, RepMonthSum, TouchSum
 from analytics.models.gaps import FallThrough, ReadUpTo
@@ -7,6 +8,8 @@ from analytics.models.marks import Mark, Refreshed, StaleDay
 
 __all__ = [
     "ChosenMatch",
+    "CoachingFinding",
+    "CoachingLook",
     "CreditCheck",
     "CreditTable",
     "DaySum",

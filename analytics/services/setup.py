@@ -12,6 +12,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     },
     "Note fall-throughs": {"func": "analytics.jobs.note_fall_throughs", "schedule_type": Schedule.HOURLY},
     "Check quota credit": {"func": "analytics.jobs.check_quota_credit", "schedule_type": Schedule.HOURLY},
+    "Coaching": {"func": "analytics.jobs.look_for_coaching_findings", "schedule_type": Schedule.DAILY},
 }
 
 
