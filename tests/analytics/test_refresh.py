@@ -2,11 +2,14 @@
 
 import contextlib
 import datetime
+import io
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from analytics.models import ChosenMatch, DaySum, Fact, Mark, Refreshed, RepMonthSum, StaleDay, TouchSum
@@ -290,3 +293,20 @@ def test_only_one_refreshes_at_a_time() -> None:
         assert refresh() is False
         assert not Refreshed.objects.exists()
     assert refresh() is True
+
+
+class TestCommand:
+    def test_counts_and_says_how_many(self, ana: Rep, routed: Make) -> None:
+        routed()
+        found = io.StringIO()
+        call_command("count_facts", "--json", stdout=found, stderr=io.StringIO())
+        assert json.loads(found.getvalue())["facts"] == 2
+
+    def test_counts_everything_anew(self, ana: Rep, routed: Make) -> None:
+        routed()
+        refresh()
+        Fact.objects.update(path="person")
+        call_command("count_facts", stdout=io.StringIO(), stderr=io.StringIO())
+        assert set(Fact.objects.values_list("path", flat=True)) == {"person"}
+        call_command("count_facts", "--anew", stdout=io.StringIO(), stderr=io.StringIO())
+        assert set(Fact.objects.values_list("path", flat=True)) == {"model"}
