@@ -46,6 +46,8 @@ def simulated(seed: int, *, decisions: int = 1000, model: float = 0.7) -> Logged
         q_logged=q[own],
         q_target=(other * q).sum(axis=1),
         has_overlap=np.ones(decisions, dtype=bool),
+        squared=(other**2 / mine).sum(axis=1),
+        account=np.arange(decisions),
     )
 
 
@@ -70,6 +72,8 @@ def worked(copies: int = 50) -> LoggedDecisions:
         q_logged=np.tile([0.6, 0.2, 0.3, 0.4], copies),
         q_target=np.tile([0.5, 0.4, 0.3, 0.2], copies),
         has_overlap=np.ones(4 * copies, dtype=bool),
+        squared=np.tile([2.0, 1.0, 1.0, 1.0], copies),
+        account=np.arange(4 * copies),
     )
 
 
