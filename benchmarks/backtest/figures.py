@@ -13,8 +13,8 @@ VALUE, GAIN = 0, 3  # where an estimate begins in a row: itself, then the bounds
 
 
 def put_together(rows: Sequence[Row]) -> dict[str, Any]:
-    """Each overlap by its figures, and the headline figures by overlap. Of the doubly robust estimate, what is not named
-    otherwise; bias in points of win rate as a share (.01 is one point)."""
+    """Each overlap by its figures, and the headline figures by overlap. Of the doubly robust estimate, what is not
+    named otherwise; bias in points of win rate as a share (.01 is one point)."""
     found = {name: figures([row for row in rows if row["kind"] == kind]) for name, kind in OVERLAPS.items()}
     asked = {name: one for name, one in found.items() if name != "knows_outcomes"}
     by_target = {

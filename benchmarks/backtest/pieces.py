@@ -4,8 +4,8 @@ good    a log with half of the choices at random among those who come close; the
         with less of it, another model, or a rule more
 poor    a log without any, or with hardly any, exploring, and a target that chooses otherwise: the model turned upside
         down, everything to one team, nobody by record but all by tags
-knows   as good, the target being a model that was trained on the log's own outcomes as well: what the product refuses to
-        value on them
+knows   as good, the target being a model that was trained on the log's own outcomes as well: what the product refuses
+        to value on them
 """
 
 from typing import Any

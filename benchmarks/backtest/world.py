@@ -58,8 +58,8 @@ def configuration(*, rules: Sequence[Mapping[str, Any]] = (), **policy: Any) -> 
 
 @dataclass(frozen=True)
 class Log:
-    """d decisions as they were made: stored `inputs` with the `verdicts`, the `rep_ids` chosen with their `propensity`, the `reward` drawn,
-    the `account` of each, and the true win probability of every rep at that moment (d × n)."""
+    """d decisions as they were made: stored `inputs` with the `verdicts`, the `rep_ids` chosen with their `propensity`,
+    the `reward` drawn, the `account` of each, and the true win probability of every rep at that moment (d × n)."""
 
     inputs: tuple[Inputs, ...]
     verdicts: tuple[Verdict, ...]

@@ -3,8 +3,8 @@
 Used are decisions by prediction that were followed (assigned outright, or approved as suggested) and whose opportunity
 is won or lost. Both ladders are run again on the inputs stored with the decision (routing.engine.look_back). What
 managers changed is left out: they see more than the log does. So is what a policy in shadow decided (a person chose
-there, without having seen it), what the plan of a batch chose (it weighed all of the batch, which one decision run again
-does not), and what was decided by a ladder that would not decide so any more.
+there, without having seen it), what the plan of a batch chose (it weighed all of the batch, which one decision run
+again does not), and what was decided by a ladder that would not decide so any more.
 
 A model that has learned from the outcomes of a decision is not valued on it: it would be praised for knowing them.
 """
