@@ -37,7 +37,7 @@ from routing.engine.worlds import (
 )
 
 REPS, DEALS, DAYS = 10, 1500, 120.0
-MAX_OPEN = 60
+MAX_OPEN = 70
 LEADS_OF_ACCOUNT = 1.2  # on average: some accounts come back within the period
 SETTINGS = WorldSettings(reps=REPS, deals=DEALS, max_open=MAX_OPEN)
 POLICY = {
@@ -147,7 +147,7 @@ class House:
         played = _Played(self, leads, rng)
         for place in range(count):
             played.decide(place, facts[place], decides)
-        return played.log(rng.integers(0, round(count / LEADS_OF_ACCOUNT), count))
+        return played.log()
 
 
 class _Played:
@@ -171,7 +171,8 @@ class _Played:
         seed = int(self.rng.integers(2**31))
         inputs = Inputs(facts, house.roster, state, decides, house.model, at, seed=seed)
         verdict = decide(inputs)
-        assert verdict.rep_id is not None  # there is room enough, and everybody is confident enough
+        if verdict.rep_id is None:
+            return  # everybody who fits is full: no prediction, and not part of the log
         rep = house.roster.index[verdict.rep_id]
         settings = house.world.settings
         tired = settings.tiredness * np.maximum(load / MAX_OPEN - settings.tired_from, 0)
@@ -186,8 +187,9 @@ class _Played:
         self.rows.append((verdict.rep_id, verdict.propensity, float(won)))
         self.truth.append(truth)
 
-    def log(self, account: Ints) -> Log:
+    def log(self) -> Log:
         rep_ids, propensity, reward = np.array(self.rows).T
+        account = self.rng.integers(0, round(len(reward) / LEADS_OF_ACCOUNT), len(reward))
         return Log(
             tuple(self.inputs),
             tuple(self.verdicts),

@@ -20,8 +20,8 @@ SAME = 1e-6  # a propensity that differs by more from the stored one is of anoth
 @dataclass(frozen=True)
 class Seen:
     """`propensity` of the logged rep as the ladder says it now · `target` the other policy's probability of the
-    same rep · `q_logged`, `q_target` expected wins of either, NaN where no deal was learned · `has_overlap`, `squared` as
-    in LoggedDecisions · `named` how likely the other policy names anybody."""
+    same rep · `q_logged`, `q_target` expected wins of either, NaN where no deal was learned · `has_overlap`,
+    `squared` as in LoggedDecisions · `named` how likely the other policy names anybody."""
 
     propensity: float
     target: float

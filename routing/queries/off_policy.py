@@ -94,14 +94,14 @@ class ValuedLog:
 
 
 def predictions(first: datetime.datetime, last: datetime.datetime | None = None) -> QuerySet[Decision]:
-    """Decisions by prediction of a period, each with whether it was `followed` and `planned` in a batch."""
+    """Decisions by prediction of a period, each with whether it was followed and planned in a batch."""
     approved = QueueItem.objects.filter(decision=OuterRef("pk"), assignment__rep=OuterRef("rep"))
     found = Decision.objects.filter(via=Decision.Via.PREDICTION, made_at__gte=first)
     if last is not None:
         found = found.filter(made_at__lte=last)
     return found.exclude(outcome=Decision.Outcome.SHADOW).annotate(
-        followed=Q(assignment__isnull=False) | Exists(approved),
-        planned=Q(trace__steps__contains=[{"name": "batch"}]),
+        is_followed=Q(assignment__isnull=False) | Exists(approved),
+        is_planned=Q(trace__steps__contains=[{"name": "batch"}]),
     )
 
 
@@ -109,7 +109,9 @@ def logged_decisions(first: datetime.datetime, last: datetime.datetime | None = 
     """Followed predictions with a known outcome, the oldest first."""
     return (
         predictions(first, last)
-        .filter(followed=True, planned=False, opportunity__stage__in=CLOSED, opportunity__owner=F("rep"))
+        .filter(
+            is_followed=True, is_planned=False, opportunity__stage__in=CLOSED, opportunity__owner=F("rep")
+        )
         .select_related("opportunity")
         .defer("columns")
         .order_by("pk")
@@ -118,13 +120,13 @@ def logged_decisions(first: datetime.datetime, last: datetime.datetime | None = 
 
 def count_log(first: datetime.datetime, last: datetime.datetime | None = None) -> LogCounts:
     """One query."""
-    single = Q(followed=True, planned=False)
+    single = Q(is_followed=True, is_planned=False)
     is_open = Q(opportunity__stage=Opportunity.Stage.OPEN)
     used = Q(opportunity__stage__in=CLOSED, opportunity__owner=F("rep"))
     counts = predictions(first, last).aggregate(
         made=Count("pk"),
-        followed=Count("pk", filter=Q(followed=True)),
-        planned=Count("pk", filter=Q(followed=True, planned=True)),
+        followed=Count("pk", filter=Q(is_followed=True)),
+        planned=Count("pk", filter=Q(is_followed=True, is_planned=True)),
         open=Count("pk", filter=single & is_open),
         ended=Count("pk", filter=single & ~is_open & ~used),
     )

@@ -64,7 +64,7 @@ def test_logs_the_chance_of_every_choice_and_values_the_greedy_configuration(
     Policy.objects.update(exploration_share=0)
     publish()
     greedy = ConfigurationVersion.objects.order_by("-number").first()
-    found = value_from_log(Target(configuration=greedy), since=SINCE)
+    found = value_from_log(Target.of(configuration=greedy), since=SINCE)
     assert not isinstance(found, Unavailable)
     assert found.share_without_overlap == 0
     assert found.effective_size > 100
@@ -89,7 +89,7 @@ def test_refuses_where_the_log_could_not_have_chosen_so(
     Policy.objects.update(exploration_share=0)
     publish()
     ruled = ConfigurationVersion.objects.order_by("-number").first()
-    found = value_from_log(Target(configuration=ruled), since=SINCE)
+    found = value_from_log(Target.of(configuration=ruled), since=SINCE)
     assert not isinstance(found, Unavailable)
     assert isinstance(found.snips, Unavailable)  # a quarter of the choices were the other's: too few
     assert "at least 100 are needed" in found.snips.reason
