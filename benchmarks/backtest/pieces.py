@@ -19,9 +19,9 @@ from routing.engine.model import MatchModel
 from routing.engine.off_policy import OffPolicy
 
 HOUSES, SHORT_HOUSES = 50, 5
-GOOD, POOR = 1000, 400  # decisions of a log
-EXPLORES = {"exploration_share": 0.5, "exploration_within": 50}
-HARDLY = {"exploration_share": 0.02, "exploration_within": 50}
+GOOD, POOR = 800, 300  # decisions of a log
+EXPLORES = {"exploration_share": 0.5, "exploration_within": 30}  # as much as a policy may
+HARDLY = {"exploration_share": 0.02, "exploration_within": 30}
 OWN_INDUSTRY = {
     "id": 1, "name": "Own industry", "action": "require", "required_field": "industry", "required_value": "",
     "condition": {"field": "source", "op": "in", "value": ["Website form", "Demo request"]},

@@ -18,7 +18,7 @@ from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import Inputs, Verdict, decide
 from routing.engine.learning.dataset import LOST, WON, Deal, make_dataset
-from routing.engine.learning.fit import calibrate, fit
+from routing.engine.learning.fit import Calibration, calibrate, fit
 from routing.engine.learning.learned import LearnedModel
 from routing.engine.look_back import Seen, chances, log_of, seen_of
 from routing.engine.model import MatchModel, logistic
@@ -36,7 +36,7 @@ from routing.engine.worlds import (
     true_log_odds,
 )
 
-REPS, DEALS, DAYS = 10, 1500, 120.0
+REPS, DEALS, DAYS = 10, 1200, 120.0
 MAX_OPEN = 70
 LEADS_OF_ACCOUNT = 1.2  # on average: some accounts come back within the period
 SETTINGS = WorldSettings(reps=REPS, deals=DEALS, max_open=MAX_OPEN)
@@ -124,19 +124,20 @@ class House:
 
     @cached_property
     def model(self) -> MatchModel:
-        """What decided: it has learned from half of the year's deals."""
-        return self.learned(self.past[::2])
+        """What decided: it has learned from half of the year's deals. Its chances are what is believed of everybody."""
+        return self.learned(self.past[::2], is_calibrated=True)
 
     @cached_property
     def challenger(self) -> MatchModel:
         """It has learned from all of them."""
         return self.learned(self.past)
 
-    def learned(self, deals: Sequence[Deal]) -> MatchModel:
-        """The product's recipe."""
+    def learned(self, deals: Sequence[Deal], *, is_calibrated: bool = False) -> MatchModel:
+        """The product's recipe. Who is chosen does not depend on the calibration."""
         dataset = make_dataset(deals, self.roster, as_of=BEGIN + datetime.timedelta(days=round(self.end)))
         fitted = fit(dataset.deals, seed=self.seed)
-        learned = LearnedModel.from_fit(fitted, dataset.deals, calibrate(dataset.deals, seed=self.seed))
+        calibration = calibrate(dataset.deals, seed=self.seed) if is_calibrated else Calibration()
+        learned = LearnedModel.from_fit(fitted, dataset.deals, calibration)
         return MatchModel.from_artifact(2, learned.to_artifact() | {"levels": dataset.levels.to_json()})
 
     def log(self, number: int, decides: Configuration, count: int) -> Log:

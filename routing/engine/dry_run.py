@@ -63,8 +63,8 @@ class Move:
 @dataclass(frozen=True)
 class WorldTotals:
     """One configuration's period: `by_rep` assignments, `peak_pct` highest load by rep, `by_via` what decided,
-    `past_maximum_of`, `past_week_of` how often each went past the maximum and past the cap of seven days (named accounts
-    may), and expected wins (None where the judge has learned nothing)."""
+    `past_maximum_of`, `past_week_of` how often each went past the maximum and past the cap of seven days (named
+    accounts may), and expected wins (None where the judge has learned nothing)."""
 
     by_rep: dict[int, int]
     peak_pct: dict[int, float]

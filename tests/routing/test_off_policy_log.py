@@ -95,11 +95,12 @@ def test_refuses_where_the_log_could_not_have_chosen_so(
     assert "at least 100 are needed" in found.snips.reason
 
 
-def test_rules_cannot_value_and_the_command_says_so(omar: User) -> None:
+def test_without_a_log_the_command_says_so(omar: User) -> None:
     assert champion_version().kind == "rules"
     out = io.StringIO()
     call_command("value_from_log", "--model", "1", "--json", stdout=out)
-    assert "rules decide" in json.loads(out.getvalue().splitlines()[-1])["unavailable"]
+    found = json.loads(out.getvalue().splitlines()[-1])
+    assert found["doubly_robust"] == {"reason": "there are no logged decisions"}
     for arguments, why in (
         ([], "Name what is to be valued"),
         (["--model", "99"], "There is no model version 99"),
