@@ -20,8 +20,8 @@ from routing.engine.off_policy import OffPolicy
 
 HOUSES, SHORT_HOUSES = 50, 5
 GOOD, POOR = 800, 300  # decisions of a log
-EXPLORES = {"exploration_share": 0.5, "exploration_within": 30}  # as much as a policy may
-HARDLY = {"exploration_share": 0.02, "exploration_within": 30}
+EXPLORES: dict[str, Any] = {"exploration_share": 0.5, "exploration_within": 30}  # as much as a policy may
+HARDLY: dict[str, Any] = {"exploration_share": 0.02, "exploration_within": 30}
 OWN_INDUSTRY = {
     "id": 1, "name": "Own industry", "action": "require", "required_field": "industry", "required_value": "",
     "condition": {"field": "source", "op": "in", "value": ["Website form", "Demo request"]},

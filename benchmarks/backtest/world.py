@@ -74,10 +74,10 @@ class Log:
     ) -> tuple[OffPolicy, float, float]:
         """The product's answer, the true value of the target, and its true gain over the logged policy; both over the
         decisions with overlap, which the answer is of."""
-        changed = {
-            name: value for name, value in (("model", model), ("configuration", target)) if value is not None
-        }
-        others = [replace(inputs, **changed) for inputs in self.inputs]
+        others = [
+            replace(inputs, model=model or inputs.model, configuration=target or inputs.configuration)
+            for inputs in self.inputs
+        ]
         wanted = np.array([chances(decide(other), other) for other in others])
         seen = [
             seen_of(verdict, row, inputs, int(rep))

@@ -12,6 +12,7 @@ A model that has learned from the outcomes of a decision is not valued on it: it
 import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -93,7 +94,7 @@ class ValuedLog:
     value: OffPolicy | Unavailable
 
 
-def predictions(first: datetime.datetime, last: datetime.datetime | None = None) -> QuerySet[Decision]:
+def predictions(first: datetime.datetime, last: datetime.datetime | None = None) -> QuerySet[Any]:
     """Decisions by prediction of a period, each with whether it was followed and planned in a batch."""
     approved = QueueItem.objects.filter(decision=OuterRef("pk"), assignment__rep=OuterRef("rep"))
     found = Decision.objects.filter(via=Decision.Via.PREDICTION, made_at__gte=first)
