@@ -1,7 +1,8 @@
 """Backtests: asked for on a page, played by a worker, kept in the job. They change nothing.
 
 The job keeps what was asked ("asked") and the configuration as it was at that moment ("content"), so that an answer
-says what exactly was tried, whatever the draft has become since. It reads only, so one whose worker died is asked again.
+says what exactly was tried, whatever the draft has become since. It reads only, so one whose worker died is asked
+again.
 """
 
 import datetime

@@ -106,7 +106,7 @@ SHARED = {
     "batch", "batch_decide", "batch_optimise",
     "certification", "certification_delete", "contact", "contact_delete", "contact_edit",
     "dry_run", "experiment", "experiment_curves_csv", "experiment_exposures_csv", "experiment_looks_csv",
-    "history_check", "model_segments", "model_segments_csv", "model_value_result", "model_version",
+    "history_check", "model_segments", "model_segments_csv", "model_version",
     "notification_test", "role_template", "role_template_delete", "version",
 }  # fmt: skip
 # Of the rep alone: nobody else finds it, whatever the role.
