@@ -90,8 +90,6 @@ class BacktestForm(forms.Form):
             self.add_error("last", "The last day lies before the first.")
         if first and last and (last - first).days >= MOST_DAYS:
             self.add_error("first", "A year at most is played at once.")
-        if last and last > _today():
-            self.add_error("last", "These days have not been yet.")
         self._clean_change(values)
         is_other = values.get("model") or values.get("policy") or values.get("configuration") != LIVE
         if not self.errors and not is_other:

@@ -153,7 +153,7 @@ def value_log(
         known=known,
         unlike=total - len(kept),
         used=len(kept),
-        by_rules=sum(np.isnan(one.q_logged) for one in seen),
+        by_rules=sum(bool(np.isnan(one.q_logged)) for one in seen),
     )
     if known and not total:
         return ValuedLog(counts, _refused_as_known(target, known))
