@@ -13,10 +13,20 @@ from django.utils import timezone
 from crm.models import Opportunity
 from reps.engine.unavailable import Unavailable
 from reps.models import Rep, User
-from routing.models import ConfigurationVersion, Decision, ModelVersion, Policy, Rule
+from routing.models import ConfigurationVersion, Decision, ModelVersion, Policy, QueueItem, Rule
 from routing.queries.models import champion_version
-from routing.queries.off_policy import Target, in_words, logged_decisions, value_from_log
+from routing.queries.off_policy import (
+    LogCounts,
+    Target,
+    count_log,
+    in_words,
+    logged_decisions,
+    value_from_log,
+    value_log,
+)
 from routing.services import training
+from routing.services.batch_runs.asking import open_due
+from routing.services.batch_runs.planning import run_batch
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
 from routing.services.queue import approve, give_to
@@ -129,3 +139,37 @@ def test_what_a_manager_changed_is_left_out(
         record_outcome(opportunity_id=lead.pk, stage="won", at=timezone.now(), by=None)
     assert [decision.opportunity for decision in logged_decisions(SINCE)] == [followed]
     assert ModelVersion.objects.count() == 2
+
+
+def test_what_a_batch_planned_is_counted_and_left_out(
+    ana: Rep, ben: User, batch_policy: Policy, wait: Callable[..., list[Opportunity]]
+) -> None:
+    """Decided again by itself, it would be what the plan says under any configuration."""
+    wait("Healthcare", "Healthcare")
+    at = NOW + datetime.timedelta(hours=2)
+    (batch,) = open_due(at=at)
+    run_batch(job_id=batch.job_id or 0, now=at)
+    for item in QueueItem.objects.all():
+        approve(item_id=item.pk, by=ben, at=at)
+        record_outcome(opportunity_id=item.opportunity_id, stage="won", at=at, by=None)
+    counts = count_log(SINCE)
+    assert (counts.made, counts.followed, counts.planned, counts.open) == (2, 2, 2, 0)
+    assert not logged_decisions(SINCE).exists()
+
+
+def test_where_decisions_stand(
+    ana: Rep, bo: Rep, ben: User, make_opportunity: Callable[..., Opportunity]
+) -> None:
+    leads = [make_opportunity(industry="Healthcare") for _ in range(5)]
+    for lead in leads:
+        route(opportunity_id=lead.pk, at=NOW)
+    items = {lead.pk: lead.queue_items.get() for lead in leads}
+    won, still_open, dropped, changed, _ = leads
+    for lead in (won, still_open, dropped):
+        approve(item_id=items[lead.pk].pk, by=ben, at=NOW)
+    give_to(item_id=items[changed.pk].pk, rep_id=bo.pk, by=ben, at=NOW)
+    record_outcome(opportunity_id=won.pk, stage="won", at=NOW, by=None)
+    record_outcome(opportunity_id=dropped.pk, stage="disqualified", at=NOW, by=None)
+    counts = value_log(Target(), first=SINCE).counts
+    assert counts == LogCounts(made=5, followed=3, planned=0, open=1, ended=1, used=1, by_rules=1)
+    assert count_log(SINCE, SINCE).made == 0
