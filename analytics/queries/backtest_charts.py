@@ -38,7 +38,8 @@ def estimates_chart(job: Job) -> Chart:
     return Chart(
         key="estimates",
         title="Won of 100 decisions",
-        said=f"What was decided then won {values[0]:.1f} of 100; what is tried would have won {values[1]:.1f}.",
+        said=f"What was decided then won {100 * rows[0][1]:.1f} of 100; what is tried would have won "
+        f"{100 * rows[1][1]:.1f}.",
         what="Each line holds the truth 19 times of 20. Doubly robust begins with the model’s estimate and corrects it "
         "by what happened; SNIPS weighs what happened alone. Where both agree, the answer is firmer.",
         data=[points],
@@ -47,7 +48,6 @@ def estimates_chart(job: Job) -> Chart:
         layout={
             "xaxis": {"title": {"text": "won of 100 decisions"}},
             "yaxis": {"autorange": "reversed", "automargin": True},
-            "height": 220,
         },
         csv=_csv_address(job, "estimates"),
         note=f"{with_overlap(job.result['value']):,} decisions",
@@ -77,11 +77,8 @@ def moved_chart(job: Job, reps: Sequence[RepLine]) -> Chart:
         what="Assignments of these days under what is tried, less those under what is live. Both are played from the "
         "same open opportunities, with today’s reps.",
         data=[bars],
-        head=("Rep", "Live", "Tried", "Change"),
-        rows=[
-            (line.name, str(line.before), str(line.after), f"{line.change:+d}".replace("-", "−"))
-            for line in reversed(lines)
-        ],
+        head=("Rep", "Live", "Tried", "Change", "Highest load, live", "Highest load, tried"),
+        rows=[_row(line) for line in reversed(lines)],
         layout={
             "xaxis": {"title": {"text": "assignments more or fewer"}},
             "yaxis": {"automargin": True},
@@ -90,6 +87,12 @@ def moved_chart(job: Job, reps: Sequence[RepLine]) -> Chart:
         csv=_csv_address(job, "reps"),
         note=f"the {MOST_REPS} that change most" if len(reps) > MOST_REPS else "",
     )
+
+
+def _row(line: RepLine) -> Sequence[str]:
+    change = f"{line.change:+d}".replace("-", "−")
+    loads = (f"{pct:.0f} %" for pct in (line.peak_before, line.peak_after))
+    return (line.name, str(line.before), str(line.after), change, *loads)
 
 
 def _more(change: int) -> str:

@@ -128,9 +128,9 @@ def _told(value: Mapping[str, Any]) -> list[str]:
     gain, decisions = robust["gain"], with_overlap(value)
     total = [decisions * gain[name] for name in ("value", "low", "high")]
     return [
+        gain_words(gain["value"], gain["low"], gain["high"]),
         f"Of 100 such decisions it would have won {_range(robust['value'])}; what was decided then won "
         f"{100 * logged['value']:.1f}.",
-        gain_words(gain["value"], gain["low"], gain["high"]),
         f"Over the {decisions:,} decisions that this is based on: {_wins(total[0])}, between {_wins(total[1])} and "
         f"{_wins(total[2])}.",
         f"A second way of reckoning (SNIPS), which leans on outcomes alone, says {_range(snips['value'])}.",
@@ -220,8 +220,8 @@ def _basis(value: Mapping[str, Any], counts: Mapping[str, int]) -> list[tuple[st
     always = {rows[0][0], rows[1][0], rows[3][0], rows[7][0]}
     kept = [row for row in rows if row[0] in always or row[1] != "0"]
     if "effective_size" in value and value["decisions"]:
-        kept.append(("They tell as much as so many of its own", f"{int(value['effective_size']):,}"))
-        kept.append(("What it could have been seen to do", f"{1 - value['share_without_overlap']:.0%}"))
+        kept.append(("Tell as much as so many decisions of its own", f"{int(value['effective_size']):,}"))
+        kept.append(("Could have gone its way then", f"{100 * (1 - value['share_without_overlap']):.0f} %"))
     return kept
 
 

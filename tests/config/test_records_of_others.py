@@ -102,7 +102,7 @@ OF_TEAMS: dict[str, Finder] = {
 SHARED = {
     "account", "account_delete", "account_edit", "account_match_choose", "account_match_new", "account_match_none",
     "account_match_undo", "account_transfer", "account_transfer_cancel", "account_transfer_change",
-    "account_transfer_undo", "analytics_backtest", "analytics_backtest_cancel", "analytics_backtest_csv",
+    "account_transfer_undo", "analytics_backtest", "analytics_backtest_csv",
     "batch", "batch_decide", "batch_optimise",
     "certification", "certification_delete", "contact", "contact_delete", "contact_edit",
     "dry_run", "experiment", "experiment_curves_csv", "experiment_exposures_csv", "experiment_looks_csv",

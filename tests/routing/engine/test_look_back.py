@@ -42,7 +42,7 @@ def learned(*, ana: float = 0.4) -> MatchModel:
 
 def situation(**values: Any) -> Inputs:
     facts = OpportunityFacts(id=7, industry="Healthcare")
-    given = {"configuration": configuration(share=0.4), "model": learned()} | values
+    given: dict[str, Any] = {"configuration": configuration(share=0.4), "model": learned()} | values
     return Inputs(facts, ROSTER, RosterState.idle(2), at=AT, **given)
 
 
