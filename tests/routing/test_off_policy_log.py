@@ -4,8 +4,10 @@ import datetime
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -13,6 +15,12 @@ from django.utils import timezone
 from crm.models import Opportunity
 from reps.engine.unavailable import Unavailable
 from reps.models import Rep, User
+from routing.engine.arms import Choice, InArm
+from routing.engine.configuration import Configuration
+from routing.engine.facts import OpportunityFacts
+from routing.engine.ladder import Inputs
+from routing.engine.model import MatchModel
+from routing.engine.roster import ArmRoom, RepFacts, Roster, RosterState
 from routing.models import ConfigurationVersion, Decision, ModelVersion, Policy, QueueItem, Rule
 from routing.queries.models import champion_version
 from routing.queries.off_policy import (
@@ -173,3 +181,16 @@ def test_where_decisions_stand(
     counts = value_log(Target(), first=SINCE).counts
     assert counts == LogCounts(made=5, followed=3, planned=0, open=1, ended=1, used=1, by_rules=1)
     assert count_log(SINCE, SINCE).made == 0
+
+
+def test_a_target_decides_outside_of_experiments() -> None:
+    in_arm = InArm(1, "Turns against prediction", "control", Choice.TURNS)
+    one = np.ones(1, dtype=np.int64)
+    room = ArmRoom(slots=one, used=one, open_to=np.ones(1, dtype=bool), finish=np.zeros(1))
+    state = replace(RosterState.idle(1), room=room)
+    decides = Configuration.from_content(1, {"policies": []})
+    model = MatchModel.from_artifact(1, MatchModel.prior_artifact())
+    inputs = Inputs(OpportunityFacts(1), Roster((RepFacts(1, 1),)), state, decides, model, NOW, in_arm=in_arm)
+    applied = Target(learned_before=TODAY).applied(inputs)
+    assert (applied.in_arm, applied.state.room) == (None, None)
+    assert (applied.model, applied.configuration) == (model, decides)
