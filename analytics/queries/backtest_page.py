@@ -178,7 +178,7 @@ def _helps(value: Mapping[str, Any], counts: Mapping[str, int]) -> list[str]:
 
 def _own(world: Mapping[str, Any]) -> str:
     before, after = world["before"], world["after"]
-    if after["expected_wins"] is None or before["expected_wins"] is None or not world["arrivals"]:
+    if after["expected_wins"] is None or before["expected_wins"] is None or not world["moved"]:
         return ""
     ends = sorted(after[name] - before[name] for name in ("expected_wins_low", "expected_wins"))
     share = [100 * end / world["arrivals"] for end in ends]
@@ -197,7 +197,7 @@ def _warnings(counts: Mapping[str, int], asked: Mapping[str, Any]) -> list[str]:
             f"{counts['open']:,} of {single:,} followed decisions have no outcome yet. What closes early is not like "
             "what closes late, so earlier days would tell more."
         )
-    if counts["known"]:
+    if counts["known"] and counts["used"]:
         said.append(
             f"Model {asked['model']} may know how {counts['known']:,} of the decisions ended, since it was trained "
             "later; they are left out."

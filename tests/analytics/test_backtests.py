@@ -265,6 +265,7 @@ def test_a_model_is_not_valued_on_outcomes_that_it_has_learned_from(
     page = page_of(as_user(nia), job)
     assert f"the model has learned from everything that closed before {LAST:%-d %b %Y}" in page
     assert "Choose days after the model was trained" in page
+    assert "they are left out" not in page  # said once
     assert job.result["counts"]["known"] == len(logged)
     earlier = ModelVersion.objects.create(
         number=3, kind="learned", state="retired", artifact=rules.artifact, as_of=FIRST
