@@ -1,5 +1,17 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AnalyticsConfig(AppConfig):
     name = "analytics"
+
+    def ready(self) -> None:
+        post_migrate.connect(prepare, sender=self)
+
+
+def prepare(**_: Any) -> None:
+    from analytics.services.setup import schedule_jobs
+
+    schedule_jobs()

@@ -1,6 +1,27 @@
-"""What the worker does for analytics. Each may run twice or be killed in the middle: the services are idempotent."""
+"""What the worker does for analytics. All may run twice or be killed in the middle: the services are idempotent."""
 
-from analytics.services import backtests
+from django.utils import timezone
+
+from analytics.services import backtests, credit_checks, gaps
+from analytics.services.loads import keep_loads
+from analytics.services.refresh import refresh
+from routing.queries.account_transfers import today_here
+
+
+def refresh_facts() -> bool:
+    """Facts and sums follow what happened, and the loads of a day that is over are kept; each minute."""
+    keep_loads(today=today_here(timezone.now()))
+    return refresh()
+
+
+def note_fall_throughs() -> int:
+    """Why what was decided since the last time fell through."""
+    return gaps.note_fall_throughs(at=timezone.now())
+
+
+def check_quota_credit() -> int:
+    """Holds what was assigned since the last time against the crediting table; all of it where the table is new."""
+    return credit_checks.check_assignments(at=timezone.now())
 
 
 def run_backtest(job_id: int) -> None:

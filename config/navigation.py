@@ -58,6 +58,7 @@ SECTIONS = (
             Item("Routing", "analytics_routing", "see_analytics"),
             Item("Model", "analytics_model", "see_analytics"),
             Item("Coverage", "analytics_coverage", "see_analytics"),
+            Item("Gaps", "analytics_gaps", "see_analytics"),
             Item("Load", "analytics_load", "see_analytics"),
             Item("Coaching", "analytics_coaching", "see_analytics"),
             Item("Overrides", "analytics_overrides", "see_analytics"),

@@ -97,6 +97,7 @@ def fill(*, wanted: bool) -> None:
     if "seed_demo" in get_commands():
         print("  demo data     filling a demo organisation; this happens once", flush=True)
         call_command("seed_demo")
+        call_command("seed_demo_analytics")
         say("demo data", "filled", started)
     else:
         say("demo data", "not filled: there is no command seed_demo", started)

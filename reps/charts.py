@@ -14,7 +14,8 @@ from typing import Any
 class Chart:
     """`key` becomes the DOM id · `said` what it shows, in a sentence · `what` is it, in two · `data`, `layout` of the
     figure, without colours of their own · `head` and `rows` the table; all but its first column are numbers ·
-    `csv` the address of the same as a file."""
+    `csv` the address of the same as a file · `links` by row to what is behind it, "" where there is nothing to open. A
+    bar or point that has an address as `customdata` opens it when clicked."""
 
     key: str
     title: str
@@ -26,10 +27,16 @@ class Chart:
     layout: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
     csv: str = ""
+    links: Sequence[str] = ()
 
     @property
     def figure_id(self) -> str:
         return f"{self.key}-figure"
+
+    @property
+    def linked_rows(self) -> list[tuple[Sequence[str], str]]:
+        links = self.links or [""] * len(self.rows)
+        return list(zip(self.rows, links, strict=True))
 
     @property
     def figure(self) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from routing.services import (
     evaluations,
     experiments,
     first_touch,
+    load_samples,
     outbox,
     profile_notices,
     queue_notices,
@@ -95,7 +96,8 @@ def keep_clocks() -> int:
 def every_night() -> int:
     """Certifications that expired, the deals behind each tag, the review of tags when one is due, reminders of profiles
     to look over, turns that went to junk (an import may have said so), messages that were delivered long ago, changes
-    that were told long ago, the looks at experiments, and tiers that follow the win rate."""
+    that were told long ago, the looks at experiments, what Analytics › Load is made of, and tiers that follow the win
+    rate."""
     expire_depths(today=timezone.localdate())
     tag_reviews.refresh_all_evidence(at=timezone.now())
     tag_reviews.request_due_review(at=timezone.now())
@@ -106,6 +108,7 @@ def every_night() -> int:
     web_forms.forget_hours(at=timezone.now())
     changes.forget_changes(at=timezone.now())
     experiments.look_at_experiments(at=timezone.now(), day=timezone.localdate())
+    load_samples.keep_load_samples(at=timezone.now())
     return rank_tiers(at=timezone.now())
 
 

@@ -10,6 +10,7 @@ from routing.models.decisions import Decision, RosterSnapshot
 from routing.models.deliveries import ByEmail, ChatChannel, Delivery, NotificationSettings, Weekday
 from routing.models.departures import Departure
 from routing.models.intake import IntakeReceipt
+from routing.models.load_samples import LoadSample
 from routing.models.messages import Digest, Notification, OutboxMessage
 from routing.models.queue import FactsChange, Override, OverrideReason, QueueItem
 from routing.models.registry import HistoryCheck, ModelEvent, ModelSettings, ModelVersion
@@ -39,6 +40,7 @@ __all__ = [
     "FirstTouchClock",
     "HistoryCheck",
     "IntakeReceipt",
+    "LoadSample",
     "ModelEvent",
     "ModelSettings",
     "ModelVersion",

@@ -98,16 +98,17 @@ GUARANTEES = (
         "load_at_the_time_is_what_was_recorded",
         "SELECT count(*) FROM crm_assignment WHERE source = 'automation' AND NOT exempt",
         """
+        WITH never_closed AS MATERIALIZED (
+            SELECT b.id, b.rep_id, b.ended_at FROM crm_assignment b
+            WHERE b.source <> 'import' AND NOT EXISTS (
+                SELECT FROM crm_stagechange s WHERE s.opportunity_id = b.opportunity_id AND s.to_stage <> 'open')
+        )
         SELECT 'assignment ' || a.id || ' recorded ' || a.committed_before || ' for rep ' || a.rep_id || ' but '
-               || o.n || ' assignments were active'
-        FROM crm_assignment a
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS n FROM crm_assignment b JOIN crm_opportunity p ON p.id = b.opportunity_id
-            WHERE b.rep_id = a.rep_id AND b.id < a.id AND b.source <> 'import'
-              AND (b.ended_at IS NULL OR b.ended_at > a.assigned_at)
-              AND NOT EXISTS (SELECT FROM crm_stagechange s WHERE s.opportunity_id = p.id AND s.to_stage <> 'open')
-        ) o
-        WHERE a.source = 'automation' AND NOT a.exempt AND o.n > a.committed_before
+               || count(*) || ' assignments were active'
+        FROM crm_assignment a JOIN never_closed b ON b.rep_id = a.rep_id AND b.id < a.id
+            AND (b.ended_at IS NULL OR b.ended_at > a.assigned_at)
+        WHERE a.source = 'automation' AND NOT a.exempt
+        GROUP BY a.id HAVING count(*) > a.committed_before
         """,
     ),
     Guarantee(

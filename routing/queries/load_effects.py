@@ -1,6 +1,7 @@
 """Past assignments by role, with the load that the rep carried, and what the page says of them."""
 
 import datetime
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from routing.engine.load_effects import (
     shares,
     supported_load,
 )
+from routing.models import LoadSample
 
 WINDOW = datetime.timedelta(days=365)
 SECONDS = 3600.0
@@ -56,12 +58,36 @@ class RolePage:
 def load_effects(now: datetime.datetime, tried: Mapping[int, int]) -> list[RolePage]:
     """Each role template that somebody has; `tried` is template id → another maximum than today's."""
     bounds = organisation().band_bounds
-    found = past_assignments(now)
+    found = kept_assignments() or past_assignments(now)
     nothing = Assignments(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0, dtype=bool), np.zeros(0))
     return [
         _page(template, found.get(template.pk, nothing), tried.get(template.pk, template.max_open), bounds)
         for template in roles_in_use()
     ]
+
+
+def kept_assignments() -> dict[int, Assignments]:
+    """As the last night counted them (`routing.services.load_samples`); nothing before the first one."""
+    return {sample.role_template_id: unpacked(bytes(sample.content)) for sample in LoadSample.objects.all()}
+
+
+def packed(found: Assignments) -> bytes:
+    """Compressed arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, load=found.load, touch_hours=found.touch_hours, touched=found.touched, won=found.won
+    )
+    return buffer.getvalue()
+
+
+def unpacked(content: bytes) -> Assignments:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return Assignments(**{name: arrays[name] for name in arrays.files})
+
+
+def counted_at() -> datetime.datetime | None:
+    """When the page's assignments were counted; None where they are counted now."""
+    return LoadSample.objects.order_by("counted_at").values_list("counted_at", flat=True).first()
 
 
 def past_assignments(now: datetime.datetime) -> dict[int, Assignments]:

@@ -7,7 +7,7 @@ from reps.pages import show
 from reps.permissions import SignedIn, requires
 from reps.queries.people import roles_in_use
 from routing.forms.load_effects import MaximaForm
-from routing.queries.load_effects import load_effects
+from routing.queries.load_effects import counted_at, load_effects
 
 
 @requires("see_analytics")
@@ -15,4 +15,6 @@ def load_page(request: SignedIn) -> HttpResponse:
     form = MaximaForm(request.GET, templates=roles_in_use())
     roles = load_effects(timezone.now(), form.tried)
     rows = [(role, form[f"max_{role.template.pk}"]) for role in roles]
-    return show(request, "routing/load_effects.html", {"rows": rows, "form": form})
+    return show(
+        request, "routing/load_effects.html", {"rows": rows, "form": form, "counted_at": counted_at()}
+    )

@@ -45,6 +45,12 @@
         ...own, xaxis: axis(own.xaxis), yaxis: axis(own.yaxis),
       };
       window.Plotly.react(plot, painted(figure.data, paint), painted(layout, paint), CONFIG);
+      if (plot.dataset.opens) continue;
+      plot.dataset.opens = "points";
+      plot.on("plotly_click", ({ points }) => {
+        const address = points[0]?.customdata;
+        if (typeof address === "string" && address.startsWith("/")) window.location.assign(address);
+      });
     }
     done();
   };

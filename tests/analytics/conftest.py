@@ -1,47 +1,46 @@
-"""Leads that are routed and closed, for backtests."""
+"""Opportunities that fell through for one known reason each."""
 
 import datetime
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from analytics.models import FallThrough
+from analytics.services.gaps import note_fall_throughs
 from crm.models import Opportunity
-from reps.models import Rep
 from routing.models import Decision, Policy
 from routing.services.decisions import route
-from routing.services.outcomes import record_outcome
 from tests.conftest import NOW
 
-LOGGED = 170
+TODAY = NOW.date()
+LATER = NOW + datetime.timedelta(hours=2)
 
 
 @pytest.fixture
-def leads(
-    ana: Rep, bo: Rep, assign_at_once: None, make_opportunity: Callable[..., Opportunity]
-) -> list[Opportunity]:
-    """Four that fit Ana, not routed."""
-    return [make_opportunity(f"Lead {i}", industry="Healthcare") for i in range(4)]
+def decide(make_opportunity: Callable[..., Opportunity]) -> Callable[..., Decision]:
+    """Takes an opportunity in and decides it."""
 
-
-@pytest.fixture
-def logged(
-    ana: Rep,
-    bo: Rep,
-    one_policy: None,
-    publish: Callable[[], int],
-    make_opportunity: Callable[..., Opportunity],
-) -> list[Decision]:
-    """A log that explores half of the time: Ana, who is the best, is chosen three times of four; she wins every other,
-    Bo every fourth."""
-    Rep.objects.update(own_max_open=1000, own_max_new_per_week=1000, own_max_new_per_day=1000)
-    Policy.objects.update(application="assign", exploration_share=0.5, exploration_within=30, threshold=0)
-    publish()
-    made = []
-    for i in range(LOGGED):
-        lead = make_opportunity(f"Lead {i}", at=NOW)
-        decision = route(opportunity_id=lead.pk, at=NOW + datetime.timedelta(milliseconds=i))
+    def make(name: str = "Northwind", at: datetime.datetime = NOW, **values: Any) -> Decision:
+        opportunity = make_opportunity(name, at=at, **values)
+        decision = route(opportunity_id=opportunity.pk, at=at)
         assert decision is not None
-        won = i % (2 if decision.rep_id == ana.pk else 4) == 0
-        record_outcome(opportunity_id=lead.pk, stage="won" if won else "lost", at=NOW, by=None)
-        made.append(decision)
-    return made
+        return decision
+
+    return make
+
+
+@pytest.fixture
+def turns(one_policy: None, publish: Callable[[], int]) -> Callable[..., None]:
+    """The one policy, published: turns, then hold, with these settings."""
+
+    def change(**values: Any) -> None:
+        Policy.objects.update(**{"fallback": ["round_robin", "hold"], **values})
+        publish()
+
+    return change
+
+
+def noted(decision: Decision) -> FallThrough:
+    note_fall_throughs(at=LATER)
+    return FallThrough.objects.get(opportunity=decision.opportunity_id)

@@ -78,6 +78,7 @@ OF_TEAMS: dict[str, Finder] = {
         [
             "opportunity", "opportunity_activity", "opportunity_edit", "opportunity_lock", "opportunity_outcome",
             "opportunity_reassign", "opportunity_accept", "opportunity_decline", "opportunity_pass", "duplicate_mark",
+            "analytics_credit_of",
         ],
         of_opportunity,
     ),
@@ -108,6 +109,7 @@ SHARED = {
     "dry_run", "experiment", "experiment_curves_csv", "experiment_exposures_csv", "experiment_looks_csv",
     "history_check", "model_segments", "model_segments_csv", "model_version",
     "notification_test", "role_template", "role_template_delete", "version",
+    "analytics_gap",  # made of what the reader may see: tests/analytics/test_gap_pages.py
 }  # fmt: skip
 # Of the rep alone: nobody else finds it, whatever the role.
 OF_ONESELF = {"proposal_withdraw", "notice"}

@@ -11,7 +11,10 @@ from django.urls import reverse
 from crm.models import Assignment, Opportunity
 from reps.models import Rep, User
 from routing.engine.load_effects import Estimate
+from routing.models import LoadSample
 from routing.queries.load_effects import load_effects, past_assignments, touch_words
+from routing.services import load_samples
+from routing.services.load_samples import keep_load_samples
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +91,32 @@ def test_hours_are_in_the_unit_that_fits() -> None:
     assert touch_words(Estimate(5.0, 4.0, 6.25, 9)) == "5.0 h (4.0 to 6.2)"
     assert touch_words(Estimate(96.0, 72.0, 120.0, 9)) == "4.0 days (3.0 to 5.0)"
     assert touch_words(Estimate(None, None, None, 9)) == "more than half never touched"
+
+
+def some(rep: Rep, by: User, count: int) -> None:
+    for n in range(count):
+        owned(rep, by, NOW - (n + 1) * DAY, touch_hours=1 + n % 5)
+
+
+class TestSamples:
+    def test_the_page_is_made_of_what_the_night_counted(self, ana: Rep, omar: User) -> None:
+        some(ana, omar, 40)
+        live = load_effects(NOW, {})
+        keep_load_samples(at=NOW)
+        assert [(one.loads, one.bands, one.verdict) for one in load_effects(NOW, {})] == [
+            (one.loads, one.bands, one.verdict) for one in live
+        ]
+        some(ana, omar, 5)
+        assert load_effects(NOW, {})[0].assignments == 40
+        keep_load_samples(at=NOW)
+        assert load_effects(NOW, {})[0].assignments == 45
+
+    def test_of_very_many_it_keeps_some_by_chance(
+        self, ana: Rep, omar: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(load_samples, "MOST", 30)
+        some(ana, omar, 40)
+        keep_load_samples(at=NOW)
+        sample = LoadSample.objects.get()
+        assert (sample.kept, sample.counted) == (30, 40)
+        assert load_effects(NOW, {})[0].assignments == 30

@@ -4,11 +4,9 @@ morning routed for real."""
 import contextlib
 import datetime
 import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from django.db import transaction
@@ -37,14 +35,17 @@ from routing.services.batch_runs.asking import open_batch
 from routing.services.batch_runs.planning import run_batch
 from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
-from routing.services.demo import calendars, history, market, people
+from routing.services.demo import calendars, history, market, people, weeks
 from routing.services.demo.cast import Cast
 from routing.services.demo.experiments import look_once, start_demo_experiment
+from routing.services.demo.values import intake_values
 from routing.services.tag_reviews import review_at_once
 from routing.services.training import train_at_once
 
 PASSWORD = "demo-lumora-2026"
+FIRST_LIVE = 900_001
 LIVE_HOURS = 20.0
+LIVED_SHARE = 0.75  # of what would come in the last weeks; the rest of the year is imported
 Progress = Callable[[str], None]
 
 
@@ -84,29 +85,27 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
     progress("history")
     rng = np.random.default_rng(size.seed + 1)
     span = size.months * DAYS_PER_MONTH - 1
-    past = draw_leads(world, size.deals, rng, days=span)
+    cut = max(span - 7 * weeks.WEEKS, span / 2)
+    lived_count = round(size.deals * (span - cut) / span * LIVED_SHARE)
+    past = draw_leads(world, size.deals - lived_count, rng, days=cut)
+    lived = draw_leads(world, lived_count, rng, from_day=cut, days=span - cut)
     files = history.history_files(world, past, play_history(world, past, rng), made.reps, cast, start, now)
     import_files(files=files, by=made.ops, at=now)
-    market.make_territories()
-    market.make_rules()
-    market.make_named_accounts([rep.pk for rep in made.reps if rep.seniority >= 3], 40)
-    rank_tiers(at=now)
-    people.make_absences(made, rng, now)
-    calendars.make_calendars(made.reps[:2], made.ops, now)
-    publish_configuration(by=made.ops, at=now, note="Territories, rules and policies")
+    cut_at, before = start + datetime.timedelta(days=cut), now - datetime.timedelta(hours=LIVE_HOURS + 1)
+    configure(made, rng, now=now, at=cut_at)
     progress("model")
-    before = now - datetime.timedelta(hours=LIVE_HOURS + 1)
     ModelVersion.objects.filter(kind=ModelVersion.Kind.RULES).update(created_at=start)
-    with contextlib.suppress(CannotTrain):  # a small demo keeps the rules
-        train_at_once(as_of=before.date(), at=before)
+    learn(cut_at)
+    progress("the last weeks")
+    weeks.live_weeks(world, lived, cast, made, start, before)
+    learn(before)
     progress("expertise")
-    Skill.objects.update(created_at=start)  # stated before the year that is played
     review_at_once(at=before, trigger=TagReview.Trigger.SETUP)
     progress("the last hours")
     live = draw_leads(world, size.live, rng, from_day=span, days=LIVE_HOURS / 24)
     play_morning(world, live, cast, made, now)
     keep_logins(made, folder)
-    keep_truth(world, past, live, made, folder)
+    keep_truth(world, {1: past, weeks.FIRST_NUMBER: lived, FIRST_LIVE: live}, made, folder)
     return {
         "users": User.objects.count(),
         "reps": len(made.reps),
@@ -115,6 +114,26 @@ def seed_demo(size: DemoSize, *, now: datetime.datetime, folder: Path, progress:
         "open": Opportunity.objects.filter(stage="open").count(),
         "waiting": Opportunity.objects.filter(routing__in=["suggested", "held", "manager", "batch"]).count(),
     }
+
+
+def configure(
+    made: people.DemoPeople, rng: np.random.Generator, *, now: datetime.datetime, at: datetime.datetime
+) -> None:
+    """Territories, rules, policies and who owns what, published before the weeks that are lived."""
+    market.make_territories()
+    market.make_rules()
+    market.make_named_accounts([rep.pk for rep in made.reps if rep.seniority >= 3], 40)
+    rank_tiers(at=now)
+    people.make_absences(made, rng, now)
+    calendars.make_calendars(made.reps[:2], made.ops, now)
+    Skill.objects.update(created_at=at - datetime.timedelta(days=365))  # stated before what is played
+    publish_configuration(by=made.ops, at=at, note="Territories, rules and policies")
+
+
+def learn(at: datetime.datetime) -> None:
+    """From what had closed by then; a small demo keeps the rules."""
+    with contextlib.suppress(CannotTrain):
+        train_at_once(as_of=at.date(), at=at)
 
 
 def play_morning(
@@ -143,10 +162,10 @@ def route_live(
     waited for are planned at the end."""
     accounts = history.draw_accounts(live, cast)
     hours = np.sort(cast.rng.uniform(0.05, LIVE_HOURS, len(live)))[::-1]
-    rows = history.lead_rows(live, accounts, cast, now, 900_001)
+    rows = history.lead_rows(live, accounts, cast, now, FIRST_LIVE)
     for i, row in enumerate(rows.to_dict("records")):
         at = now - datetime.timedelta(hours=float(hours[i]))
-        opportunity = create_placed_opportunity(values=_values(row), at=at, by=made.ops)
+        opportunity = create_placed_opportunity(values=intake_values(row), at=at, by=made.ops)
         decision = route(opportunity_id=opportunity.pk, at=at)
         if (
             decision is None
@@ -174,27 +193,12 @@ def propose_batch(
     leads = draw_leads(world, count, np.random.default_rng(count), days=1)
     rows = history.lead_rows(leads, history.draw_accounts(leads, cast), cast, now, 950_001)
     for row in rows.to_dict("records"):
-        values = _values(row) | {"source": "Nurture"}
+        values = intake_values(row) | {"source": "Nurture"}
         opportunity = create_placed_opportunity(values=values, at=now, by=made.ops)
         route(opportunity_id=opportunity.pk, at=now)
     for name in sorted(set(BatchWait.objects.order_by().values_list("policy_name", flat=True))):
         batch = open_batch(policy_name=name, by=made.ops, at=now)
         run_batch(job_id=batch.job_id or 0, now=now)
-
-
-def _values(row: Mapping[Hashable, Any]) -> dict[str, Any]:
-    """An import row as intake takes a lead."""
-    place = {name: row[name] for name in ("country", "region", "city", "industry", "employees")}
-    elsewhere = ("account", "contact_name", "contact_email", "opened_at", "current_tool")
-    values = {str(key): value for key, value in row.items() if key not in elsewhere}
-    competitors = [row["competitors"]] if row["competitors"] else []
-    return values | {
-        "company": {"name": str(row["account"]), **place},
-        "person": {"name": row["contact_name"], "email": row["contact_email"]},
-        "competitors": competitors,
-        "value": Decimal(str(row["value"])),
-        "custom": {"current_tool": row["current_tool"]} if row["current_tool"] else {},
-    }
 
 
 def keep_logins(made: people.DemoPeople, folder: Path) -> None:
@@ -210,10 +214,13 @@ def keep_logins(made: people.DemoPeople, folder: Path) -> None:
     (folder / "demo-logins.json").write_text(json.dumps({"password": PASSWORD, "logins": logins}, indent=2))
 
 
-def keep_truth(world: World, past: Leads, live: Leads, made: people.DemoPeople, folder: Path) -> None:
-    """The known win probabilities, kept aside for benchmarks: opportunity × rep, by external id."""
-    ids = [f"L-{n:06d}" for n in range(1, len(past) + 1)] + [f"L-{900_001 + n:06d}" for n in range(len(live))]
-    probability = np.vstack([true_win_probability(world, leads) for leads in (past, live)]).astype(np.float32)
+def keep_truth(world: World, parts: Mapping[int, Leads], made: people.DemoPeople, folder: Path) -> None:
+    """The known win probabilities, kept aside for benchmarks: opportunity × rep, by external id. `parts`: leads by the
+    number of the first."""
+    ids = [f"L-{first + n:06d}" for first, leads in parts.items() for n in range(len(leads))]
+    probability = np.vstack([true_win_probability(world, leads) for leads in parts.values()]).astype(
+        np.float32
+    )
     np.savez_compressed(
         folder / "demo-truth.npz",
         opportunity=np.array(ids),

@@ -10,6 +10,7 @@ from django.core.management.commands import flush
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from analytics.apps import prepare as prepare_analytics
 from routing.apps import prepare
 
 OF_THE_CODE = {"django_content_type", "auth_permission"}
@@ -22,6 +23,7 @@ class Command(flush.Command):
         if is_superuser(connection):
             empty(connection)
             prepare()
+            prepare_analytics()
         else:
             super().handle(**options)
 

@@ -1,0 +1,137 @@
+"""What happened in a period, counted, as pandas frames: from the sums of days where they have it, from facts where not.
+
+A frame covers the period and the one before it; `is_now` tells them apart. Weeks begin on Monday.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from django.db.models import (
+    Avg,
+    BigIntegerField,
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    Q,
+    QuerySet,
+    Sum,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, TruncMonth, TruncWeek
+
+from analytics.engine.months import month_after
+from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchSum
+from analytics.queries.definition import THREE_DIGITS
+from analytics.queries.filters import DAY, Filters
+
+CELLS = ("week", "is_now", "event", "path", "mode", "bin")
+COUNTS = ("count", "known", "hits", "scored", "score_sum", "value_sum")
+OF_SUMS: dict[str, Any] = {f"n_{name}": Sum(name) for name in COUNTS}
+OF_FACTS: dict[str, Any] = {
+    "n_count": Count("pk"),
+    "n_known": Count("hit"),
+    "n_hits": Count("pk", filter=Q(hit=True)),
+    "n_scored": Count("score"),
+    "n_score_sum": Coalesce(Sum("score"), 0.0, output_field=FloatField()),
+    "n_value_sum": Coalesce(Sum("value"), 0.0, output_field=FloatField()),
+}
+SHARES = ("count", "known", "hits")
+ROUTED = (Fact.Path.MODEL, Fact.Path.PERSON)
+
+
+def counted(filters: Filters) -> pd.DataFrame:
+    """Events by week, path, mode and tens of the score: columns CELLS and COUNTS."""
+    both = _with_before(filters)
+    rows, figures = _sums_or_facts(both)
+    return _frame(_by_week(rows, filters), CELLS, {name: figures[f"n_{name}"] for name in COUNTS})
+
+
+def touches(filters: Filters) -> pd.DataFrame:
+    """First touches by week and mode: week, is_now, mode, seconds (to three digits), count."""
+    both, cells = _with_before(filters), ("week", "is_now", "mode", "seconds")
+    if both.is_of_everybody:
+        sums = TouchSum.objects.filter(both.of_touch_sums())
+        return _frame(_by_week(sums, filters), cells, {"count": Sum("count")})
+    facts = Fact.objects.filter(both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
+    rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
+    rows = _by_week(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
+    found = _frame(rows, ("week", "is_now", "mode", "rounded"), {"count": Count("pk")})
+    return found.rename(columns={"rounded": "seconds"})
+
+
+def rep_tens(filters: Filters, event: str) -> pd.DataFrame:
+    """Assignments or closings of the period by rep and tens of the score: rep, bin and SHARES. Of everybody, whole
+    months come from sums, the days at both ends from facts."""
+    cells = ("rep", "bin")
+    if not filters.is_of_everybody or filters.kind:
+        return _rep_facts(filters.of_facts(), event)
+    first, end = filters.first, filters.last + DAY
+    months_from = first if first.day == 1 else month_after(first)
+    if months_from >= end:
+        return _rep_facts(filters.of_facts(), event)
+    months_to = max(end.replace(day=1), months_from)
+    edges = Q(day__gte=first, day__lt=months_from) | Q(day__gte=months_to, day__lt=end)
+    months = RepMonthSum.objects.filter(event=event, month__gte=months_from, month__lt=months_to)
+    whole = _frame(months, cells, {name: Sum(name) for name in SHARES})
+    together = pd.concat([whole, _rep_facts(edges, event)])
+    return together.groupby(list(cells), dropna=False, as_index=False).sum()
+
+
+def _rep_facts(where: Q, event: str) -> pd.DataFrame:
+    facts = Fact.objects.filter(where, event=event, rep__isnull=False)
+    return _frame(facts, ("rep", "bin"), {name: OF_FACTS[f"n_{name}"] for name in SHARES})
+
+
+def closed_by_stratum(filters: Filters) -> pd.DataFrame:
+    """What closed in the period by month, source, kind and path, of what the model routed or a person assigned."""
+    if filters.is_of_everybody:
+        rows: QuerySet[Any] = DaySum.objects.filter(filters.of_touch_sums(), by=DaySum.By.SOURCE)
+        rows = rows.annotate(stratum_source=F("key"))
+        figures: dict[str, Any] = {name: Sum(name) for name in SHARES}
+    else:
+        rows = Fact.objects.filter(filters.of_facts()).annotate(stratum_source=F("source"))
+        figures = {name: OF_FACTS[f"n_{name}"] for name in SHARES}
+    closed = rows.filter(event=Fact.Event.CLOSED, path__in=ROUTED).annotate(month=TruncMonth("day"))
+    found = _frame(closed, ("month", "stratum_source", "kind", "path"), figures)
+    return found.rename(columns={"stratum_source": "source"})
+
+
+def utilisation(filters: Filters) -> pd.DataFrame:
+    """Mean load of reps in per cent of their maximum at the end of each day, by week: week, is_now, load."""
+    days = RepDay.objects.filter(day__range=(filters.before.first, filters.last), max_open__gt=0)
+    if filters.rep_ids is not None:
+        days = days.filter(rep__in=filters.rep_ids)
+    load = Avg(100.0 * F("load") / F("max_open"), output_field=FloatField())
+    return _frame(_by_week(days, filters), ("week", "is_now"), {"load": load})
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def _with_before(filters: Filters) -> Filters:
+    return replace(filters, first=filters.before.first)
+
+
+def _sums_or_facts(filters: Filters) -> tuple[QuerySet[Any], dict[str, Any]]:
+    if filters.summed_by is not None:
+        return DaySum.objects.filter(filters.of_sums()), OF_SUMS
+    return Fact.objects.filter(filters.of_facts()), OF_FACTS
+
+
+def _by_week(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+    is_now = ExpressionWrapper(Q(day__gte=filters.first), output_field=BooleanField())
+    return rows.annotate(week=TruncWeek("day"), is_now=is_now)
+
+
+def _frame(rows: QuerySet[Any], cells: Sequence[str], figures: dict[str, Any]) -> pd.DataFrame:
+    """One row for each combination of the cells, with its figures."""
+    names = {f"n_{name}": figure for name, figure in figures.items()}
+    found = rows.order_by(*cells).values_list(*cells).annotate(**names)
+    types: dict[str, Any] = dict.fromkeys(figures, float)  # an empty frame has no types of its own
+    if "is_now" in cells:
+        types["is_now"] = bool
+    return pd.DataFrame(list(found), columns=[*cells, *figures]).astype(types)
