@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from analytics.services import credit_checks, gaps
+from analytics.services import backtests, credit_checks, gaps
 from analytics.services.loads import keep_loads
 from analytics.services.refresh import refresh
 from routing.queries.account_transfers import today_here
@@ -22,3 +22,8 @@ def note_fall_throughs() -> int:
 def check_quota_credit() -> int:
     """Holds what was assigned since the last time against the crediting table; all of it where the table is new."""
     return credit_checks.check_assignments(at=timezone.now())
+
+
+def run_backtest(job_id: int) -> None:
+    """Plays a backtest that was asked for."""
+    backtests.run_backtest(job_id=job_id)
