@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from analytics.services import credit_checks, gaps
+from analytics.services import backtests, credit_checks, gaps
 from analytics.services.coaching import look_for_coaching
 from analytics.services.loads import keep_loads
 from analytics.services.refresh import refresh
@@ -29,3 +29,8 @@ def look_for_coaching_findings() -> int:
     """Where reps do clearly worse or better than forecast; each night."""
     now = timezone.now()
     return look_for_coaching(today=today_here(now), at=now)
+
+
+def run_backtest(job_id: int) -> None:
+    """Plays a backtest that was asked for."""
+    backtests.run_backtest(job_id=job_id)

@@ -1,11 +1,16 @@
 from django.urls import URLPattern, path
 
-from analytics.views import coaching, credit, gaps, ledger, overrides, routing
+from analytics.views import backtests, coaching, credit, gaps, ledger, overrides, routing
 
 urlpatterns: list[URLPattern] = [
     path("routing/", routing.analytics_routing, name="analytics_routing"),
     path("routing/opportunities/", routing.analytics_opportunities, name="analytics_opportunities"),
     path("routing/<slug:key>.csv", routing.analytics_csv, name="analytics_csv"),
+    path("backtests/", backtests.backtest_list, name="analytics_backtests"),
+    path("backtests/new/", backtests.backtest_new, name="analytics_backtest_new"),
+    path("backtests/<int:pk>/", backtests.backtest, name="analytics_backtest"),
+    path("backtests/<int:pk>/cancel/", backtests.backtest_cancel, name="analytics_backtest_cancel"),
+    path("backtests/<int:pk>/<slug:table>.csv", backtests.backtest_csv, name="analytics_backtest_csv"),
     path("gaps/", gaps.gaps, name="analytics_gaps"),
     path("gaps.csv", gaps.gaps_file, name="analytics_gaps_csv"),
     path("gaps/weeks.csv", gaps.weeks_file, name="analytics_gaps_weeks_csv"),

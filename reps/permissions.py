@@ -47,6 +47,9 @@ MATRIX: dict[str, frozenset[str]] = {
     "run_experiments": frozenset({OPS, ADMIN}),
     "pause_automation": frozenset({OPS, ADMIN}),
     "train_models": frozenset({OPS, ADMIN}),
+    "run_backtests": frozenset(
+        {OPS, ANALYST, ADMIN}
+    ),  # on the past of everybody; who sees analytics reads them
     # people
     "edit_profiles": frozenset({OPS, MANAGER, ADMIN}),
     "compare_profiles": frozenset({OPS, MANAGER, ANALYST, ADMIN}),  # a manager: of the own teams

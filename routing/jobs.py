@@ -28,7 +28,6 @@ from routing.services import (
     tag_reviews,
     training,
     turns,
-    valuation,
     web_forms,
 )
 from routing.services.batch_runs import parts, planning, review
@@ -126,11 +125,6 @@ def review_tags(job_id: int) -> None:
 def decide_batch(job_id: int) -> None:
     """Confirms, discards or holds back what of a batch somebody chose, where it is much."""
     review.run_decision(job_id=job_id)
-
-
-def value_from_log(job_id: int) -> None:
-    """Values another model or configuration from the log."""
-    valuation.run_valuation(job_id=job_id)
 
 
 def try_draft(job_id: int) -> None:

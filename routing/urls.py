@@ -249,7 +249,6 @@ urlpatterns: list[URLPattern] = [
     path("analytics/model/training/", models.model_training, name="model_training"),
     path("analytics/model/settings/", models.model_settings_page, name="model_settings"),
     path("analytics/model/value/", models.model_value, name="model_value"),
-    path("analytics/model/value/<int:pk>/", models.model_value_result, name="model_value_result"),
     path("analytics/model/checks/", history_check.history_checks, name="history_checks"),
     path("analytics/model/checks/<int:pk>/", history_check.history_check, name="history_check"),
     path("analytics/model/<int:number>/", models.model_page, name="model_version"),

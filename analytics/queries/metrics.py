@@ -105,7 +105,7 @@ def _wins_by_score(events: pd.DataFrame) -> Metric:
     rows = rows[rows.bin.notna()]
     now = rows[rows.is_now]
     high, low = share_of(now[now.bin >= HIGH_FROM]), share_of(now[now.bin < LOW_BELOW])
-    found = trend([(float(place), share_of(part)) for place, part in now.groupby("bin")])
+    found = trend([(float(place), share) for place, share in shares_by(now, "bin").items()])
     rises = None if found is None else found.rises
     says = {True: "rises with the score", False: "falls with the score", None: "cannot be told yet"}[rises]
     return Metric(
@@ -118,7 +118,7 @@ def _wins_by_score(events: pd.DataFrame) -> Metric:
         cases=f"{high.known:,} high, {low.known:,} low closed",
         what="Won of what was won or lost in the period, where the match score was 70 or more; beside it where it was "
         "below 50. Higher scores should win more: the test is Cochran and Armitage’s, at 5\N{NO-BREAK SPACE}%.",
-        weeks=_by_week(rows[rows.bin >= HIGH_FROM], lambda part: share_of(part).value),
+        weeks=_shares_by_week(rows[rows.bin >= HIGH_FROM]),
     )
 
 
@@ -152,7 +152,7 @@ def _overrides(events: pd.DataFrame) -> Metric:
         cases=f"{now.hits:,} of {now.known:,} suggestions",
         what="Suggestions that a person gave to somebody else or rejected, of those that a person decided. "
         "What was undone counts as it ended.",
-        weeks=_by_week(rows, lambda part: share_of(part).value),
+        weeks=_shares_by_week(rows),
     )
 
 
@@ -169,7 +169,7 @@ def _coverage(events: pd.DataFrame) -> Metric:
         cases=f"{now.hits:,} of {now.known:,} to be chosen",
         what="Of what came in and was to be chosen for: the share whose first owner the model or a rule chose, not the "
         "turn, a manager or nobody. What an account, a repeat, a lock or an experiment decided is left out.",
-        weeks=_by_week(rows, lambda part: share_of(part).value),
+        weeks=_shares_by_week(rows),
     )
 
 
@@ -189,6 +189,19 @@ def share_of(rows: pd.DataFrame) -> Share:
     return Share(int(rows.hits.sum()), int(rows.known.sum()))
 
 
+def shares_by(rows: pd.DataFrame, key: str | list[str]) -> dict[Any, Share]:
+    """The share of each group, all in one pass: a frame may have hundreds of groups."""
+    sums = rows.groupby(key)[["hits", "known"]].sum()
+    return {
+        place: Share(int(hits), int(known))
+        for place, hits, known in zip(sums.index, sums.hits.to_numpy(), sums.known.to_numpy(), strict=True)
+    }
+
+
+def medians_by(rows: pd.DataFrame, key: str | list[str]) -> dict[Any, float | None]:
+    return {place: median_of(part) for place, part in rows.groupby(key)}
+
+
 def _mean(rows: pd.DataFrame) -> float | None:
     scored, total = float(rows.scored.to_numpy().sum()), float(rows.score_sum.to_numpy().sum())
     return total / scored if scored else None
@@ -202,10 +215,12 @@ def _plain_mean(values: Any) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
+def _shares_by_week(rows: pd.DataFrame) -> list[float | None]:
+    return [share.value for share in shares_by(_halves(rows)[0], "week").values()]
+
+
 def _by_week(rows: pd.DataFrame, figure: Any) -> list[float | None]:
-    now = _halves(rows)[0]
-    weeks = sorted(now.week.unique())
-    return [figure(now[now.week == week]) for week in weeks]
+    return [figure(part) for _, part in _halves(rows)[0].groupby("week")]
 
 
 def _tone(value: float | None, is_met: bool) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from analytics.engine.shares import Share, adjusted_difference, trend
 from analytics.queries.addresses import Addresses
-from analytics.queries.metrics import HIGH_FROM, LOW_BELOW, share_of
+from analytics.queries.metrics import HIGH_FROM, LOW_BELOW, shares_by
 from analytics.queries.words import more_or_less, of_cases, percent
 from reps.charts import Chart, label
 
@@ -24,7 +24,8 @@ def tens_words(place: int) -> str:
 def score_histogram(events: pd.DataFrame, to: Addresses) -> Chart | None:
     """How many assignments had which match score."""
     rows = events[events.is_now & (events.event == "assigned") & events.bin.notna()]
-    counts = [int(rows[rows.bin == place]["count"].sum()) for place in TENS]
+    by_bin = rows.groupby("bin")["count"].sum().to_dict()
+    counts = [int(by_bin.get(place, 0)) for place in TENS]
     total = sum(counts)
     if not total:
         return None
@@ -63,8 +64,7 @@ def score_histogram(events: pd.DataFrame, to: Addresses) -> Chart | None:
 def wins_by_score(events: pd.DataFrame, to: Addresses) -> Chart | None:
     """Won of closed by tens of the match score that the owner had."""
     rows = events[events.is_now & (events.event == "closed") & events.bin.notna()]
-    shares = {place: share_of(rows[rows.bin == place]) for place in TENS}
-    known = {place: share for place, share in shares.items() if share.known}
+    known = {int(place): share for place, share in shares_by(rows, "bin").items() if share.known}
     if not known:
         return None
     links = [to.behind("closed", bins=place) for place in known]
@@ -180,8 +180,7 @@ def _dots(
 
 
 def _by_rep(rows: pd.DataFrame) -> dict[int, Share]:
-    by_rep: Any = rows.groupby("rep")
-    return {int(rep): share_of(part) for rep, part in by_rep if part.known.sum()}
+    return {int(rep): share for rep, share in shares_by(rows, "rep").items() if share.known}
 
 
 def _closed(tiers: Mapping[str, Mapping[int, Share]], rep: int) -> int:

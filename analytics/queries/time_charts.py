@@ -15,7 +15,9 @@ from analytics.queries.metrics import (
     TOUCH_TARGETS,
     UTILISATION_TARGET,
     median_of,
+    medians_by,
     share_of,
+    shares_by,
 )
 from analytics.queries.words import duration, more_or_less, of_cases, percent
 from reps.charts import Chart, label
@@ -50,10 +52,8 @@ def lift_over_time(events: pd.DataFrame, strata: pd.DataFrame, to: Addresses) ->
     if not any(share.known for share in whole.values()):
         return None
     weeks = sorted(rows[rows.path.isin(list(whole))].week.unique())
-    by_week = {
-        key: [share_of(rows[(rows.path == key) & (rows.week == week)]) for week in weeks]
-        for key, *_ in ROUTES
-    }
+    found_by_week, nothing = shares_by(rows, ["path", "week"]), Share(0, 0)
+    by_week = {key: [found_by_week.get((key, week), nothing) for week in weeks] for key, *_ in ROUTES}
     found = adjusted_difference(_strata(strata))
     return Chart(
         key="lift",
@@ -81,10 +81,10 @@ def lift_over_time(events: pd.DataFrame, strata: pd.DataFrame, to: Addresses) ->
 
 def _strata(rows: pd.DataFrame) -> list[tuple[Share, Share]]:
     """By month, source and kind: routed by the model, assigned by a person."""
-    found = []
-    for _, part in rows.groupby(["month", "source", "kind"]):
-        found.append((share_of(part[part.path == "model"]), share_of(part[part.path == "person"])))
-    return found
+    nothing = Share(0, 0)
+    shares = shares_by(rows, ["month", "source", "kind", "path"])
+    places = sorted({key[:3] for key in shares}, key=str)
+    return [(shares.get((*key, "model"), nothing), shares.get((*key, "person"), nothing)) for key in places]
 
 
 def _lift_words(whole: Mapping[str, Share], found: Difference | None) -> str:
@@ -137,10 +137,8 @@ def first_touch_trend(touches: pd.DataFrame, to: Addresses) -> Chart | None:
     if not len(rows):
         return None
     weeks = sorted(rows.week.unique())
-    medians = {
-        key: [median_of(rows[(rows["mode"] == key) & (rows.week == week)]) for week in weeks]
-        for key, *_ in MODES
-    }
+    found = medians_by(rows, ["mode", "week"])
+    medians = {key: [found.get((key, week)) for week in weeks] for key, *_ in MODES}
     return Chart(
         key="first-touch",
         title="Time to first touch",
@@ -194,13 +192,12 @@ def _touch_words(rows: pd.DataFrame) -> str:
     said = []
     for key, name, *_ in MODES:
         mine = rows[rows["mode"] == key]
-        weeks = sorted(mine.week.unique())
-        if not weeks:
+        by_week = list(medians_by(mine, "week").values())
+        if not by_week:
             continue
-        first, last = (median_of(mine[mine.week == week]) for week in (weeks[0], weeks[-1]))
         words = f"In {name} half are touched within {duration(median_of(mine))}"
-        if len(weeks) > 1:
-            words += f" (first week {duration(first)}, last {duration(last)})"
+        if len(by_week) > 1:
+            words += f" (first week {duration(by_week[0])}, last {duration(by_week[-1])})"
         said.append(words)
     return ". ".join(said) + "."
 
@@ -211,10 +208,8 @@ def coverage_over_time(events: pd.DataFrame, to: Addresses) -> Chart | None:
     if not rows["count"].sum():
         return None
     weeks, names = sorted(rows.week.unique()), dict(Fact.Path.choices)
-    counts = {
-        key: [int(rows[(rows.path == key) & (rows.week == week)]["count"].sum()) for week in weeks]
-        for key in PATH_COLOURS
-    }
+    found = rows.groupby(["path", "week"])["count"].sum().to_dict()
+    counts = {key: [int(found.get((key, week), 0)) for week in weeks] for key in PATH_COLOURS}
     sums = [max(sum(counts[key][place] for key in counts), 1) for place in range(len(weeks))]
     whole = share_of(rows)
     return Chart(
@@ -252,8 +247,8 @@ def overrides_over_time(events: pd.DataFrame, to: Addresses) -> Chart | None:
     whole = share_of(rows)
     if not whole.known:
         return None
-    weeks = sorted(rows.week.unique())
-    shares = [share_of(rows[rows.week == week]) for week in weeks]
+    by_week = shares_by(rows, "week")
+    weeks, shares = list(by_week), list(by_week.values())
     return Chart(
         key="overrides",
         title="Suggestions that people changed",

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -41,23 +42,23 @@ def _asked(
     """The JSON of a module's last line. Raises RuntimeError where it fails."""
     from benchmarks.realtime import stack
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        cwd=stack.ROOT,
-        env={**stack.environment(database), "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    last = ""
-    for line in process.stdout:
-        if last and say is not None:
-            say(last.strip())
-        last = line
-    errors = process.stderr.read() if process.stderr else ""
-    if process.wait():
-        raise RuntimeError(f"{module} failed:\n{errors[-3000:]}")
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            cwd=stack.ROOT,
+            env={**stack.environment(database), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        last = ""
+        for line in process.stdout or ():
+            if last and say is not None:
+                say(last.strip())
+            last = line
+        if process.wait():
+            errors.seek(0)
+            raise RuntimeError(f"{module} failed:\n{errors.read()[-3000:]}")
     found: dict[str, Any] = json.loads(last)
     return found
 

@@ -63,15 +63,24 @@ class Move:
 @dataclass(frozen=True)
 class WorldTotals:
     """One configuration's period: `by_rep` assignments, `peak_pct` highest load by rep, `by_via` what decided,
-    `past_maximum` how often somebody went past the maximum (named accounts may), and expected wins (None without a
-    learned model)."""
+    `past_maximum_of`, `past_week_of` how often each went past the maximum and past the cap of seven days (named
+    accounts may), and expected wins (None where the judge has learned nothing)."""
 
     by_rep: dict[int, int]
     peak_pct: dict[int, float]
     by_via: dict[str, int]
-    past_maximum: int
+    past_maximum_of: dict[int, int]
+    past_week_of: dict[int, int]
     expected_wins: float | None
     expected_wins_low: float | None
+
+    @property
+    def past_maximum(self) -> int:
+        return sum(self.past_maximum_of.values())
+
+    @property
+    def past_week(self) -> int:
+        return sum(self.past_week_of.values())
 
     @property
     def held(self) -> int:
@@ -99,12 +108,16 @@ def dry_run(
     before: Configuration,
     after: Configuration,
     *,
+    after_model: MatchModel | None = None,
     absences: Absences | None = None,
     say: Say = lambda done, total: None,
 ) -> DryRun:
-    """Plays the arrivals (in any order; they are sorted by time, then id) under both configurations. Without `absences`
-    everybody is there."""
-    worlds = [_World.of(configuration, roster, model, owned) for configuration in (before, after)]
+    """Plays the arrivals (in any order; they are sorted by time, then id) under both configurations, the second with
+    `after_model` if one is given; expected wins of both are `model`'s. Without `absences` everybody is there."""
+    worlds = [
+        _World.of(before, roster, model, owned),
+        _World.of(after, roster, after_model or model, owned, judge=None if after_model is None else model),
+    ]
     moves: list[Move] = []
     pairs: Counter[tuple[int | None, int | None]] = Counter()
     ordered = sorted(arrivals, key=lambda arrival: (arrival.at, arrival.facts.id))
@@ -129,21 +142,29 @@ def dry_run(
 
 @dataclass
 class _World:
-    """One configuration's running state. Its arrays are its own and change as it goes."""
+    """One configuration's running state. Its arrays are its own and change as it goes. `judge` says what is expected of
+    each choice, where that is not the model which chooses."""
 
     inputs: Inputs
     state: RosterState
+    judge: MatchModel | None = None
     ends: list[tuple[datetime.datetime, int, float]] = field(default_factory=list)
     recent: deque[tuple[datetime.datetime, int]] = field(default_factory=deque)
     by_rep: Counter[int] = field(default_factory=Counter)
     by_via: Counter[str] = field(default_factory=Counter)
-    past_maximum: int = 0
+    past_maximum: Counter[int] = field(default_factory=Counter)
+    past_week: Counter[int] = field(default_factory=Counter)
     wins: float = 0.0
     wins_low: float = 0.0
 
     @classmethod
     def of(
-        cls, configuration: Configuration, roster: Roster, model: MatchModel, owned: Sequence[Owned]
+        cls,
+        configuration: Configuration,
+        roster: Roster,
+        model: MatchModel,
+        owned: Sequence[Owned],
+        judge: MatchModel | None = None,
     ) -> "_World":
         idle = RosterState.idle(len(roster))
         own = {
@@ -152,7 +173,7 @@ class _World:
         }
         state = replace(idle, **own, turn_clocks={})
         anything = OpportunityFacts(id=0)
-        world = cls(Inputs(anything, roster, state, configuration, model, _BEGIN), state)
+        world = cls(Inputs(anything, roster, state, configuration, model, _BEGIN), state, judge)
         for one in owned:
             place = roster.index.get(one.rep_id)
             if place is not None:
@@ -168,22 +189,36 @@ class _World:
             away_until, absence_in, covering = away
             self.state = replace(self.state, away_until=away_until, absence_in=absence_in, covering=covering)
             self.inputs = replace(self.inputs, state=self.state)
-        verdict = decide(replace(self.inputs, facts=arrival.facts, at=arrival.at, seed=arrival.facts.id))
+        inputs = replace(self.inputs, facts=arrival.facts, at=arrival.at, seed=arrival.facts.id)
+        verdict = decide(inputs)
         self.by_via[verdict.via] += 1
         if verdict.rep_id is not None:
+            self._expect(verdict, inputs)
             self._assign(verdict, arrival)
         return verdict
 
+    def _expect(self, verdict: Verdict, inputs: Inputs) -> None:
+        """Adds what the choice is expected to win, before it fills a slot."""
+        assert verdict.rep_id is not None
+        probability, low = verdict.win_probability, verdict.win_probability_low
+        if self.judge is not None:
+            scores = decide(replace(inputs, model=self.judge)).scores
+            place = self.inputs.roster.index[verdict.rep_id]
+            if scores is not None and scores.win_probability is not None:
+                assert scores.win_probability_low is not None
+                probability, low = scores.win_probability[place], scores.win_probability_low[place]
+        self.wins += float(probability or 0.0)
+        self.wins_low += float(low or 0.0)
+
     def _assign(self, verdict: Verdict, arrival: Arrival) -> None:
         assert verdict.rep_id is not None
-        place = self.inputs.roster.index[verdict.rep_id]
-        self.past_maximum += int(self.state.load[place] >= self.inputs.roster.max_open[place])
+        roster, place = self.inputs.roster, self.inputs.roster.index[verdict.rep_id]
+        self.past_maximum[verdict.rep_id] += int(self.state.load[place] >= roster.max_open[place])
+        self.past_week[verdict.rep_id] += int(self.state.week[place] >= roster.max_new_per_week[place])
         self._take(place, arrival.facts.value or 0.0, arrival.ends_at)
         self.peak[place] = max(self.peak[place], self._load_pct()[place])
         self.recent.append((arrival.at, place))
         self.by_rep[verdict.rep_id] += 1
-        self.wins += verdict.win_probability or 0.0
-        self.wins_low += verdict.win_probability_low or 0.0
         if verdict.turn is not None and verdict.team_id is not None:
             self.state.turn_finish[place] = verdict.turn.finish
             clocks = dict(self.state.turn_clocks)
@@ -215,7 +250,7 @@ class _World:
         return np.asarray(100 * self.state.load / np.maximum(self.inputs.roster.max_open, 1))
 
     def totals(self) -> WorldTotals:
-        has_model = self.inputs.model.learned is not None
+        has_model = (self.judge or self.inputs.model).learned is not None
         ids = [int(rep_id) for rep_id in self.inputs.roster.ids]
         return WorldTotals(
             by_rep={rep_id: self.by_rep[rep_id] for rep_id in ids if self.by_rep[rep_id]},
@@ -223,7 +258,8 @@ class _World:
                 rep_id: round(float(pct), 1) for rep_id, pct in zip(ids, self.peak, strict=True) if pct
             },
             by_via=dict(self.by_via),
-            past_maximum=self.past_maximum,
+            past_maximum_of={rep_id: count for rep_id, count in self.past_maximum.items() if count},
+            past_week_of={rep_id: count for rep_id, count in self.past_week.items() if count},
             expected_wins=self.wins if has_model else None,
             expected_wins_low=self.wins_low if has_model else None,
         )

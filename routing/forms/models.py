@@ -1,15 +1,12 @@
 """Forms of the model page."""
 
-from typing import Any
-
 from django import forms
-from django.utils import timezone
 
 from routing.engine.levels import CATEGORIES
-from routing.models import ConfigurationVersion, ModelSettings, ModelVersion
+from routing.models import ModelSettings, ModelVersion
 from routing.queries.model_segments import CATEGORIES as SEGMENTS
 from routing.queries.model_segments import ORDERS, Search
-from routing.queries.model_words import CATEGORY_WORDS, day
+from routing.queries.model_words import CATEGORY_WORDS
 
 
 class ModelSettingsForm(forms.ModelForm):
@@ -62,39 +59,6 @@ class RollBackForm(forms.Form):
     note = forms.CharField(label="Why", max_length=300, required=False)
 
 
-class ValuationForm(forms.Form):
-    """What is to be valued: a model, a configuration, or both."""
-
-    model = forms.ModelChoiceField(
-        ModelVersion.objects.none(), required=False, empty_label="The model that decided then"
-    )
-    configuration = forms.ModelChoiceField(
-        ConfigurationVersion.objects.none(), required=False, empty_label="The configuration of then"
-    )
-    days = forms.IntegerField(
-        min_value=1,
-        max_value=3650,
-        initial=180,
-        label="Days",
-        help_text="How far back decisions are looked at.",
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        models = ModelVersion.objects.defer("artifact", "report")
-        configurations = ConfigurationVersion.objects.defer("content")
-        self.fields["model"].queryset = models  # type: ignore[attr-defined]
-        self.fields["configuration"].queryset = configurations  # type: ignore[attr-defined]
-        self.fields["model"].label_from_instance = model_label  # type: ignore[attr-defined]
-        self.fields["configuration"].label_from_instance = version_label  # type: ignore[attr-defined]
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        if not self.errors and values.get("model") is None and values.get("configuration") is None:
-            self.add_error("model", "Choose a model or a configuration; what decided then is known already.")
-        return values
-
-
 def model_label(version: ModelVersion) -> str:
     kind = "rules" if version.kind == ModelVersion.Kind.RULES else version.get_state_display().lower()
     return f"Model {version.number} ({kind})"
@@ -106,10 +70,6 @@ ORDER_CHOICES = [
     for ends in [("from A", "from Z") if key in ("rep", "segment") else ("lowest first", "highest first")]
     for sign in ("", "-")
 ]
-
-
-def version_label(version: ConfigurationVersion) -> str:
-    return f"Version {version.number}, {day(timezone.localdate(version.published_at))}"
 
 
 class SegmentFilter(forms.Form):

@@ -73,6 +73,9 @@ def _totals(totals: WorldTotals) -> dict[str, Any]:
         "by_via": totals.by_via,
         "held": totals.held,
         "past_maximum": totals.past_maximum,
+        "past_maximum_of": {str(rep): count for rep, count in totals.past_maximum_of.items()},
+        "past_week": totals.past_week,
+        "past_week_of": {str(rep): count for rep, count in totals.past_week_of.items()},
         "expected_wins": totals.expected_wins,
         "expected_wins_low": totals.expected_wins_low,
     }

@@ -11,6 +11,7 @@ from reps.models import Job, User
 from reps.services.jobs import Finish, Report, create_job, run_job
 from routing.engine.configuration import Configuration, ConfigurationError
 from routing.engine.dry_run import DryRun, Say, dry_run
+from routing.engine.model import MatchModel
 from routing.queries.configuration import compiled, content_hash, live_version, working_content
 from routing.queries.dry_runs import KIND, Period, as_json, count_arrivals, load_arrivals, load_owned
 from routing.queries.inputs import match_model
@@ -57,8 +58,15 @@ def run_dry_run(*, job_id: int) -> None:
     run_job(job_id=job_id, work=work, refusals=(ConfigurationError,))
 
 
-def play(period: Period, content: dict[str, Any], *, say: Say = lambda done, total: None) -> DryRun:
-    """The live configuration against the given content on the period. Raises ConfigurationError."""
+def play(
+    period: Period,
+    content: dict[str, Any],
+    *,
+    model: MatchModel | None = None,
+    say: Say = lambda done, total: None,
+) -> DryRun:
+    """The live configuration and the champion against the given content, and the given model if any, on the period.
+    Raises ConfigurationError."""
     roster, _ = load_roster(timezone.localdate())
     return dry_run(
         load_arrivals(period),
@@ -67,6 +75,7 @@ def play(period: Period, content: dict[str, Any], *, say: Say = lambda done, tot
         match_model(champion_version().pk),
         compiled(live_version().pk),
         Configuration.from_content(0, content),
+        after_model=model,
         absences=load_absences(period.first, period.last, roster=roster),
         say=say,
     )

@@ -1,4 +1,4 @@
-"""The model page: who decides and how well, all models with their events, training, roll-back, valuations."""
+"""The model page: who decides and how well, all models with their events, training, roll-back."""
 
 import datetime
 from typing import Any
@@ -8,19 +8,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from reps.models import Job
 from reps.pages import say, show, show_form
 from reps.permissions import SignedIn, may, requires
 from reps.progress import job_shown
 from reps.queries.pages import BadCursor, page_of
-from routing.forms.models import ModelSettingsForm, RollBackForm, SegmentFilter, ValuationForm
+from routing.forms.models import ModelSettingsForm, RollBackForm, SegmentFilter
 from routing.models import ModelVersion
 from routing.queries.model_page import listed_versions, load_model_page
 from routing.queries.model_segments import as_csv, cells, table_of
-from routing.queries.model_valuations import load_valuations, valuation_of
 from routing.queries.models import champion_version, model_events, model_settings, newest_training, readiness
 from routing.services import training
-from routing.services.valuation import KIND, request_valuation
 
 ORDINALS = {1: "second", 2: "third", 3: "fourth"}
 
@@ -171,28 +168,5 @@ def model_segments_csv(request: SignedIn, number: int) -> StreamingHttpResponse:
 
 @requires("see_analytics")
 def model_value(request: SignedIn) -> HttpResponse:
-    """Asks what a model or a configuration would have won; the newest answers below."""
-    form = ValuationForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        job = request_valuation(**form.cleaned_data, by=request.user)
-        return redirect("model_value_result", job.pk)
-    context = {"valuations": load_valuations(timezone.now()), "version": champion_version()}
-    return show_form(request, "routing/model_value.html", form, context)
-
-
-@requires("see_analytics")
-def model_value_result(request: SignedIn, pk: int) -> HttpResponse:
-    """The answer; while the worker computes it, how far it is."""
-    found = get_object_or_404(Job.objects.select_related("requested_by"), pk=pk, kind=KIND)
-    job = job_shown(found, title="Looking at the log", now=timezone.now())
-    if request.htmx:
-        if not job["is_running"]:
-            return HttpResponse(headers={"HX-Redirect": request.path})
-        return render(request, "components/job.html", {"job": job, "job_url": request.path})
-    context = {
-        "job": job,
-        "job_url": request.path,
-        "valuation": valuation_of(found, timezone.now()),
-        "version": champion_version(),
-    }
-    return show(request, "routing/model_value_result.html", context)
+    """Its place is taken by backtests; the address stays."""
+    return redirect("analytics_backtests")

@@ -1,15 +1,20 @@
 """Facts and sums: equal to the definition worked out by hand, whatever happened in whatever order, and after a kill."""
 
+import contextlib
 import datetime
+import io
+import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from analytics.models import ChosenMatch, DaySum, Fact, Mark, Refreshed, RepMonthSum, StaleDay, TouchSum
 from analytics.queries import definition
+from analytics.services import chosen
 from analytics.services import refresh as refreshing
 from analytics.services.refresh import make_anew, refresh
 from crm.models import Opportunity
@@ -248,3 +253,60 @@ def test_whatever_happens_facts_and_sums_are_those_of_the_definition(
     events = set(Fact.objects.values_list("event", "path"))
     assert {("assigned", "model"), ("assigned", "person"), ("closed", "model"), ("judged", "model")} <= events
     assert ChosenMatch.objects.exists()
+
+
+class TestChosenMatches:
+    def test_one_that_cannot_be_decided_again_holds_nothing_up(
+        self, ana: Rep, bo: Rep, omar: User, publish: Callable[[], int], make_opportunity: Make,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        publish()
+        lead = make_opportunity(industry="Healthcare")
+        route(opportunity_id=lead.pk, at=NOW)
+        queue.give_to(item_id=QueueItem.objects.get().pk, rep_id=bo.pk, by=omar, at=NOW + HOUR)
+
+        def broken(decision: Decision) -> None:
+            raise ValueError("of another format")
+
+        monkeypatch.setattr(chosen, "stored_inputs", broken)
+        refresh()
+        fact, choice = Fact.objects.get(event="assigned"), ChosenMatch.objects.get()
+        assert (fact.score, choice.score, choice.router_rep_id) == (None, None, ana.pk)
+
+    def test_who_reassigns_later_is_scored_by_the_decision_then(
+        self, ana: Rep, bo: Rep, omar: User, routed: Make
+    ) -> None:
+        lead = routed()
+        overrides.reassign(opportunity_ids=[lead.pk], rep_id=bo.pk, by=omar, at=NOW + HOUR)
+        refresh()
+        choice = ChosenMatch.objects.get()
+        assert (choice.rep_id, choice.router_rep_id) == (bo.pk, ana.pk)
+        assert choice.score is not None
+        assert choice.router_score is not None
+        assert choice.score < choice.router_score
+
+
+def test_only_one_refreshes_at_a_time() -> None:
+    other = connection.copy()
+    with contextlib.closing(other), other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [refreshing.LOCK])
+        assert refresh() is False
+        assert not Refreshed.objects.exists()
+    assert refresh() is True
+
+
+class TestCommand:
+    def test_counts_and_says_how_many(self, ana: Rep, routed: Make) -> None:
+        routed()
+        found = io.StringIO()
+        call_command("count_facts", "--json", stdout=found, stderr=io.StringIO())
+        assert json.loads(found.getvalue())["facts"] == 2
+
+    def test_counts_everything_anew(self, ana: Rep, routed: Make) -> None:
+        routed()
+        refresh()
+        Fact.objects.update(path="person")
+        call_command("count_facts", stdout=io.StringIO(), stderr=io.StringIO())
+        assert set(Fact.objects.values_list("path", flat=True)) == {"person"}
+        call_command("count_facts", "--anew", stdout=io.StringIO(), stderr=io.StringIO())
+        assert set(Fact.objects.values_list("path", flat=True)) == {"model"}

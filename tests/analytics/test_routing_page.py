@@ -12,18 +12,19 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.forms.filters import RoutingFilter
-from analytics.models import DaySum, Fact, Refreshed, RepDay, RepMonthSum, StaleDay, TouchSum
+from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchSum
 from analytics.queries import frames
 from analytics.queries.filters import Filters
 from analytics.queries.metrics import Metric, key_metrics
-from analytics.services.refresh import _sum_up_days, quiet, refresh
+from analytics.services.refresh import refresh
 from crm.models import Opportunity
 from crm.services.activities import log_activity
 from reps.models import Rep, User
 from routing.models import QueueItem
-from routing.services import overrides, queue
+from routing.services import queue
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
+from tests.analytics.facts import make_fact
 
 pytestmark = pytest.mark.django_db
 PAGE_QUERIES = 25
@@ -37,34 +38,9 @@ def today() -> datetime.date:
 
 
 @pytest.fixture
-def made(make_opportunity: Callable[..., Opportunity], ana: Rep) -> Callable[..., Fact]:
-    """A fact as if it had happened, with its sums."""
-
-    def make(event: str = "assigned", days_ago: int = 3, **values: Any) -> Fact:
-        opportunity = make_opportunity(f"Lead {Fact.objects.count()}", at=timezone.now() - days_ago * DAY)
-        if values.get("rep", ana):
-            overrides.reassign(
-                opportunity_ids=[opportunity.pk], rep_id=(values.get("rep") or ana).pk,
-                by=User.objects.get(role="ops"), at=timezone.now(),
-            )  # fmt: skip
-        given: dict[str, Any] = {
-            "kind": "lead",
-            "path": "model",
-            "mode": "real_time",
-            "rep": ana,
-            "hit": None,
-        } | values
-        score = given.get("score")
-        given |= {"bin": None if score is None else min(int(score // 10), 9)}
-        fact = Fact.objects.create(
-            event=event, day=timezone.now().date() - days_ago * DAY, opportunity=opportunity, **given
-        )
-        Refreshed.objects.update_or_create(pk=1, defaults={"at": timezone.now()})
-        StaleDay.objects.create(day=fact.day)
-        _sum_up_days(quiet)
-        return fact
-
-    return make
+def made(ana: Rep) -> Callable[..., Fact]:
+    """A fact as if it had happened, Ana's where nobody else is said, with its sums."""
+    return lambda event="assigned", **values: make_fact(event, **{"rep": ana} | values)
 
 
 def metrics_of(**chosen: Any) -> dict[str, Metric]:

@@ -103,10 +103,11 @@ OF_TEAMS: dict[str, Finder] = {
 SHARED = {
     "account", "account_delete", "account_edit", "account_match_choose", "account_match_new", "account_match_none",
     "account_match_undo", "account_transfer", "account_transfer_cancel", "account_transfer_change",
-    "account_transfer_undo", "batch", "batch_decide", "batch_optimise",
+    "account_transfer_undo", "analytics_backtest", "analytics_backtest_csv",
+    "batch", "batch_decide", "batch_optimise",
     "certification", "certification_delete", "contact", "contact_delete", "contact_edit",
     "dry_run", "experiment", "experiment_curves_csv", "experiment_exposures_csv", "experiment_looks_csv",
-    "history_check", "model_segments", "model_segments_csv", "model_value_result", "model_version",
+    "history_check", "model_segments", "model_segments_csv", "model_version",
     "notification_test", "role_template", "role_template_delete", "version",
     "analytics_gap",  # made of what the reader may see: tests/analytics/test_gap_pages.py
 }  # fmt: skip

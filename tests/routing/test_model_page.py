@@ -1,4 +1,4 @@
-"""The model page: sentences from a model's report, for the roles that may; training, roll-back, values from the log."""
+"""The model page: sentences from a model's report, for the roles that may; training, roll-back."""
 
 import csv
 import datetime
@@ -15,7 +15,6 @@ from django.utils import timezone
 from crm.models import CustomField, Opportunity
 from reps.models import Job, Rep, User
 from reps.services.jobs import STOPPED_AFTER
-from routing.jobs import value_from_log
 from routing.models import ModelEvent, ModelSettings, ModelVersion
 from routing.queries.model_page import forecast, load_model_page, told_apart
 from routing.queries.model_quality import measures
@@ -23,7 +22,6 @@ from routing.queries.model_segments import Cell, Search, table_of
 from routing.queries.model_words import words_of
 from routing.queries.models import Readiness
 from routing.services.training import open_training, train_at_once
-from routing.services.valuation import request_valuation
 from tests.routing.model_reports import QUALITY, REPORT, learned
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +29,6 @@ SignIn = Callable[[User], Client]
 PAGE_QUERIES = 12
 SEGMENT_QUERIES = 6
 HISTORY_QUERIES = 7
-VALUE_QUERIES = 7
 
 
 def text(response: Any) -> str:
@@ -354,52 +351,8 @@ class TestHistory:
         assert "420" in page
 
 
-class TestValues:
-    def test_asked_once_and_answered_in_words(self, nia: User, ana: Rep, as_user: SignIn) -> None:
-        client = as_user(nia)
-        values = {"model": str(ModelVersion.objects.get().pk), "days": "90"}
-        page = text(client.post(reverse("model_value"), values, follow=True))
-        assert "Model 1 with the configuration of then, last 90 days" in page
-        client.post(reverse("model_value"), values)
-        job = Job.objects.get(kind="value_from_log")
-        value_from_log(job.pk)
-        for address in (reverse("model_value_result", args=[job.pk]), reverse("model_value")):
-            page = text(client.get(address))
-            assert "Cannot be told: rules decide: there is no learned model" in page
-            assert "cannot be told" in page
-
-    def test_what_no_worker_took_up_can_be_asked_again(self, nia: User) -> None:
-        first = request_valuation(model=ModelVersion.objects.get(), configuration=None, days=90, by=nia)
-        Job.objects.update(created_at=timezone.now() - datetime.timedelta(hours=2))
-        again = request_valuation(model=ModelVersion.objects.get(), configuration=None, days=90, by=nia)
-        assert again.pk != first.pk
-
-    def test_gone_model_is_said(self, nia: User, ana: Rep, as_user: SignIn) -> None:
-        job = request_valuation(model=ModelVersion.objects.get(), configuration=None, days=90, by=nia)
-        Job.objects.filter(pk=job.pk).update(
-            result={"asked": {"model": 9, "configuration": None, "days": 90}}
-        )
-        value_from_log(job.pk)
-        page = text(as_user(nia).get(reverse("model_value_result", args=[job.pk])))
-        assert "There is no model version 9 any more." in page
-
-    def test_nothing_chosen_is_asked_for(self, nia: User, as_user: SignIn) -> None:
-        response = as_user(nia).post(reverse("model_value"), {"days": "0"})
-        assert response.status_code == 422
-        assert "Choose a model or a configuration" in text(
-            as_user(nia).post(reverse("model_value"), {"days": "9"})
-        )
-
-    @pytest.mark.parametrize("count", [1, 30])
-    def test_queries_do_not_grow(
-        self, count: int, nia: User, as_user: SignIn, django_assert_num_queries: Any
-    ) -> None:
-        for days in range(1, count + 1):
-            request_valuation(model=ModelVersion.objects.get(), configuration=None, days=days, by=nia)
-        client = as_user(nia)
-        client.get(reverse("model_value"))
-        with django_assert_num_queries(VALUE_QUERIES):
-            client.get(reverse("model_value"))
+def test_the_old_address_of_valuations_leads_to_backtests(nia: User, as_user: SignIn) -> None:
+    assert as_user(nia).get(reverse("model_value"))["Location"] == "/analytics/backtests/"
 
 
 def test_plotly_is_served_from_its_package_alone() -> None:

@@ -33,7 +33,7 @@ class Command(BaseCommand):
             raise CommandError("Name what is to be valued: --model N, --configuration N, or both.")
         if options["days"] < 1:
             raise CommandError("--days: at least 1.")
-        target = Target(
+        target = Target.of(
             model=_numbered(ModelVersion, options["model"]),
             configuration=_numbered(ConfigurationVersion, options["configuration"]),
         )

@@ -45,7 +45,7 @@ from routing.services.training import train_at_once
 PASSWORD = "demo-lumora-2026"
 FIRST_LIVE = 900_001
 LIVE_HOURS = 20.0
-LIVED_SHARE = 0.85  # of what would come in the last weeks; the rest of the year is imported
+LIVED_SHARE = 0.75  # of what would come in the last weeks; the rest of the year is imported
 Progress = Callable[[str], None]
 
 

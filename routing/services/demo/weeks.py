@@ -9,13 +9,14 @@ import heapq
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from crm.models import Opportunity
+from crm.models import Account, Contact, Opportunity
 from crm.services.activities import log_activity
+from crm.services.opportunities import create_opportunity
 from crm.services.ownership import OwnershipError
-from crm.services.placing import create_placed_opportunity
 from reps.models import Rep, User
 from routing.engine.worlds import Leads, World, true_log_odds
 from routing.models import BatchWait, OverrideReason, QueueItem
@@ -51,6 +52,7 @@ class Weeks:
     )
     order: "itertools.count[int]" = field(default_factory=itertools.count)
     known: "dict[int, _Lead]" = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
 
     def later(self, at: datetime.datetime, what: Callable[[datetime.datetime], None]) -> None:
         if at < self.until:
@@ -89,6 +91,7 @@ def live_weeks(
     accounts = history.draw_accounts(leads, cast)
     rows = history.lead_rows(leads, accounts, cast, start, FIRST_NUMBER).to_dict("records")
     odds = true_log_odds(world, leads)
+    weeks.accounts = {account.name: account for account in Account.objects.all()}
     for place, row in enumerate(rows):
         weeks.later(row["opened_at"], _Lead(weeks, intake_values(row), odds[place]).comes_in)
     weeks.later(rows[0]["opened_at"] + DAY, weeks.plans_batches)
@@ -100,19 +103,29 @@ class _Lead:
     """One lead on its way; each step plans the next."""
 
     weeks: Weeks
-    values: dict[str, object]
+    values: dict[str, Any]
     odds: "np.ndarray"
     pk: int = 0
 
     def comes_in(self, at: datetime.datetime) -> None:
-        made = create_placed_opportunity(values=dict(self.values), at=at, by=self.weeks.made.ops)
-        self.pk = made.pk
-        self.weeks.known[made.pk] = self
+        self.pk = self._stored(at).pk
+        self.weeks.known[self.pk] = self
         decision = route(opportunity_id=self.pk, at=at)
         if decision is not None and decision.assignment is not None:
             self._is_owned(at, hours=0.15)
         elif decision is not None:  # else it waits for the batch
             self.weeks.later(at + 0.5 * HOUR + self.weeks.hours(2.0), self.is_looked_at)
+
+    def _stored(self, at: datetime.datetime) -> Opportunity:
+        """With its account, by its exact name: the demo's own spelling needs no matching."""
+        company, person = self.values["company"], self.values["person"]
+        account = self.weeks.accounts.get(company["name"])
+        if account is None:
+            account = self.weeks.accounts[company["name"]] = Account.objects.create(**company)
+        contact = Contact.objects.create(account=account, **person)
+        values = {name: value for name, value in self.values.items() if name not in ("company", "person")}
+        values |= {"account": account, "contact": contact}
+        return create_opportunity(values=values, at=at, by=self.weeks.made.ops)
 
     def is_looked_at(self, at: datetime.datetime) -> None:
         """By the manager of whom it is suggested to, or of the team that has it."""

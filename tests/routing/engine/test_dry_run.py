@@ -1,6 +1,7 @@
 """Two configurations on the same past. No database."""
 
 import datetime
+import math
 from typing import Any
 
 import pytest
@@ -120,3 +121,36 @@ def test_the_weekly_cap_rolls(days: float) -> None:
     arrivals = [arrival(1, 0), arrival(2, days * 24)]
     found = dry_run(arrivals, (), capped, MODEL, configuration(), configuration())
     assert found.before.by_rep[ANA] == (1 if days < 7 else 2)
+
+
+def learned(number: int, ana: float, bo: float) -> MatchModel:
+    """Win probabilities by rep alone."""
+    return MatchModel.from_artifact(
+        number,
+        {
+            "format": 2, "lead": {"intercept": 0.0}, "pair": {}, "rep": {str(ANA): ana, str(BO): bo, str(CHEN): -9.0},
+            "cross": {}, "levels": {"kept": {}, "edges": {}, "labels": {}},
+            "calibration": {"intercept": 0.0, "slope": 1.0},
+        },
+    )  # fmt: skip
+
+
+def test_another_model_chooses_in_the_second_world_and_the_first_says_what_to_expect() -> None:
+    decides, other = learned(1, 0.4, 0.0), learned(2, 0.0, 5.0)
+    arrivals = [arrival(i, i * 300, open_days=1) for i in range(3)]
+    found = dry_run(arrivals, (), ROSTER, decides, configuration(), configuration(), after_model=other)
+    assert (found.before.by_rep, found.after.by_rep) == ({ANA: 3}, {BO: 3})
+    assert found.before.expected_wins == pytest.approx(3 / (1 + math.exp(-0.4)))
+    assert found.after.expected_wins == pytest.approx(
+        1.5
+    )  # Bo's chance by the model that decides, not by his own
+
+
+def test_says_who_passes_which_limit_how_often() -> None:
+    """What an account's owner gets passes limits."""
+    roster = Roster((RepFacts(ANA, 1, max_open=2, max_new_per_week=1), RepFacts(BO, 1)))
+    arrivals = [arrival(i, i, account_owner_id=ANA) for i in range(4)]
+    found = dry_run(arrivals, (), roster, MODEL, configuration(), configuration())
+    assert found.after.by_rep == {ANA: 4}
+    assert (found.after.past_maximum_of, found.after.past_week_of) == ({ANA: 2}, {ANA: 3})
+    assert (found.after.past_maximum, found.after.past_week) == (2, 3)

@@ -46,6 +46,8 @@ def simulated(seed: int, *, decisions: int = 1000, model: float = 0.7) -> Logged
         q_logged=q[own],
         q_target=(other * q).sum(axis=1),
         has_overlap=np.ones(decisions, dtype=bool),
+        squared=(other**2 / mine).sum(axis=1),
+        account=np.arange(decisions),
     )
 
 
@@ -70,6 +72,8 @@ def worked(copies: int = 50) -> LoggedDecisions:
         q_logged=np.tile([0.6, 0.2, 0.3, 0.4], copies),
         q_target=np.tile([0.5, 0.4, 0.3, 0.2], copies),
         has_overlap=np.ones(4 * copies, dtype=bool),
+        squared=np.tile([2.0, 1.0, 1.0, 1.0], copies),
+        account=np.arange(4 * copies),
     )
 
 
@@ -204,3 +208,36 @@ def test_refuses_where_nothing_differs_or_nothing_was_logged() -> None:
 def test_what_is_no_log_is_an_error(change: dict[str, Any], why: str) -> None:
     with pytest.raises(ValueError, match=why):
         replace(worked(), **change)
+
+
+def test_a_choice_that_was_rarely_drawn_and_never_seen_is_refused() -> None:
+    """200 decisions agree with the log but for half of the target, which leans on a choice of one in a hundred."""
+    log = replace(worked(), target=worked().propensity, squared=np.tile([1.0, 1.0, 100.0, 100.0], 50))
+    assert effective_size(log.weight) == pytest.approx(200)
+    found = evaluate(log)
+    assert found.effective_size == pytest.approx(200 / 50.5)
+    assert isinstance(found.doubly_robust, Unavailable)
+    assert "tell as much of the other policy as 3 of its own would" in found.doubly_robust.reason
+
+
+def test_decisions_of_one_account_count_together() -> None:
+    log, twice = worked(), worked()
+    alone = both(evaluate(log))
+    doubled = replace(
+        LoggedDecisions(**{name: np.repeat(column, 2) for name, column in vars(twice).items()}),
+        account=np.repeat(np.arange(200), 2),
+    )
+    together = both(evaluate(doubled))
+    for one, other in zip(alone, together, strict=True):
+        assert other.value.value == pytest.approx(one.value.value)
+        assert other.value.standard_error == pytest.approx(one.value.standard_error)
+
+
+def test_what_has_no_overlap_is_in_no_estimate() -> None:
+    log = worked()
+    kept = np.arange(200) >= 8
+    spoilt = replace(log, has_overlap=kept, q_target=np.where(kept, log.q_target, 1.0))
+    found, of_rest = evaluate(spoilt), evaluate(log.take(kept))
+    assert both(found) == both(of_rest)
+    assert found.logged == of_rest.logged
+    assert (found.decisions, found.share_without_overlap) == (200, 0.04)
