@@ -1,6 +1,6 @@
 """Forecasts put right before anybody is measured by them, and how far a person lies from them.
 
-    recalibration   logit p' = a + b · logit p, by maximum likelihood over everybody, a ~ N(0, 2²), b ~ N(1, ½²)
+    recalibration   logit p' = a + b · logit p, by maximum likelihood over everybody, a ~ N(0, ½²), b ~ N(1, ½²)
     shift           δ that makes Σ expit(logit pᵢ + δ) fit the wins, δ ~ N(0, spread²)
 
 So a model that is too sure of everything blames nobody, and few deals move nothing far (Cox 1958; Steyerberg 2019,
@@ -16,7 +16,7 @@ from routing.engine.roster import Floats, Mask
 
 SURE = 0.001  # no forecast is taken for surer than that
 STEPS = 25
-PRIOR = (0.25, 4.0)  # precisions of intercept and slope
+PRIOR = (4.0, 4.0)  # precisions of intercept and slope
 
 
 @dataclass(frozen=True)

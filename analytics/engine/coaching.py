@@ -4,8 +4,11 @@
                 else does there: a segment in which all do worse is the model's fault, not hers
     the rep     X wins ~ Poisson binomial(pᵢ); one-sided mid-p values
     a segment   of the rep: X | T, the wins there given all T wins of the rep. Her own level, whatever it is, cancels:
-                P(X = x | T) ∝ P_in(x) · P_out(T − x), as in Fisher's exact test, with the forecasts as odds
-    together    both sides of all groups with at least `LEAST` closed: Benjamini and Hochberg (1995), at `RATE`
+                P(X = x | T) ∝ P_in(x) · P_out(T − x), as in Fisher's exact test, with the forecasts as odds.
+                It must lie below (above) the forecasts as well: the larger of both p counts. Else who is worse in
+                Healthcare would be better in all the rest
+    together    both sides of all groups with at least `LEAST` closed: Benjamini and Hochberg (1995), at half of `RATE`
+                for the reps and at the other half for the segments, so that reps who truly differ let no segment in
     told        the difference in points from the forecasts at her level elsewhere, shrunken by the spread of true
                 differences that all groups show (normal, by moments), so that whoever looks most extreme is not
                 flattered or blamed by chance
@@ -95,12 +98,22 @@ def look(closed: Closed, *, rate: float = RATE) -> Looked:
     groups = list(_groups(closed, calibration.log_odds(closed.chance)))
     if not groups:
         return Looked(calibration, 0, ())
-    sides = np.array([[group.below, group.above] for group in groups])
-    adjusted = false_discovery_control(sides.ravel()).reshape(sides.shape)
-    spread = _spread(groups)
-    told = [_told(group, float(q.min()), spread) for group, q in zip(groups, adjusted, strict=True)]
-    found = [group for group in told if group.q <= rate and abs(group.difference) >= CLEAR]
+    families = (
+        [group for group in groups if not group.dimension],
+        [group for group in groups if group.dimension],
+    )
+    told = [group for family in families for group in _judged(family, _spread(groups))]
+    found = [group for group in told if group.q <= rate / 2 and abs(group.difference) >= CLEAR]
     return Looked(calibration, len(groups), tuple(sorted(found, key=lambda group: group.p)))
+
+
+def _judged(family: list[Group], spread: float) -> list[Group]:
+    """With the adjusted p of the side each lies on, and the shrunken difference."""
+    if not family:
+        return []
+    sides = np.array([[group.below, group.above] for group in family])
+    adjusted = false_discovery_control(sides.ravel()).reshape(sides.shape)
+    return [_told(group, float(q.min()), spread) for group, q in zip(family, adjusted, strict=True)]
 
 
 def _groups(closed: Closed, odds: Floats) -> Iterator[Group]:
@@ -156,7 +169,8 @@ def _segment(rep: int, dimension: str, level: int, odds: Floats, won: Mask, insi
     chance = expit(odds[inside] + shift)
     n, count, expected = int(inside.sum()), int(won[inside].sum()), float(chance.sum())
     spread = float((chance * (1 - chance)).sum())
-    below, above = _given_all(odds, won, inside)
+    plain, given = tails(expit(odds[inside]), count), _given_all(odds, won, inside)
+    below, above = max(plain[0], given[0]), max(plain[1], given[1])
     return Group(
         rep=rep, dimension=dimension, level=level, closed=n, won=count, expected=expected,
         rest_closed=len(odds) - n, rest_won=int(won.sum()) - count, rest_expected=float(expit(odds[~inside]).sum()),
