@@ -266,7 +266,7 @@ class TestBehind:
                 event="closed", day=timezone.now().date(), opportunity=make_opportunity(name, **given), kind="lead",
                 path="model", mode="real_time", rep=ana, hit=True,
             )  # fmt: skip
-        asked = {"event": "closed", "rep": ana.pk, "dimension": dimension, "level": level}
+        asked = {"event": "closed", "rep": str(ana.pk), "dimension": dimension, "level": level}
         text = as_user(omar).get("/analytics/routing/opportunities/", asked).content.decode()
         assert ("Inside" in text, "Outside" in text) == (True, False)
 

@@ -97,7 +97,7 @@ class TestReceived:
         give(bo, win_probability=0.7, score=50)
         found = of(ana)
         assert found.whole.ease == pytest.approx(0.4)
-        assert (found.chance, found.team_ease) == (pytest.approx(0.4), pytest.approx(0.5))
+        assert (found.chance, found.team_ease) == pytest.approx((0.4, 0.5))
 
 
 class TestWon:

@@ -72,7 +72,7 @@ class TestGrades:
         found = page(omar)
         whole = found.whole
         assert (whole.made, whole.closed, whole.won, found.open) == (4, 3, 2, 1)
-        assert (whole.router, whole.chosen) == (pytest.approx(1.0), pytest.approx(1.1))
+        assert (whole.router, whole.chosen) == pytest.approx((1.0, 1.1))
 
     def test_forecasts_are_put_right_by_the_last_look(self, overrule: Overrule, omar: User) -> None:
         CoachingLook.objects.create(pk=1, at=NOW, first_day=FIRST, intercept=-1.0, slope=1.0)

@@ -11,7 +11,7 @@ NONE = np.zeros(0)
 def test_wins_are_held_against_both_forecasts() -> None:
     one = grade(5, np.array([True, True, False]), np.array([0.5, 0.4, 0.2]), np.array([0.6, 0.3, 0.3]))
     assert (one.made, one.closed, one.won) == (5, 3, 2)
-    assert (one.chosen, one.router) == (pytest.approx(1.1), pytest.approx(1.2))
+    assert (one.chosen, one.router) == pytest.approx((1.1, 1.2))
     assert one.verdict == "within chance"
 
 
