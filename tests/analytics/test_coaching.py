@@ -7,11 +7,14 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
+from django_q.models import Schedule
 from pytest_django import DjangoAssertNumQueries
 
+from analytics.jobs import look_for_coaching_findings
 from analytics.models import CoachingFinding, CoachingLook, Fact
 from analytics.queries.coaching import coaching_page
 from analytics.services.coaching import dismiss_finding, look_for_coaching, suggest_tag_of, take_up_again
+from analytics.services.setup import schedule_jobs
 from crm.models import Opportunity
 from reps.models import Rep, Skill, TagSuggestion, Team, User
 from tests.conftest import NOW
@@ -277,3 +280,11 @@ class TestBehind:
         self, asked: dict[str, str], omar: User, as_user: AsUser
     ) -> None:
         assert as_user(omar).get("/analytics/routing/opportunities/", asked).status_code == 200
+
+
+def test_it_is_looked_for_each_night() -> None:
+    schedule_jobs()
+    planned = Schedule.objects.get(name="Coaching")
+    assert (planned.func, planned.schedule_type) == ("analytics.jobs.look_for_coaching_findings", "D")
+    assert look_for_coaching_findings() == 0
+    assert CoachingLook.objects.get().closed == 0
