@@ -20,6 +20,7 @@ from reps.queries.people import SEES_EVERYBODY
 from routing.engine.roster import Ints
 
 LOOK_BACK = datetime.timedelta(days=365)
+MOST = 200  # findings on the page
 State, Kind = CoachingFinding.State, CoachingFinding.Kind
 
 
@@ -109,27 +110,36 @@ class Line:
 
 @dataclass(frozen=True)
 class CoachingPage:
+    """`left_out`: how many more findings there are than the surest MOST, which are shown."""
+
     look: CoachingLook | None
     reps: list[tuple[Rep, list[Line]]]
     dismissed: list[Line]
+    left_out: int = 0
+
+    @property
+    def shown(self) -> int:
+        return sum(len(lines) for _, lines in self.reps)
 
     @property
     def count(self) -> int:
-        return sum(len(lines) for _, lines in self.reps)
+        return self.shown + self.left_out
 
 
-def coaching_page(user: User) -> CoachingPage:
-    """Four queries, two where nothing was found."""
-    shown = findings_visible_to(user).filter(state__in=[State.OPEN, State.DISMISSED])
-    findings = list(shown.order_by("rep__name", "rep", "kind", "p"))
+def coaching_page(user: User, team: Team | None = None) -> CoachingPage:
+    """Five queries, two where nothing was found."""
+    seen = findings_visible_to(user) if team is None else findings_visible_to(user).filter(rep__team=team)
+    open_ones = list(seen.filter(state=State.OPEN).order_by("p", "pk"))
+    dismissed = list(seen.filter(state=State.DISMISSED).order_by("-decided_at", "pk")[:MOST])
     last = CoachingLook.objects.first()
-    lines = _lines(findings, last) if findings else []
+    shown = sorted(
+        open_ones[:MOST], key=lambda one: (one.rep.name, one.rep_id, one.kind != Kind.WORSE, one.p)
+    )
+    lines = _lines([*shown, *dismissed], last) if shown or dismissed else []
     by_rep: dict[Rep, list[Line]] = defaultdict(list)
-    for line in lines:
-        if line.finding.is_open:
-            by_rep[line.finding.rep].append(line)
-    dismissed = [line for line in lines if not line.finding.is_open]
-    return CoachingPage(last, list(by_rep.items()), dismissed)
+    for line in lines[: len(shown)]:
+        by_rep[line.finding.rep].append(line)
+    return CoachingPage(last, list(by_rep.items()), lines[len(shown) :], len(open_ones) - len(shown))
 
 
 def _lines(findings: list[CoachingFinding], last: CoachingLook | None) -> list[Line]:

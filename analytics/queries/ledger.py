@@ -86,7 +86,7 @@ def load_ledger(rep: Rep, *, first: datetime.date, last: datetime.date) -> Ledge
     forecast = closed[closed.chance.notna()]
     daily = _daily_shares(presence, rep.pk)
     slices = [
-        _slice(start, end, rep.pk, received, forecast, daily, presence.first, line)
+        _slice(start, end, rep.pk, received, forecast, daily, first, line)
         for start, end in [(first, last), *months(first, last)]
     ]
     present, working = presence.days_of(rep.pk)
@@ -124,7 +124,7 @@ def _received(
     found = pd.DataFrame(list(rows.order_by("day", "pk").values_list(*columns)), columns=list(RECEIVED))
     is_import = found.path == Fact.Path.IMPORT
     imported = int((is_import & (found.rep == own)).sum())
-    return _as_numbers(found[~is_import].reset_index(drop=True), ("score", "chance", "value")), imported
+    return _placed(found[~is_import], first, ("score", "chance", "value")), imported
 
 
 def _closed(rep_id: int, first: datetime.date, last: datetime.date) -> pd.DataFrame:
@@ -132,11 +132,13 @@ def _closed(rep_id: int, first: datetime.date, last: datetime.date) -> pd.DataFr
         rep=rep_id, event=Fact.Event.CLOSED, day__range=(first, last), hit__isnull=False
     )
     found = list(rows.order_by("day", "pk").values_list("day", "hit", "win_probability", "value"))
-    return _as_numbers(pd.DataFrame(found, columns=list(CLOSED)), ("chance", "value"))
+    return _placed(pd.DataFrame(found, columns=list(CLOSED)), first, ("chance", "value"))
 
 
-def _as_numbers(found: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    return found.astype(dict.fromkeys(columns, float))
+def _placed(found: pd.DataFrame, first: datetime.date, numbers: Sequence[str]) -> pd.DataFrame:
+    """With the number of each row's day in the period."""
+    place = (pd.to_datetime(found.day) - pd.Timestamp(first)).dt.days
+    return found.astype(dict.fromkeys(numbers, float)).assign(place=place.astype("int64"))
 
 
 def _daily_shares(presence: Presence, rep_id: int) -> Floats:
@@ -154,10 +156,11 @@ def _slice(
     begun: datetime.date,
     line: Calibration,
 ) -> Slice:
-    rows = received[(received.day >= first) & (received.day <= last)]
-    closed = forecast[(forecast.day >= first) & (forecast.day <= last)]
-    day = np.array([(one - begun).days for one in rows.day], dtype=np.int64)
-    is_own, value = (rows.rep == rep_id).to_numpy(dtype=bool), rows.value.fillna(0).to_numpy()
+    from_place, to_place = (first - begun).days, (last - begun).days
+    rows = received[received.place.between(from_place, to_place)]
+    closed = forecast[forecast.place.between(from_place, to_place)]
+    day, is_own = rows.place.to_numpy(), (rows.rep == rep_id).to_numpy(dtype=bool)
+    value = rows.value.fillna(0).to_numpy()
     return Slice(
         first=first,
         last=last,

@@ -10,16 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from analytics.forms.coaching import DismissForm
+from analytics.forms.coaching import DismissForm, TeamFilter
 from analytics.queries.coaching import coaching_page, findings_visible_to, sentence
 from analytics.services.coaching import dismiss_finding, suggest_tag_of, take_up_again
 from reps.pages import go_to, say, show, show_form
 from reps.permissions import SignedIn, requires
+from reps.queries.people import teams_visible_to
 
 
 @requires("see_analytics")
 def coaching(request: SignedIn) -> HttpResponse:
-    return show(request, "analytics/coaching.html", {"page": coaching_page(request.user)})
+    form = TeamFilter(request.GET, teams=teams_visible_to(request.user).order_by("name"))
+    context = {"form": form, "page": coaching_page(request.user, form.chosen())}
+    return show(request, "analytics/coaching.html", context)
 
 
 @requires("edit_profiles")

@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from analytics.jobs import look_for_coaching_findings
 from analytics.models import CoachingFinding, CoachingLook, Fact
+from analytics.queries import coaching
 from analytics.queries.coaching import coaching_page
 from analytics.services.coaching import dismiss_finding, look_for_coaching, suggest_tag_of, take_up_again
 from analytics.services.setup import schedule_jobs
@@ -25,7 +26,7 @@ Close = Callable[..., None]
 Found = Callable[..., CoachingFinding]
 TODAY = NOW.date()
 DAY = datetime.timedelta(days=1)
-PAGE_QUERIES = 7
+PAGE_QUERIES = 9
 
 
 @pytest.fixture
@@ -185,6 +186,23 @@ class TestPage:
         assert [rep.name for rep, _ in coaching_page(nia).reps] == ["Ana", "Cara"]
         Rep.objects.filter(pk=ana.pk).update(user=ben)
         assert coaching_page(ben).reps == []  # nobody reads about himself
+
+    def test_a_team_can_be_chosen(
+        self, found: Found, cara: Rep, omar: User, ben: User, west: Team, as_user: AsUser
+    ) -> None:
+        found(), found(cara)
+        assert [rep.name for rep, _ in coaching_page(omar, west).reps] == ["Cara"]
+        CoachingLook.objects.create(pk=1, at=NOW, first_day=TODAY)
+        text = as_user(ben).get("/analytics/coaching/", {"team": west.pk}).content.decode()
+        assert ("Ana won 12" in text, "Cara won 12" in text) == (True, False)
+
+    def test_of_very_many_the_surest_are_shown(
+        self, found: Found, bo: Rep, omar: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(coaching, "MOST", 1)
+        found(p=0.002), found(bo, p=0.001)
+        page = coaching_page(omar)
+        assert ([rep.name for rep, _ in page.reps], page.shown, page.count) == (["Bo"], 1, 2)
 
     def test_worse_is_paired_with_who_does_better_there(self, found: Found, bo: Rep, omar: User) -> None:
         found(kind="worse"), found(bo)
