@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
 from pytest_django import DjangoAssertNumQueries
@@ -261,6 +262,9 @@ class TestPage:
         assert "Energy is suggested for Ana" in client.post(address, follow=True).content.decode()
         assert "already" in client.post(address, follow=True).content.decode()
         assert TagSuggestion.objects.count() == 1
+        listed = client.get(reverse("tag_suggestions")).content.decode()
+        assert "Ana won 12 of 14 opportunities in Energy, where 6.1 were expected" in listed
+        assert "from coaching" in listed
 
     def test_other_teams_are_not_found(self, found: Found, cara: Rep, ben: User, as_user: AsUser) -> None:
         one = found(cara)
