@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pandas as pd
 
 from analytics.queries.filters import names_of
-from analytics.queries.metrics import median_of
 from analytics.queries.routing_page import Counted
 from reps.engine.tables import BYTE_ORDER_MARK, shielded
 
@@ -40,11 +39,9 @@ def _lift(found: Counted) -> pd.DataFrame:
 
 
 def _first_touch(found: Counted) -> pd.DataFrame:
-    rows = [
-        (start, mode, median_of(part), int(part["count"].sum()))
-        for (start, mode), part in _now(found.touches).groupby(["start", "mode"])
-    ]
-    return pd.DataFrame(rows, columns=["start", "mode", "median_seconds", "touched"])
+    rows = _now(found.touches)
+    steps = rows[rows.start.notna()][["start", "mode", "median", "count"]]
+    return steps.rename(columns={"median": "median_seconds", "count": "touched"})
 
 
 def _coverage(found: Counted) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+from django.db import connection
 from django.db.models import (
     Avg,
     BigIntegerField,
@@ -41,6 +42,21 @@ OF_FACTS: dict[str, Any] = {
     "n_value_sum": Coalesce(Sum("value"), 0.0, output_field=FloatField()),
 }
 SHARES = ("count", "known", "hits")
+# The first duration at which half of the counted ones are reached, of each step and of all together.
+MEDIANS = """
+WITH counted (start, is_now, mode, seconds, n) AS ({counted}),
+both_ways AS (
+    SELECT * FROM counted
+    UNION ALL SELECT NULL, is_now, mode, seconds, sum(n) FROM counted GROUP BY is_now, mode, seconds
+),
+reached AS (
+    SELECT *, sum(n) OVER (PARTITION BY start, is_now, mode ORDER BY seconds) AS upto,
+        sum(n) OVER (PARTITION BY start, is_now, mode) AS whole
+    FROM both_ways
+)
+SELECT start::date, is_now, mode, min(seconds) FILTER (WHERE 2 * upto >= whole), max(whole) FROM reached
+GROUP BY start, is_now, mode ORDER BY start, is_now, mode
+"""
 ROUTED = (Fact.Path.MODEL, Fact.Path.PERSON)
 
 
@@ -52,16 +68,22 @@ def counted(filters: Filters) -> pd.DataFrame:
 
 
 def touches(filters: Filters) -> pd.DataFrame:
-    """First touches by step and mode: start, is_now, mode, seconds (to three digits), count."""
-    both, cells = _with_before(filters), ("start", "is_now", "mode", "seconds")
+    """Lower medians of first touches, to three digits, by mode: of each step, and of the whole period (`start` None):
+    start, is_now, mode, median, count. Found in the database: there are many durations and few medians."""
+    both, cells = _with_before(filters), ("start", "is_now", "mode", "rounded")
     if both.is_of_everybody:
         sums = TouchSum.objects.filter(both.of_touch_sums())
-        return _frame(_by_step(sums, filters), cells, {"count": Sum("count")})
-    facts = Fact.objects.filter(both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
-    rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
-    rows = _by_step(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
-    found = _frame(rows, ("start", "is_now", "mode", "rounded"), {"count": Count("pk")})
-    return found.rename(columns={"rounded": "seconds"})
+        rows = _by_step(sums, filters).annotate(rounded=F("seconds")).values(*cells).annotate(n=Sum("count"))
+    else:
+        facts = Fact.objects.filter(both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
+        rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
+        shown = _by_step(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
+        rows = shown.values(*cells).annotate(n=Count("pk"))
+    counted_sql, values = rows.order_by().query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(MEDIANS.format(counted=counted_sql), values)
+        found = pd.DataFrame(cursor.fetchall(), columns=["start", "is_now", "mode", "median", "count"])
+    return found.astype({"start": object, "is_now": bool, "median": float, "count": float})
 
 
 def rep_tens(filters: Filters, event: str) -> pd.DataFrame:

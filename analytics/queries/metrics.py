@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analytics.engine.shares import Share, median, trend
+from analytics.engine.shares import Share, trend
 from analytics.queries.words import duration, percent, points
 from reps.engine.money import NBSP
 
@@ -96,7 +96,7 @@ def _first_touch(touches: pd.DataFrame, events: pd.DataFrame, mode: str) -> Metr
         cases=f"{share.hits:,} touched, {share.known - share.hits:,} not yet",
         what="The median time on the clock from the assignment to its owner’s first call, email or meeting, nights and "
         "weekends among it. What was never touched is not in the median; it is told beside it.",
-        points=_by_step(rows, median_of),
+        points=list(medians_by_step(_halves(rows)[0]).values()),
     )
 
 
@@ -198,17 +198,21 @@ def shares_by(rows: pd.DataFrame, key: str | list[str]) -> dict[Any, Share]:
     }
 
 
-def medians_by(rows: pd.DataFrame, key: str | list[str]) -> dict[Any, float | None]:
-    return {place: median_of(part) for place, part in rows.groupby(key)}
-
-
 def _mean(rows: pd.DataFrame) -> float | None:
     scored, total = float(rows.scored.to_numpy().sum()), float(rows.score_sum.to_numpy().sum())
     return total / scored if scored else None
 
 
 def median_of(rows: pd.DataFrame) -> float | None:
-    return median(rows.seconds.tolist(), rows["count"].tolist())
+    """Of the whole period, of rows of one mode and one of the two periods."""
+    whole = rows[rows.start.isna()]
+    return float(whole["median"].iloc[0]) if len(whole) else None
+
+
+def medians_by_step(rows: pd.DataFrame) -> dict[Any, float]:
+    """Of each step, the first first."""
+    steps = rows[rows.start.notna()]
+    return dict(zip(steps.start, steps["median"], strict=True))
 
 
 def _plain_mean(values: Any) -> float | None:

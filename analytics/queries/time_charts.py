@@ -15,7 +15,7 @@ from analytics.queries.metrics import (
     TOUCH_TARGETS,
     UTILISATION_TARGET,
     median_of,
-    medians_by,
+    medians_by_step,
     share_of,
     shares_by,
 )
@@ -36,7 +36,7 @@ BAND_COLOURS = {
     "at capacity": "--hot/45",
     "over capacity": "--hot",
 }
-REPS_DRAWN = 40
+REPS_DRAWN, REPS_LISTED = 40, 50  # the file has all
 TICKS = (60, 300, 1800, 3600, 4 * 3600, 86_400, 7 * 86_400)
 
 
@@ -137,9 +137,9 @@ def first_touch_trend(touches: pd.DataFrame, to: Addresses) -> Chart | None:
     rows = touches[touches.is_now & touches["mode"].isin([key for key, *_ in MODES])]
     if not len(rows):
         return None
-    starts = sorted(rows.start.unique())
-    found = medians_by(rows, ["mode", "start"])
-    medians = {key: [found.get((key, start)) for start in starts] for key, *_ in MODES}
+    found = {key: medians_by_step(rows[rows["mode"] == key]) for key, *_ in MODES}
+    starts = sorted({start for steps in found.values() for start in steps})
+    medians = {key: [found[key].get(start) for start in starts] for key, *_ in MODES}
     return Chart(
         key="first-touch",
         title="Time to first touch",
@@ -193,7 +193,7 @@ def _touch_words(rows: pd.DataFrame, step: str) -> str:
     said = []
     for key, name, *_ in MODES:
         mine = rows[rows["mode"] == key]
-        by_step = list(medians_by(mine, "start").values())
+        by_step = list(medians_by_step(mine).values())
         if not by_step:
             continue
         words = f"In {name} half are touched within {duration(median_of(mine))}"
@@ -328,7 +328,7 @@ def workload(
         f"80{NBSP}%{full}.",
         what="What each rep has open now in per cent of the own maximum; the line at 100 is the cap. Paler bars are "
         "near capacity, warm ones at capacity or beyond, where automation gives nothing.",
-        note=f"the {len(drawn)} fullest" if len(order) > len(drawn) else "now",
+        note=f"the {len(drawn)} fullest; the file has all {len(order)}" if len(order) > len(drawn) else "now",
         data=[
             {"type": "bar", "orientation": "h", "y": [rep.name for rep in drawn], "x": [rep.load_pct for rep in drawn],
              "marker": {"color": [BAND_COLOURS[band(rep.load, rep.max_open, bounds).label] for rep in drawn]},
@@ -345,8 +345,8 @@ def workload(
         head=("Rep", "Open", "Maximum", "Load", "Band"),
         rows=[
             (rep.name, f"{rep.load}", f"{rep.max_open}", f"{rep.load_pct:.0f}{NBSP}%", word)
-            for rep, word in zip(order, bands, strict=True)
+            for rep, word in zip(order[:REPS_LISTED], bands, strict=False)
         ],
-        links=[link(rep) for rep in order],
+        links=[link(rep) for rep in order[:REPS_LISTED]],
         csv=to.csv("workload"),
     )  # fmt: skip
