@@ -1,8 +1,8 @@
-"""The crediting tables in the admin site, to look at; what is made from other rows is not shown there."""
+"""Crediting tables, reports and alarms in the admin site, to look at; not what is made from other rows."""
 
 from django.contrib import admin
 
-from analytics.models import CreditTable, QuotaCredit
+from analytics.models import Alarm, CreditTable, QuotaCredit, Report
 from reps.admin import ReadOnlyAdmin
 
 
@@ -16,3 +16,15 @@ class CreditTableAdmin(ReadOnlyAdmin):
 class QuotaCreditAdmin(ReadOnlyAdmin):
     list_display = ("rep", "territory", "segment", "share", "valid_from", "valid_until")
     list_select_related = ("rep", "territory")
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "user", "said", "is_told", "created_at")
+    list_select_related = ("user",)
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "began_at", "ended_at", "acknowledged_by")
+    list_select_related = ("acknowledged_by",)
