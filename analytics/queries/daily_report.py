@@ -100,8 +100,8 @@ def _unassigned(asked: Asked, items: QuerySet[QueueItem], figures: dict[str, int
     return Line(
         key="unassigned",
         title=f"{_plural(number, 'opportunity', 'opportunities')} unassigned",
-        text=f"The oldest has waited {asked.age(whole['oldest'])}. {held:,} held because nobody was a match, "
-        f"{number - held:,} for a manager to hand out.{asked.compared('unassigned', number)}",
+        text=f"The oldest has waited {asked.age(whole['oldest'])}. {_whose(held, number - held)}"
+        + asked.compared("unassigned", number),
         url=_queue(kind=Kind.HELD if held else Kind.MANAGER),
         action="Hand them out",
         state=TO_DO,
@@ -111,6 +111,12 @@ def _unassigned(asked: Asked, items: QuerySet[QueueItem], figures: dict[str, int
             if row["opportunity__fall_through__cause"]
         ],
     )  # fmt: skip
+
+
+def _whose(held: int, to_hand_out: int) -> str:
+    parts = [f"{held:,} held, since nobody was a match"] if held else []
+    parts += [f"{to_hand_out:,} for a manager to hand out"] if to_hand_out else []
+    return f"{', '.join(parts)}."
 
 
 def _cause(row: Mapping[str, Any]) -> str:

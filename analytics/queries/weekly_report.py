@@ -62,8 +62,8 @@ def weekly_report(user: User, today: datetime.date) -> Content:
         _lift(span),
         _share_line(week, "judged", "overrides", "Override rate", OVERRIDE_TARGET, lambda share: share),
         _share_line(week, "routed", "fall_through", "Fall-through rate", FALL_THROUGH_TARGET, _others),
-        _touch(week, "real_time", "First touch, real time"),
-        _touch(week, "batch", "First touch, batch"),
+        _touch(week, "real_time", "First touch in real time"),
+        _touch(week, "batch", "First touch in batches"),
         _capacity(week),
         *(_alarm(alarm) for alarm in alarms),
         *_drift(user),
@@ -88,7 +88,7 @@ def _said(week: Week, lines: list[Line], alarms: int) -> str:
     parts.append(
         f"beyond target: {', '.join(beyond)}" if beyond else "nothing beyond its target by more than chance"
     )
-    return f"The week {dates}: {'; '.join(parts)}."
+    return f"The week {dates}, {'; '.join(parts)}."
 
 
 # --- lift ----------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def _touch(week: Week, mode: str, title: str) -> Line:
         return Line(key, title, "Nobody touched anything of this week’s.", week.address, "Open it", INFO)
     text = (
         f"Median {duration(now.value)} of {now.cases:,} ({duration(now.low)} to {duration(now.high)}), "
-        f"target under {duration(target)}."
+        f"target under {duration(target)}.".replace(".0", "")
     )
     if before is not None:
         apart = now.low > before.high or now.high < before.low

@@ -5,7 +5,7 @@ of these days in a week. Report and message are one transaction: a worker that d
 """
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.conf import settings
 from django.db import transaction
@@ -31,15 +31,15 @@ LATEST = {Kind.DAILY: datetime.timedelta(hours=14), Kind.WEEKLY: datetime.timede
 TOPICS = {Kind.DAILY: "report.daily", Kind.WEEKLY: "report.weekly"}
 
 
-def make_due(*, at: datetime.datetime) -> int:
-    """Makes what is due and not there yet; returns how many."""
+def make_due(*, at: datetime.datetime, latest: Mapping[Kind, datetime.timedelta] = LATEST) -> int:
+    """Makes what is due, for no longer than `latest`, and not there yet; returns how many."""
     readers = list(User.objects.filter(is_active=True).exclude(role=User.Role.REP).order_by("pk"))
     wishes = settings_of_many(readers)
     due = [
         (reader, kind, slot)
         for reader in readers
         for kind in _kinds(reader)
-        if (slot := due_slot(kind, wishes[reader.pk], at)) is not None
+        if (slot := due_slot(kind, wishes[reader.pk], at, latest[kind])) is not None
     ]
     made = set(
         Report.objects.filter(
@@ -58,12 +58,14 @@ def _kinds(user: User) -> list[Kind]:
     return [*kinds, Kind.WEEKLY] if may(user, "answer_alarms") else kinds
 
 
-def due_slot(kind: Kind, wishes: NotificationSettings, at: datetime.datetime) -> Slot | None:
-    """The newest time at which one was due, unless that is too long ago."""
+def due_slot(
+    kind: Kind, wishes: NotificationSettings, at: datetime.datetime, latest: datetime.timedelta
+) -> Slot | None:
+    """The newest time at which one was due, unless that is longer ago."""
     days: Collection[int] = wishes.digest_days or WORKING_DAYS
     wanted = days if kind == Kind.DAILY else [min(days)]
     slot = last_slot(at, wishes.zone, wishes.digest_at, wanted)
-    return slot if slot is not None and at - slot.at <= LATEST[kind] else None
+    return slot if slot is not None and at - slot.at <= latest else None
 
 
 @transaction.atomic
