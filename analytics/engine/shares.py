@@ -108,16 +108,3 @@ def adjusted_difference(strata: Iterable[tuple[Share, Share]]) -> Difference | N
         return None
     value, error = total / weight_sum, math.sqrt(variance) / weight_sum
     return Difference(value, value - Z95 * error, value + Z95 * error, used, first + second, left_out)
-
-
-def median(seconds: Sequence[float], counts: Sequence[float]) -> float | None:
-    """The lower median of values that occur so often."""
-    whole = sum(counts)
-    if not whole:
-        return None
-    reached = 0.0
-    for value, count in sorted(zip(seconds, counts, strict=True)):
-        reached += count
-        if reached >= whole / 2:
-            return value
-    return None

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pandas as pd
 
 from analytics.queries.filters import names_of
-from analytics.queries.metrics import median_of
 from analytics.queries.routing_page import Counted
 from reps.engine.tables import BYTE_ORDER_MARK, shielded
 
@@ -35,20 +34,18 @@ def _rep_tiers(found: Counted) -> pd.DataFrame:
 
 
 def _lift(found: Counted) -> pd.DataFrame:
-    rows = _now(found.events, "closed").groupby(["week", "path"], as_index=False)[["hits", "known"]].sum()
+    rows = _now(found.events, "closed").groupby(["start", "path"], as_index=False)[["hits", "known"]].sum()
     return rows.rename(columns={"hits": "won", "known": "closed"})
 
 
 def _first_touch(found: Counted) -> pd.DataFrame:
-    rows = [
-        (week, mode, median_of(part), int(part["count"].sum()))
-        for (week, mode), part in _now(found.touches).groupby(["week", "mode"])
-    ]
-    return pd.DataFrame(rows, columns=["week", "mode", "median_seconds", "touched"])
+    rows = _now(found.touches)
+    steps = rows[rows.start.notna()][["start", "mode", "median", "count"]]
+    return steps.rename(columns={"median": "median_seconds", "count": "touched"})
 
 
 def _coverage(found: Counted) -> pd.DataFrame:
-    rows = _now(found.events, "routed").groupby(["week", "path"], as_index=False)
+    rows = _now(found.events, "routed").groupby(["start", "path"], as_index=False)
     return (
         rows[["count", "known", "hits"]]
         .sum()
@@ -57,12 +54,12 @@ def _coverage(found: Counted) -> pd.DataFrame:
 
 
 def _overrides(found: Counted) -> pd.DataFrame:
-    rows = _now(found.events, "judged").groupby("week", as_index=False)[["hits", "known"]].sum()
+    rows = _now(found.events, "judged").groupby("start", as_index=False)[["hits", "known"]].sum()
     return rows.rename(columns={"hits": "changed", "known": "decided"})
 
 
 def _capacity(found: Counted) -> pd.DataFrame:
-    return _now(found.loads)[["week", "load"]].rename(columns={"load": "load_pct"})
+    return _now(found.loads)[["start", "load"]].rename(columns={"load": "load_pct"})
 
 
 def _workload(found: Counted) -> pd.DataFrame:

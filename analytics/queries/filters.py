@@ -11,6 +11,7 @@ from reps.models import Rep, User
 from reps.queries.people import SEES_EVERYBODY, reps_visible_to, teams_visible_to
 
 DAY = datetime.timedelta(days=1)
+MOST_DAYS_BY_WEEK = 190
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,11 @@ class Filters:
     @property
     def days(self) -> int:
         return (self.last - self.first).days + 1
+
+    @property
+    def step(self) -> str:
+        """What one point of a line covers: a week, or a month where there would be too many."""
+        return "week" if self.days <= MOST_DAYS_BY_WEEK else "month"
 
     @property
     def before(self) -> "Filters":

@@ -1,6 +1,7 @@
 """What happened in a period, counted, as pandas frames: from the sums of days where they have it, from facts where not.
 
-A frame covers the period and the one before it; `is_now` tells them apart. Weeks begin on Monday.
+A frame covers the period and the one before it; `is_now` tells them apart. A step is a week from
+Monday on or, in a long period, a month; `start` is its first day.
 """
 
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+from django.db import connection
 from django.db.models import (
     Avg,
     BigIntegerField,
@@ -28,7 +30,7 @@ from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchSum
 from analytics.queries.definition import THREE_DIGITS
 from analytics.queries.filters import DAY, Filters
 
-CELLS = ("week", "is_now", "event", "path", "mode", "bin")
+CELLS = ("start", "is_now", "event", "path", "mode", "bin")
 COUNTS = ("count", "known", "hits", "scored", "score_sum", "value_sum")
 OF_SUMS: dict[str, Any] = {f"n_{name}": Sum(name) for name in COUNTS}
 OF_FACTS: dict[str, Any] = {
@@ -40,27 +42,48 @@ OF_FACTS: dict[str, Any] = {
     "n_value_sum": Coalesce(Sum("value"), 0.0, output_field=FloatField()),
 }
 SHARES = ("count", "known", "hits")
+# The first duration at which half of the counted ones are reached, of each step and of all together.
+MEDIANS = """
+WITH counted (start, is_now, mode, seconds, n) AS ({counted}),
+both_ways AS (
+    SELECT * FROM counted
+    UNION ALL SELECT NULL, is_now, mode, seconds, sum(n) FROM counted GROUP BY is_now, mode, seconds
+),
+reached AS (
+    SELECT *, sum(n) OVER (PARTITION BY start, is_now, mode ORDER BY seconds) AS upto,
+        sum(n) OVER (PARTITION BY start, is_now, mode) AS whole
+    FROM both_ways
+)
+SELECT start::date, is_now, mode, min(seconds) FILTER (WHERE 2 * upto >= whole), max(whole) FROM reached
+GROUP BY start, is_now, mode ORDER BY start, is_now, mode
+"""
 ROUTED = (Fact.Path.MODEL, Fact.Path.PERSON)
 
 
 def counted(filters: Filters) -> pd.DataFrame:
-    """Events by week, path, mode and tens of the score: columns CELLS and COUNTS."""
+    """Events by step, path, mode and tens of the score: columns CELLS and COUNTS."""
     both = _with_before(filters)
     rows, figures = _sums_or_facts(both)
-    return _frame(_by_week(rows, filters), CELLS, {name: figures[f"n_{name}"] for name in COUNTS})
+    return _frame(_by_step(rows, filters), CELLS, {name: figures[f"n_{name}"] for name in COUNTS})
 
 
 def touches(filters: Filters) -> pd.DataFrame:
-    """First touches by week and mode: week, is_now, mode, seconds (to three digits), count."""
-    both, cells = _with_before(filters), ("week", "is_now", "mode", "seconds")
+    """Lower medians of first touches, to three digits, by mode: of each step, and of the whole period (`start` None):
+    start, is_now, mode, median, count. Found in the database: there are many durations and few medians."""
+    both, cells = _with_before(filters), ("start", "is_now", "mode", "rounded")
     if both.is_of_everybody:
         sums = TouchSum.objects.filter(both.of_touch_sums())
-        return _frame(_by_week(sums, filters), cells, {"count": Sum("count")})
-    facts = Fact.objects.filter(both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
-    rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
-    rows = _by_week(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
-    found = _frame(rows, ("week", "is_now", "mode", "rounded"), {"count": Count("pk")})
-    return found.rename(columns={"rounded": "seconds"})
+        rows = _by_step(sums, filters).annotate(rounded=F("seconds")).values(*cells).annotate(n=Sum("count"))
+    else:
+        facts = Fact.objects.filter(both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
+        rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
+        shown = _by_step(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
+        rows = shown.values(*cells).annotate(n=Count("pk"))
+    counted_sql, values = rows.order_by().query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(MEDIANS.format(counted=counted_sql), values)
+        found = pd.DataFrame(cursor.fetchall(), columns=["start", "is_now", "mode", "median", "count"])
+    return found.astype({"start": object, "is_now": bool, "median": float, "count": float})
 
 
 def rep_tens(filters: Filters, event: str) -> pd.DataFrame:
@@ -101,12 +124,12 @@ def closed_by_stratum(filters: Filters) -> pd.DataFrame:
 
 
 def utilisation(filters: Filters) -> pd.DataFrame:
-    """Mean load of reps in per cent of their maximum at the end of each day, by week: week, is_now, load."""
+    """Mean load of reps in per cent of their maximum at the end of each day, by step: start, is_now, load."""
     days = RepDay.objects.filter(day__range=(filters.before.first, filters.last), max_open__gt=0)
     if filters.rep_ids is not None:
         days = days.filter(rep__in=filters.rep_ids)
     load = Avg(100.0 * F("load") / F("max_open"), output_field=FloatField())
-    return _frame(_by_week(days, filters), ("week", "is_now"), {"load": load})
+    return _frame(_by_step(days, filters), ("start", "is_now"), {"load": load})
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -122,9 +145,10 @@ def _sums_or_facts(filters: Filters) -> tuple[QuerySet[Any], dict[str, Any]]:
     return Fact.objects.filter(filters.of_facts()), OF_FACTS
 
 
-def _by_week(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
+def _by_step(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
     is_now = ExpressionWrapper(Q(day__gte=filters.first), output_field=BooleanField())
-    return rows.annotate(week=TruncWeek("day"), is_now=is_now)
+    start = TruncWeek("day") if filters.step == "week" else TruncMonth("day")
+    return rows.annotate(start=start, is_now=is_now)
 
 
 def _frame(rows: QuerySet[Any], cells: Sequence[str], figures: dict[str, Any]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analytics.engine.shares import Share, median, trend
+from analytics.engine.shares import Share, trend
 from analytics.queries.words import duration, percent, points
 from reps.engine.money import NBSP
 
@@ -21,7 +21,7 @@ OVERRIDE_TARGET, COVERAGE_TARGET = 0.15, 0.85
 @dataclass(frozen=True)
 class Metric:
     """A tile: `value` and `target` in words with the target's `tone`, `change` against the period before, `cases` it
-    rests on, `what` it is in two sentences, `weeks` for its small picture (None where a week has nothing)."""
+    rests on, `what` it is in two sentences, `points` for its small picture, by step (None where one has nothing)."""
 
     key: str
     label: str
@@ -31,16 +31,16 @@ class Metric:
     change: str
     cases: str
     what: str
-    weeks: Sequence[float | None] = ()
+    points: Sequence[float | None] = ()
 
     @property
     def line(self) -> str:
-        """The weeks as points of a line in a box of 100 by 24."""
-        known = [(place, value) for place, value in enumerate(self.weeks) if value is not None]
+        """The points as a line in a box of 100 by 24."""
+        known = [(place, value) for place, value in enumerate(self.points) if value is not None]
         if len(known) < 2:
             return ""
         low, high = min(value for _, value in known), max(value for _, value in known)
-        span, width = (high - low) or 1.0, max(len(self.weeks) - 1, 1)
+        span, width = (high - low) or 1.0, max(len(self.points) - 1, 1)
         return " ".join(
             f"{100 * place / width:.1f},{22 - 20 * (value - low) / span:.1f}" for place, value in known
         )
@@ -76,7 +76,7 @@ def _quality(events: pd.DataFrame) -> Metric:
         cases=f"{scored:,} scored assignments",
         what="The mean match score of assignments, whoever made them; a person’s choice is scored as the router saw it "
         "at that moment. 50 is an average rep for the lead, and with reps who are hard to tell apart it stays near 50.",
-        weeks=_by_week(rows, _mean),
+        points=_by_step(rows, _mean),
     )
 
 
@@ -96,7 +96,7 @@ def _first_touch(touches: pd.DataFrame, events: pd.DataFrame, mode: str) -> Metr
         cases=f"{share.hits:,} touched, {share.known - share.hits:,} not yet",
         what="The median time on the clock from the assignment to its owner’s first call, email or meeting, nights and "
         "weekends among it. What was never touched is not in the median; it is told beside it.",
-        weeks=_by_week(rows, median_of),
+        points=list(medians_by_step(_halves(rows)[0]).values()),
     )
 
 
@@ -118,7 +118,7 @@ def _wins_by_score(events: pd.DataFrame) -> Metric:
         cases=f"{high.known:,} high, {low.known:,} low closed",
         what="Won of what was won or lost in the period, where the match score was 70 or more; beside it where it was "
         "below 50. Higher scores should win more: the test is Cochran and Armitage’s, at 5\N{NO-BREAK SPACE}%.",
-        weeks=_shares_by_week(rows[rows.bin >= HIGH_FROM]),
+        points=_shares_by_step(rows[rows.bin >= HIGH_FROM]),
     )
 
 
@@ -135,7 +135,7 @@ def _utilisation(loads: pd.DataFrame) -> Metric:
         cases="at the end of each day",
         what="The mean over reps of what is open in per cent of the rep’s maximum, at the end of each day. Below "
         "60\N{NO-BREAK SPACE}% there is room, above 80\N{NO-BREAK SPACE}% answers get slow.",
-        weeks=[_plain_mean(part.load) for _, part in loads[loads.is_now].groupby("week")],
+        points=[_plain_mean(part.load) for _, part in loads[loads.is_now].groupby("start")],
     )
 
 
@@ -152,7 +152,7 @@ def _overrides(events: pd.DataFrame) -> Metric:
         cases=f"{now.hits:,} of {now.known:,} suggestions",
         what="Suggestions that a person gave to somebody else or rejected, of those that a person decided. "
         "What was undone counts as it ended.",
-        weeks=_shares_by_week(rows),
+        points=_shares_by_step(rows),
     )
 
 
@@ -169,7 +169,7 @@ def _coverage(events: pd.DataFrame) -> Metric:
         cases=f"{now.hits:,} of {now.known:,} to be chosen",
         what="Of what came in and was to be chosen for: the share whose first owner the model or a rule chose, not the "
         "turn, a manager or nobody. What an account, a repeat, a lock or an experiment decided is left out.",
-        weeks=_shares_by_week(rows),
+        points=_shares_by_step(rows),
     )
 
 
@@ -198,29 +198,33 @@ def shares_by(rows: pd.DataFrame, key: str | list[str]) -> dict[Any, Share]:
     }
 
 
-def medians_by(rows: pd.DataFrame, key: str | list[str]) -> dict[Any, float | None]:
-    return {place: median_of(part) for place, part in rows.groupby(key)}
-
-
 def _mean(rows: pd.DataFrame) -> float | None:
     scored, total = float(rows.scored.to_numpy().sum()), float(rows.score_sum.to_numpy().sum())
     return total / scored if scored else None
 
 
 def median_of(rows: pd.DataFrame) -> float | None:
-    return median(rows.seconds.tolist(), rows["count"].tolist())
+    """Of the whole period, of rows of one mode and one of the two periods."""
+    whole = rows[rows.start.isna()]
+    return float(whole["median"].iloc[0]) if len(whole) else None
+
+
+def medians_by_step(rows: pd.DataFrame) -> dict[Any, float]:
+    """Of each step, the first first."""
+    steps = rows[rows.start.notna()]
+    return dict(zip(steps.start, steps["median"], strict=True))
 
 
 def _plain_mean(values: Any) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _shares_by_week(rows: pd.DataFrame) -> list[float | None]:
-    return [share.value for share in shares_by(_halves(rows)[0], "week").values()]
+def _shares_by_step(rows: pd.DataFrame) -> list[float | None]:
+    return [share.value for share in shares_by(_halves(rows)[0], "start").values()]
 
 
-def _by_week(rows: pd.DataFrame, figure: Any) -> list[float | None]:
-    return [figure(part) for _, part in _halves(rows)[0].groupby("week")]
+def _by_step(rows: pd.DataFrame, figure: Any) -> list[float | None]:
+    return [figure(part) for _, part in _halves(rows)[0].groupby("start")]
 
 
 def _tone(value: float | None, is_met: bool) -> str:

@@ -14,6 +14,7 @@ from reps.charts import Chart, label
 TENS = range(10)
 REPS_DRAWN = 25
 ENOUGH_OF_A_REP = 5
+REPS_LISTED = 50  # the file has all
 TIERS = (("high", HIGH_FROM, 9), ("middle", LOW_BELOW, HIGH_FROM - 1), ("low", 0, LOW_BELOW - 1))
 
 
@@ -135,7 +136,7 @@ def rep_tiers(closed: pd.DataFrame, names: Mapping[int, str], to: Addresses) -> 
     order = sorted({*tiers["high"], *tiers["low"]}, key=lambda rep: -_closed(tiers, rep))
     if not order:
         return None
-    drawn = list(reversed(order[:REPS_DRAWN]))
+    drawn, listed = list(reversed(order[:REPS_DRAWN])), order[:REPS_LISTED]
     data = [
         _dots(name, [tiers[key].get(rep, nothing) for rep in drawn], [names.get(rep, "–") for rep in drawn],
               [to.behind("closed", rep=rep, bins=bins) for rep in drawn], colour, symbol)
@@ -150,7 +151,9 @@ def rep_tiers(closed: pd.DataFrame, names: Mapping[int, str], to: Addresses) -> 
         said=_tier_words(tiers, order),
         what="The same rep’s win rate on leads that fitted (70 or more) and on leads that did not (below 50). Filled "
         "dots right of hollow ones say that the model knows what suits whom, and not merely who is good.",
-        note=f"the {len(drawn)} with most closed" if len(order) > len(drawn) else "",
+        note=f"the {len(drawn)} with most closed; the file has all {len(order)}"
+        if len(order) > len(drawn)
+        else "",
         data=data,
         layout={
             "height": max(280, 22 * len(drawn) + 70),
@@ -160,9 +163,9 @@ def rep_tiers(closed: pd.DataFrame, names: Mapping[int, str], to: Addresses) -> 
         head=("Rep", "High match", "Middle", "Low match"),
         rows=[
             (names.get(rep, "–"), *(of_cases(tiers[key].get(rep, nothing)) for key, *_ in TIERS))
-            for rep in order
+            for rep in listed
         ],
-        links=[to.behind("closed", rep=rep) for rep in order],
+        links=[to.behind("closed", rep=rep) for rep in listed],
         csv=to.csv("rep-tiers"),
     )
 

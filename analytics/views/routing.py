@@ -22,7 +22,7 @@ from routing.queries.account_transfers import today_here
 def analytics_routing(request: SignedIn) -> HttpResponse:
     form = _form(request)
     filters = form.filters()
-    page = routing_page(filters, Addresses(form.chosen(), filters.first, filters.last))
+    page = routing_page(filters, Addresses.of(filters, form.chosen()))
     context = {
         "form": form,
         "filters": filters,
@@ -64,7 +64,7 @@ def analytics_opportunities(request: SignedIn) -> HttpResponse:
         "currency": organisation().base_currency,
         "page": page,
         "words": page.words("opportunity", "opportunities"),
-        "back": Addresses(form.chosen(), filters.first, filters.last).page(),
+        "back": Addresses.of(filters, form.chosen()).page(),
     }
     return show(request, "analytics/opportunities.html", context)
 

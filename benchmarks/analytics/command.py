@@ -23,17 +23,18 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
         say(f"Filling {count:,} opportunities")
         filled = _asked(database, "benchmarks.analytics.world", str(count), str(each), say=say)
         say("Opening pages")
-        pages = {
-            name: _asked(database, "benchmarks.analytics.pages", name)["seconds"] for name in filled["pages"]
-        }
-        filtered = {
-            name: _asked(database, "benchmarks.analytics.pages", name)["seconds"]
-            for name in filled["filtered"]
-        }
+        pages = {name: _opened(database, name, say) for name in filled["pages"]}
+        filtered = {name: _opened(database, name, say) for name in filled["filtered"]}
         say("Following changes, and counting anew")
         measured = _asked(database, "benchmarks.analytics.measure")
     facts = {name: filled[name] for name in ("opportunities", "activities", "first_fill_s")}
     return {**facts, "worst_page_s": max(pages.values()), "pages": pages, "filtered": filtered, **measured}
+
+
+def _opened(database: str, name: str, say: Callable[[str], None]) -> float:
+    seconds: float = _asked(database, "benchmarks.analytics.pages", name)["seconds"]
+    say(f"{name}: {seconds} s")
+    return seconds
 
 
 def _asked(

@@ -1,6 +1,7 @@
 """A history of two years, by COPY: opportunities, assignments, decisions, queue items, stage changes, activities.
 
-Decisions that a person overruled are copies of real ones, so that they replay; the others are as small as they may be.
+Decisions that are looked into (a person overruled them, or nobody matched) are copies of real ones, so that they
+replay; the others are as small as they may be.
 Ids are given, triggers are off meanwhile (`session_replication_role`), and the reps' loads are counted at the end.
 """
 
@@ -199,12 +200,19 @@ def _decisions(c: Columns, people: dict[str, Any], real: Sequence[Sequence[Any]]
             "assignment_id": _where(~c.is_suggestion, c.id),
         }
     ).astype({"facts": object, "trace": object})  # fmt: skip
-    changed = np.flatnonzero(c.way == "changed")
-    for place in changed:
-        facts, state, columns, told, roster, rep, score = real[int(rng.integers(len(real)))]
-        for name, value in (("facts", facts), ("state", f"\\x{state.hex()}"), ("columns", f"\\x{columns.hex()}"),
-                            ("trace", told), ("roster_id", roster), ("rep_id", rep), ("score", score)):  # fmt: skip
-            rows.at[int(place), name] = value
+    looked_into = np.flatnonzero((c.way == "changed") | (via == "round_robin"))
+    drawn = [real[n] for n in rng.integers(0, len(real), len(looked_into))]
+    columns = list(zip(*drawn, strict=True))
+    told = {
+        "facts": columns[0],
+        "state": [f"\\x{one.hex()}" for one in columns[1]],
+        "columns": [f"\\x{one.hex()}" for one in columns[2]],
+        "trace": columns[3],
+        "roster_id": columns[4],
+    }
+    for name, values in told.items():
+        rows[name] = rows[name].astype(object)
+        rows.loc[looked_into, name] = list(values)
     return rows[c.has_decision]
 
 

@@ -14,6 +14,9 @@ UNFILTERED = {
     "model": "/analytics/model/",
     "load": "/analytics/load/",
     "coverage": "/analytics/coverage/",
+    "gaps": "/analytics/gaps/",
+    "credit": "/analytics/credit/",
+    "backtests": "/analytics/backtests/",
 }
 FILTERED = {
     "routing_source": "/analytics/routing/?source=Web&days=365",

@@ -16,6 +16,7 @@ def main() -> int:
     from django.core.management import call_command
     from django.utils import timezone
 
+    from analytics.services.gaps import note_fall_throughs
     from analytics.services.loads import keep_loads
     from analytics.services.refresh import refresh
     from benchmarks.analytics import history, pages
@@ -33,6 +34,8 @@ def main() -> int:
     refresh(say=lambda stage, done, total: print(f"{stage}: {done:,} of {total:,}"))
     keep_loads(today=timezone.now().date())
     keep_load_samples(at=timezone.now())
+    print("Fall-throughs")
+    note_fall_throughs(at=timezone.now())
     seconds = time.perf_counter() - started
     analyze()
     print(

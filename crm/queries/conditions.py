@@ -120,7 +120,10 @@ def patterns(
     taken from `shown`."""
     opportunities = Opportunity.objects.all() if base is None else base
     tests = [to_q(each, fields) for each in conditions]
-    may_show = None if shown is None else Q(pk__in=shown.order_by().values("pk"))
+    shows_all = (
+        shown is None or not shown.query.where
+    )  # then nothing is asked, which of a million rows costs minutes
+    may_show = None if shown is None or shows_all else Q(pk__in=shown.order_by().values("pk"))
     holding = _Holding(
         *(Case(When(test, then=True), default=False) if test else Value(True) for test in tests)
     )

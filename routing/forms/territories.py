@@ -14,6 +14,7 @@ from django.utils import timezone
 from crm.engine.imports.reading import Unreadable
 from reps.models import Rep, Team, User
 from routing.forms.conditions import NEW_CONDITION, ConditionRecordForm
+from routing.queries.territories import day_of_newest
 from routing.queries.territory_import import Plan, plan_import
 from routing.services.territories import Cover, refusals
 from territories.models import Territory
@@ -32,8 +33,12 @@ class CoverageFilter(forms.Form):
         """From a day to a day, both inclusive: those of the address, else the past year."""
         self.is_valid()
         last = self._day("last") or today
-        first = self._day("first") or last - datetime.timedelta(days=DAYS_PROPOSED)
+        first = self._day("first") or self._proposed(last)
         return min(first, last), max(first, last)
+
+    def _proposed(self, last: datetime.date) -> datetime.date:
+        """A year; less where so much came in that counting it would keep the reader waiting."""
+        return max(last - datetime.timedelta(days=DAYS_PROPOSED), day_of_newest(last) or datetime.date.min)
 
     def _day(self, name: str) -> datetime.date | None:
         day: datetime.date | None = self.cleaned_data.get(name)

@@ -22,6 +22,7 @@ from routing.queries.configuration import lineage_of, territories_content
 from territories.models import Coverage, Territory
 
 DAYS_LOOKED_BACK = 365
+LOOKED_AT = 50_000  # opportunities that a page of coverage counts unless other days are asked for
 DEEPEST_INDENT = 6
 SHOWN_OVERLAPS = 3  # for each territory; the coverage page has all
 
@@ -112,6 +113,14 @@ def _inside_any(pk: int, territories: Mapping[int, Territory], some: Mapping[int
 def opened_within(first: datetime.datetime, last: datetime.datetime) -> QuerySet[Opportunity]:
     """What came in during a period; where the day of an opportunity is not known, it belongs to none."""
     return Opportunity.objects.filter(opened_at__gte=first, opened_at__lte=last, dates_known=True)
+
+
+def day_of_newest(last: datetime.date, most: int = LOOKED_AT) -> datetime.date | None:
+    """From which day on so many came in; None where fewer did. Found by the index of the newest."""
+    end = datetime.datetime.combine(last, datetime.time.max, datetime.UTC)
+    came = Opportunity.objects.filter(opened_at__lte=end).order_by("-opened_at", "-pk")
+    oldest = came.values_list("opened_at", flat=True)[most : most + 1].first()
+    return None if oldest is None else oldest.date() + datetime.timedelta(days=1)
 
 
 def cells_of(draft: Draft, base: QuerySet[Opportunity], *, user: User, by: Sequence[str] = ()) -> list[Cell]:

@@ -114,7 +114,7 @@ class TestSumsAndFacts:
         everybody = tuple(Rep.objects.values_list("pk", flat=True))
         cases: list[dict[str, Any]] = [{}, {"source": "Web"}, {"policy": "P"}, {"kind": "lead"}]
         for chosen in cases:
-            for days in (10, 45, 90):
+            for days in (10, 45, 90, 300):
                 by_sums = Filters(today - days * DAY, today, **chosen)
                 by_facts = Filters(today - days * DAY, today, rep_ids=everybody, team_ids=(), **chosen)
                 assert by_sums.summed_by is not None

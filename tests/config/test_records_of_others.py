@@ -108,6 +108,7 @@ OF_TEAMS: dict[str, Finder] = {
 }  # fmt: skip
 # Records that everybody with the permission may see, whoever they belong to.
 SHARED = {
+    "analytics_csv",  # a chart's numbers, counted of whom the reader may see
     "account", "account_delete", "account_edit", "account_match_choose", "account_match_new", "account_match_none",
     "account_match_undo", "account_transfer", "account_transfer_cancel", "account_transfer_change",
     "account_transfer_undo", "analytics_backtest", "analytics_backtest_csv",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from analytics.engine.shares import ENOUGH, Share, adjusted_difference, median, trend
+from analytics.engine.shares import ENOUGH, Share, adjusted_difference, trend
 
 
 class TestShare:
@@ -100,10 +100,3 @@ def _pooled(strata: list[tuple[Share, Share]]) -> float:
     return sum(
         w * ((a.value or 0) - (b.value or 0)) for w, (a, b) in zip(weights, strata, strict=True)
     ) / sum(weights)
-
-
-def test_the_median_is_the_lower_one() -> None:
-    assert median([3, 1, 2], [1, 1, 1]) == 2
-    assert median([10, 20], [1, 1]) == 10
-    assert median([10, 20], [1, 2]) == 20
-    assert median([], []) is None
