@@ -9,7 +9,7 @@ from django.db.models.functions import TruncWeek
 
 from analytics.engine.shares import Share
 from analytics.engine.weekly_lift import LiftWeek, weekly_lift
-from analytics.models import DaySum, Fact
+from analytics.models import DaySum, Fact, TouchSum
 from analytics.queries.period import monday_of, mondays
 
 WEEKS = 78
@@ -66,6 +66,18 @@ def share_weeks(span: Span, event: str) -> list[Share]:
     found = rows.values_list("week").annotate(h=Sum("hits"), k=Sum("known")).order_by()
     by_week = {week: Share(h, k) for week, h, k in found}
     return [by_week.get(day, Share(0, 0)) for day in span.mondays]
+
+
+Durations = dict[tuple[str, datetime.date], list[tuple[int, int]]]
+
+
+def touch_durations(span: Span) -> Durations:
+    """(mode, Monday) → (seconds, how many) of what was assigned in that week and touched. One query."""
+    rows = TouchSum.objects.filter(span.days).annotate(week=TruncWeek("day")).order_by()
+    found: Durations = {}
+    for mode, week, seconds, number in rows.values_list("mode", "week", "seconds").annotate(n=Sum("count")):
+        found.setdefault((mode, week), []).append((seconds, number))
+    return found
 
 
 @dataclass(frozen=True)

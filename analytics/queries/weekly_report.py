@@ -23,7 +23,7 @@ from analytics.queries.metrics import (
     share_of,
 )
 from analytics.queries.report_lines import FINE, INFO, TO_DO, Content, Line
-from analytics.queries.weekly_figures import DAY, Span, lift_weeks, weeks_until
+from analytics.queries.weekly_figures import DAY, Durations, Span, lift_weeks, touch_durations, weeks_until
 from analytics.queries.words import duration, more_or_less, of_cases, percent, points
 from reps.models import User
 from routing.queries import model_beliefs
@@ -36,12 +36,12 @@ FALL_THROUGH_TARGET = 1 - COVERAGE_TARGET
 
 @dataclass(frozen=True)
 class Week:
-    """The frames of a week and of the one before."""
+    """The frames of a week and of the one before, and how long first touches took in both."""
 
     first: datetime.date
     last: datetime.date
     events: pd.DataFrame
-    touches: pd.DataFrame
+    touches: Durations
     loads: pd.DataFrame
 
     @property
@@ -73,9 +73,9 @@ def weekly_report(user: User, today: datetime.date) -> Content:
 
 def _week(today: datetime.date) -> Week:
     last = weeks_until(today).end - DAY
-    filters = Filters(first=last - 6 * DAY, last=last)
+    filters, two = Filters(first=last - 6 * DAY, last=last), weeks_until(today, weeks=2)
     return Week(
-        filters.first, last, frames.counted(filters), frames.touches(filters), frames.utilisation(filters)
+        filters.first, last, frames.counted(filters), touch_durations(two), frames.utilisation(filters)
     )
 
 
@@ -155,8 +155,7 @@ def _changed(by: float, could_be_chance: bool) -> str:
 
 def _touch(week: Week, mode: str, title: str) -> Line:
     target = TOUCH_TARGETS[mode]
-    rows = week.touches[week.touches["mode"] == mode]
-    now, before = (_median(rows[rows.is_now == is_now]) for is_now in (True, False))
+    now, before = (_median(week.touches.get((mode, day), [])) for day in (week.first, week.first - 7 * DAY))
     key = f"touch_{mode}"
     if now is None:
         return Line(key, title, "Nobody touched anything of this week’s.", week.address, "Open it", INFO)
@@ -173,8 +172,8 @@ def _touch(week: Week, mode: str, title: str) -> Line:
     return Line(key, title, text, week.address, "Open it", state)
 
 
-def _median(rows: pd.DataFrame) -> Median | None:
-    return median_with_bounds(rows.seconds.tolist(), rows["count"].tolist())
+def _median(rows: list[tuple[int, int]]) -> Median | None:
+    return median_with_bounds([seconds for seconds, _ in rows], [number for _, number in rows])
 
 
 def _capacity(week: Week) -> Line:

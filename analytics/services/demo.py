@@ -1,4 +1,4 @@
-"""What the demo shows under Analytics at once: facts, sums, a small crediting table, reports, and everything read once."""
+"""What the demo shows under Analytics at once: facts, sums, a small crediting table, reports, everything read once."""
 
 import datetime
 

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from analytics.models import DaySum, Report
+from analytics.models import Alarm, DaySum, Report, TouchSum
 from analytics.queries.report_lines import TO_DO, Line, lines_of
 from analytics.services import reports
 from analytics.services.gaps import note_fall_throughs
@@ -177,7 +177,7 @@ class TestDaily:
         assert [item.text for item in lines["late"].items] == ["Ana: 1"]
 
     def test_suggestions_out_of_date_say_why(self, ana: Rep, ben: User, suggested: QueueItem) -> None:
-        Rep.objects.filter(pk=suggested.rep_id).update(left_at=NOW)
+        Rep.objects.filter(pk=ana.pk).update(left_at=NOW)
         line = make(ben, at=NOW + HOUR)["out_of_date"]
         assert line.title == "1 suggestion out of date"
         assert [item.text for item in line.items] == ["Northwind: Ana has left"]
@@ -235,6 +235,41 @@ class TestWeekly:
             "30 % of 200 (24 to 37). Clearly over its target of 15 %. +20.0 points against the week before."
         )
         assert Report.objects.get().said == "The week 23 Feb to 1 Mar, beyond target: override rate."
+
+    def test_medians_of_first_touches_with_their_bounds(self, omar: User) -> None:
+        for day, factor in ((datetime.date(2026, 2, 24), 1), (datetime.date(2026, 2, 17), 4)):
+            TouchSum.objects.bulk_create(
+                TouchSum(day=day, mode="real_time", kind="lead", seconds=factor * seconds, count=10)
+                for seconds in range(400, 600, 10)
+            )
+        line = make(omar, Kind.WEEKLY)["touch_real_time"]
+        assert line.state == TO_DO
+        assert line.text.replace("\N{NO-BREAK SPACE}", " ") == (
+            "Median 8.2 min of 200 (8 min to 8.5 min), target under 5 min. 33 min the week before."
+        )
+
+    def test_names_the_alarms_that_are_on(self, omar: User) -> None:
+        Alarm.objects.create(kind="coverage", began_at=NOW, evidence={"said": "Less was routed."})
+        line = make(omar, Kind.WEEKLY)["alarm_coverage"]
+        assert (line.title, line.text) == (
+            "Alarm: Less is routed by the model than should be",
+            "Less was routed.",
+        )
+        assert Report.objects.get().said.startswith("The week 23 Feb to 1 Mar, 1 alarm on;")
+
+    def test_lift_says_which_comparison_it_is(self, omar: User) -> None:
+        for path, hits in (("model", 60), ("person", 40)):
+            for day in (datetime.date(2026, 2, 25), datetime.date(2026, 2, 18)):
+                DaySum.objects.create(
+                    day=day, by="source", key="Web", event="closed", kind="lead", path=path, mode="real_time",
+                    count=100, known=100, hits=hits, scored=0, score_sum=0, value_sum=0,
+                )  # fmt: skip
+        line = make(omar, Kind.WEEKLY)["lift"]
+        assert line.title == "Lift, adjusted"
+        assert line.text.replace("\N{NO-BREAK SPACE}", " ") == (
+            "Over the last 12 weeks, like with like, the model’s win 20.0 points more (+10.2 to +29.8) than people’s. "
+            "A week before it was +20.0 points. This is an adjusted comparison, not an experiment."
+        )
 
 
 class TestOnce:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, reverse
 
+from analytics.models import Report
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from reps.permissions import MATRIX

@@ -1,6 +1,6 @@
 """Alarms of weekly figures: how seldom by chance, how soon where something fell, and when they end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ YEARS = 300
 ONE_IN_TEN = 0.1
 
 
-def weeks_of(values: Sequence[float]) -> list[Week]:
+def weeks_of(values: Iterable[float]) -> list[Week]:
     return [Week(float(value), 1.0) for value in values]
 
 
