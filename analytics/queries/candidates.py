@@ -158,6 +158,12 @@ def _level(column: str, level: Level) -> str:
 # --- model ---------------------------------------------------------------------------------------------------------
 
 
+def _ago(days: int) -> str:
+    if days >= 61:
+        return f"{round(days / 30.44)} months ago"
+    return f"{days} day{'' if days == 1 else 's'} ago"
+
+
 def _model(today: datetime.date, champion: ModelVersion) -> Found:
     url, action = reverse("analytics_model"), "The model"
     if champion.kind == ModelVersion.Kind.RULES or champion.as_of is None:
@@ -166,6 +172,6 @@ def _model(today: datetime.date, champion: ModelVersion) -> Found:
     age = today - champion.as_of
     text = (
         f"Model {champion.number} has learned from what had closed before {champion.as_of:%-d %b %Y}, "
-        f"{round(age.days / 30.44)} months ago."
+        f"{_ago(age.days)}."
     )
     return Found("The model is old", text, age > OLD_AFTER, url, action)

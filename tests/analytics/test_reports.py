@@ -387,4 +387,4 @@ class TestPages:
         browser.get("/analytics/reports/")
         with django_assert_num_queries(8):
             page = browser.get("/analytics/reports/")
-        assert page.content.decode().count("nothing to do") == number
+        assert page.content.decode().count(">nothing to do<") == number
