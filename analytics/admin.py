@@ -1,8 +1,8 @@
-"""Crediting tables, reports and alarms in the admin site, to look at; not what is made from other rows."""
+"""Crediting tables, coaching findings, reports and alarms in the admin site, to look at; not what is made from these."""
 
 from django.contrib import admin
 
-from analytics.models import Alarm, CreditTable, QuotaCredit, Report
+from analytics.models import Alarm, CoachingFinding, CreditTable, QuotaCredit, Report
 from reps.admin import ReadOnlyAdmin
 
 
@@ -16,6 +16,12 @@ class CreditTableAdmin(ReadOnlyAdmin):
 class QuotaCreditAdmin(ReadOnlyAdmin):
     list_display = ("rep", "territory", "segment", "share", "valid_from", "valid_until")
     list_select_related = ("rep", "territory")
+
+
+@admin.register(CoachingFinding)
+class CoachingFindingAdmin(ReadOnlyAdmin):
+    list_display = ("rep", "kind", "dimension", "level", "won", "closed", "expected", "state", "last_seen")
+    list_select_related = ("rep",)
 
 
 @admin.register(Report)

@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from analytics.services import backtests, credit_checks, gaps, reports
 from analytics.services.alarms import check_alarms
+from analytics.services.coaching import look_for_coaching
 from analytics.services.loads import keep_loads
 from analytics.services.refresh import refresh
 from routing.queries.account_transfers import today_here
@@ -34,6 +35,12 @@ def look_for_alarms() -> list[str]:
     """Begins and ends alarms by the weeks that are over."""
     now = timezone.now()
     return check_alarms(at=now, today=today_here(now))
+
+
+def look_for_coaching_findings() -> int:
+    """Where reps do clearly worse or better than forecast; each night."""
+    now = timezone.now()
+    return look_for_coaching(today=today_here(now), at=now)
 
 
 def run_backtest(job_id: int) -> None:

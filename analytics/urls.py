@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from analytics.views import alarms, backtests, credit, gaps, reports, routing
+from analytics.views import alarms, backtests, coaching, credit, gaps, ledger, overrides, reports, routing
 
 urlpatterns: list[URLPattern] = [
     path("routing/", routing.analytics_routing, name="analytics_routing"),
@@ -28,4 +28,15 @@ urlpatterns: list[URLPattern] = [
     path("credit/table/template.csv", credit.table_template, name="analytics_credit_template"),
     path("credit/table/<int:pk>/take-back/", credit.table_take_back, name="analytics_credit_take_back"),
     path("credit/table/<int:pk>/use/", credit.table_use, name="analytics_credit_use"),
+    path("coaching/", coaching.coaching, name="analytics_coaching"),
+    path("coaching/<int:pk>/dismiss/", coaching.dismiss, name="analytics_coaching_dismiss"),
+    path("coaching/<int:pk>/again/", coaching.again, name="analytics_coaching_again"),
+    path("coaching/<int:pk>/suggest/", coaching.suggest, name="analytics_coaching_suggest"),
+    path("ledger/", ledger.own_ledger, name="fairness"),
+    path("ledger/<int:pk>/", ledger.ledger, name="ledger"),
+    path("ledger/<int:pk>.csv", ledger.ledger_file, name="ledger_csv"),
+    path("ledger/<int:pk>/opportunities/", ledger.ledger_list, name="ledger_list"),
+    path("overrides/", overrides.overrides, name="analytics_overrides"),
+    path("overrides.csv", overrides.overrides_file, name="analytics_overrides_csv"),
+    path("overrides/suggest/", overrides.suggest, name="analytics_overrides_suggest"),
 ]

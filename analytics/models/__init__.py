@@ -1,6 +1,7 @@
 """What analytics keeps: a table that ops import, rows that are made from others and can be made again, and what people
 were told."""
 
+from analytics.models.coaching import CoachingFinding, CoachingLook
 from analytics.models.credit import CreditCheck, CreditTable, QuotaCredit
 from analytics.models.facts import ChosenMatch, DaySum, Fact, RepDay, RepMonthSum, TouchSum
 from analytics.models.gaps import FallThrough, ReadUpTo
@@ -10,6 +11,8 @@ from analytics.models.reports import Alarm, Report
 __all__ = [
     "Alarm",
     "ChosenMatch",
+    "CoachingFinding",
+    "CoachingLook",
     "CreditCheck",
     "CreditTable",
     "DaySum",

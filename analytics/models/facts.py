@@ -79,6 +79,9 @@ class Fact(models.Model):
                 name="fact_by_territory",
             ),
             models.Index(fields=["day"], name="fact_by_day"),
+            models.Index(
+                fields=["day"], condition=models.Q(event="assigned", path="person"), name="fact_by_person"
+            ),
         )
 
     def __str__(self) -> str:

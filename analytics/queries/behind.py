@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 
 from analytics.models import Fact
 from analytics.queries.filters import Filters
+from analytics.queries.segments import in_segment
 from crm.queries.opportunities import opportunities_visible_to
 from reps.models import User
 
@@ -24,12 +25,14 @@ HITS = {
 
 
 def facts_behind(filters: Filters, user: User, *, event: str, narrower: dict[str, Any]) -> QuerySet[Fact]:
-    """`narrower`: bins (first, last), path, mode, hit; None where not asked for."""
+    """`narrower`: bins (first, last), path, mode, hit, segment (dimension, level); None where not asked for."""
     rows = Fact.objects.filter(filters.of_facts(), event=event)
     bins = narrower.get("bins")
     if bins is not None:
         rows = rows.filter(bin__range=bins)
     given = {name: narrower.get(name) for name in ("path", "mode", "hit")}
     rows = rows.filter(Q(**{name: value for name, value in given.items() if value not in (None, "")}))
+    if narrower.get("segment"):
+        rows = rows.filter(in_segment(*narrower["segment"]))
     visible = opportunities_visible_to(user).values("pk")
     return rows.filter(opportunity__in=visible).select_related("opportunity", "rep")

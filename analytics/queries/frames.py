@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import (
     Avg,
@@ -79,11 +80,18 @@ def touches(filters: Filters) -> pd.DataFrame:
         rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
         shown = _by_step(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
         rows = shown.values(*cells).annotate(n=Count("pk"))
-    counted_sql, values = rows.order_by().query.sql_with_params()
+    found = pd.DataFrame(_medians(rows), columns=["start", "is_now", "mode", "median", "count"])
+    return found.astype({"start": object, "is_now": bool, "median": float, "count": float})
+
+
+def _medians(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
+    try:
+        counted_sql, values = rows.order_by().query.sql_with_params()
+    except EmptyResultSet:  # of nobody: a manager who has no team yet
+        return []
     with connection.cursor() as cursor:
         cursor.execute(MEDIANS.format(counted=counted_sql), values)
-        found = pd.DataFrame(cursor.fetchall(), columns=["start", "is_now", "mode", "median", "count"])
-    return found.astype({"start": object, "is_now": bool, "median": float, "count": float})
+        return cursor.fetchall()
 
 
 def rep_tens(filters: Filters, event: str) -> pd.DataFrame:

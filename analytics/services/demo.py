@@ -6,6 +6,7 @@ from analytics.engine.credit import CreditRow
 from analytics.models import Report
 from analytics.services import reports
 from analytics.services.alarms import check_alarms
+from analytics.services.coaching import look_for_coaching
 from analytics.services.credit_checks import check_assignments
 from analytics.services.credit_table import replace_table
 from analytics.services.gaps import note_fall_throughs
@@ -23,6 +24,7 @@ def fill_demo(*, at: datetime.datetime) -> tuple[int, int]:
     by = User.objects.filter(role=User.Role.OPS).order_by("pk").first()
     refresh()
     keep_loads(today=at.date())
+    look_for_coaching(today=at.date(), at=at)
     replace_table(rows=_rows(), file_name="credit 2026.csv", by=by, at=at)
     counts = note_fall_throughs(at=at), check_assignments(at=at)
     check_alarms(at=at, today=at.date())

@@ -18,6 +18,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
     },
     "Look for alarms": {"func": "analytics.jobs.look_for_alarms", "schedule_type": Schedule.HOURLY},
     "Check quota credit": {"func": "analytics.jobs.check_quota_credit", "schedule_type": Schedule.HOURLY},
+    "Coaching": {"func": "analytics.jobs.look_for_coaching_findings", "schedule_type": Schedule.DAILY},
 }
 
 

@@ -158,6 +158,7 @@ class TagSuggestion(models.Model):
     class Source(models.TextChoices):
         DEALS = "deals", "closed deals"
         OVERRIDES = "overrides", "graded overrides"
+        COACHING = "coaching", "coaching"
 
     rep = models.ForeignKey(Rep, on_delete=models.CASCADE, related_name="tag_suggestions")
     kind = models.CharField(max_length=15, choices=KINDS)

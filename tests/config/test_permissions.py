@@ -125,7 +125,7 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
         "analytics.Refreshed",
     }
     counted = {"Fact", "ChosenMatch", "DaySum", "TouchSum", "RepMonthSum", "RepDay", "Mark", "StaleDay"}
-    counted |= {"FallThrough", "CreditCheck"}
+    counted |= {"FallThrough", "CreditCheck", "CoachingLook"}
     within_another |= {f"analytics.{name}" for name in counted}
     blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt", "routing.BatchPiece", "routing.LoadSample"}
     ours = {

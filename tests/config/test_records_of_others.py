@@ -9,7 +9,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from analytics.models import Report
+from analytics.models import CoachingFinding, Report
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from reps.permissions import MATRIX
@@ -33,6 +33,16 @@ def of_rep(side: Side) -> dict[str, Any]:
 
 def of_team(side: Side) -> dict[str, Any]:
     return {"pk": side.rep.team_id}
+
+
+def of_finding(side: Side) -> dict[str, Any]:
+    numbers = dict.fromkeys(["expected", "rest_expected", "difference", "low", "high", "p", "q"], 0.0)
+    counts = dict.fromkeys(["closed", "won", "rest_closed", "rest_won"], 9)
+    days = {"first_seen": NOW.date(), "last_seen": NOW.date()}
+    found, _ = CoachingFinding.objects.get_or_create(
+        rep=side.rep, kind="better", defaults={**numbers, **counts, **days}
+    )
+    return {"pk": found.pk}
 
 
 def of_absence(side: Side) -> dict[str, Any]:
@@ -92,9 +102,12 @@ OF_TEAMS: dict[str, Finder] = {
     **dict.fromkeys(
         [
             "rep", "rep_away", "rep_away_now", "rep_back", "rep_calendars", "rep_edit", "rep_evidence",
-            "rep_expertise", "rep_reviewed", "profile_review",
+            "rep_expertise", "rep_reviewed", "profile_review", "ledger", "ledger_csv", "ledger_list",
         ],
         of_rep,
+    ),
+    **dict.fromkeys(
+        ["analytics_coaching_again", "analytics_coaching_dismiss", "analytics_coaching_suggest"], of_finding
     ),
     **dict.fromkeys(["absence", "absence_cancel"], of_absence),
     **dict.fromkeys(["calendar", "calendar_delete", "calendar_read", "calendar_try"], of_calendar),

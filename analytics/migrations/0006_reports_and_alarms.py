@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0004_quota_credit"),
+        ("analytics", "0005_coaching"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
