@@ -17,6 +17,9 @@ UNFILTERED = {
     "gaps": "/analytics/gaps/",
     "credit": "/analytics/credit/",
     "backtests": "/analytics/backtests/",
+    "coaching": "/analytics/coaching/",
+    "overrides": "/analytics/overrides/",
+    "ledger": "/analytics/ledger/1/",
 }
 FILTERED = {
     "routing_source": "/analytics/routing/?source=Web&days=365",
