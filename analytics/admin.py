@@ -1,4 +1,4 @@
-"""Crediting tables, coaching findings, reports and alarms in the admin site, to look at; not what is made from these."""
+"""Crediting tables, coaching findings, reports and alarms in the admin site, to look at; not what is counted."""
 
 from django.contrib import admin
 
