@@ -1,8 +1,8 @@
-"""Crediting tables and coaching findings in the admin site, to look at; what is made from other rows is not there."""
+"""Crediting tables, coaching findings, reports and alarms in the admin site, to look at; not what is counted."""
 
 from django.contrib import admin
 
-from analytics.models import CoachingFinding, CreditTable, QuotaCredit
+from analytics.models import Alarm, CoachingFinding, CreditTable, QuotaCredit, Report
 from reps.admin import ReadOnlyAdmin
 
 
@@ -22,3 +22,15 @@ class QuotaCreditAdmin(ReadOnlyAdmin):
 class CoachingFindingAdmin(ReadOnlyAdmin):
     list_display = ("rep", "kind", "dimension", "level", "won", "closed", "expected", "state", "last_seen")
     list_select_related = ("rep",)
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "user", "said", "is_told", "created_at")
+    list_select_related = ("user",)
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "began_at", "ended_at", "acknowledged_by")
+    list_select_related = ("acknowledged_by",)

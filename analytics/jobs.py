@@ -2,7 +2,8 @@
 
 from django.utils import timezone
 
-from analytics.services import backtests, credit_checks, gaps
+from analytics.services import backtests, credit_checks, gaps, reports
+from analytics.services.alarms import check_alarms
 from analytics.services.coaching import look_for_coaching
 from analytics.services.loads import keep_loads
 from analytics.services.refresh import refresh
@@ -23,6 +24,17 @@ def note_fall_throughs() -> int:
 def check_quota_credit() -> int:
     """Holds what was assigned since the last time against the crediting table; all of it where the table is new."""
     return credit_checks.check_assignments(at=timezone.now())
+
+
+def make_reports() -> int:
+    """Daily and weekly reports whose hour has come where their readers are; each minute."""
+    return reports.make_due(at=timezone.now())
+
+
+def look_for_alarms() -> list[str]:
+    """Begins and ends alarms by the weeks that are over."""
+    now = timezone.now()
+    return check_alarms(at=now, today=today_here(now))
 
 
 def look_for_coaching_findings() -> int:

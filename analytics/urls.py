@@ -1,6 +1,6 @@
 from django.urls import URLPattern, path
 
-from analytics.views import backtests, coaching, credit, gaps, ledger, overrides, routing
+from analytics.views import alarms, backtests, coaching, credit, gaps, ledger, overrides, reports, routing
 
 urlpatterns: list[URLPattern] = [
     path("routing/", routing.analytics_routing, name="analytics_routing"),
@@ -15,6 +15,10 @@ urlpatterns: list[URLPattern] = [
     path("gaps.csv", gaps.gaps_file, name="analytics_gaps_csv"),
     path("gaps/weeks.csv", gaps.weeks_file, name="analytics_gaps_weeks_csv"),
     path("gaps/<slug:key>/", gaps.gap, name="analytics_gap"),
+    path("reports/", reports.report_list, name="analytics_reports"),
+    path("reports/<int:pk>/", reports.report, name="analytics_report"),
+    path("alarms/", alarms.alarm_list, name="analytics_alarms"),
+    path("alarms/<int:pk>/seen/", alarms.alarm_seen, name="analytics_alarm_seen"),
     path("credit/", credit.credit, name="analytics_credit"),
     path("credit.csv", credit.credit_file, name="analytics_credit_csv"),
     path("credit/weeks.csv", credit.credit_weeks_file, name="analytics_credit_weeks_csv"),

@@ -64,6 +64,7 @@ SECTIONS = (
             Item("Overrides", "analytics_overrides", "see_analytics"),
             Item("Backtests", "analytics_backtests", "see_analytics"),
             Item("Quota Credit", "analytics_credit", "see_analytics"),
+            Item("Reports", "analytics_reports", "see_analytics"),
         ),
     ),
     Section(

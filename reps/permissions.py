@@ -50,6 +50,9 @@ MATRIX: dict[str, frozenset[str]] = {
     "run_backtests": frozenset(
         {OPS, ANALYST, ADMIN}
     ),  # on the past of everybody; who sees analytics reads them
+    "answer_alarms": frozenset(
+        {OPS, ANALYST, ADMIN}
+    ),  # of the whole organisation: they are told, and say “seen”
     # people
     "edit_profiles": frozenset({OPS, MANAGER, ADMIN}),
     "compare_profiles": frozenset({OPS, MANAGER, ANALYST, ADMIN}),  # a manager: of the own teams

@@ -1,12 +1,15 @@
-"""What analytics keeps: a table that ops import, and rows that are made from others and can be made again."""
+"""What analytics keeps: a table that ops import, rows that are made from others and can be made again, and what people
+were told."""
 
 from analytics.models.coaching import CoachingFinding, CoachingLook
 from analytics.models.credit import CreditCheck, CreditTable, QuotaCredit
 from analytics.models.facts import ChosenMatch, DaySum, Fact, RepDay, RepMonthSum, TouchSum
 from analytics.models.gaps import FallThrough, ReadUpTo
 from analytics.models.marks import Mark, Refreshed, StaleDay
+from analytics.models.reports import Alarm, Report
 
 __all__ = [
+    "Alarm",
     "ChosenMatch",
     "CoachingFinding",
     "CoachingLook",
@@ -21,6 +24,7 @@ __all__ = [
     "Refreshed",
     "RepDay",
     "RepMonthSum",
+    "Report",
     "StaleDay",
     "TouchSum",
 ]

@@ -1,8 +1,11 @@
-"""What the demo shows under Analytics at once: facts and sums, a small crediting table, and everything read once."""
+"""What the demo shows under Analytics at once: facts, sums, a small crediting table, reports, everything read once."""
 
 import datetime
 
 from analytics.engine.credit import CreditRow
+from analytics.models import Report
+from analytics.services import reports
+from analytics.services.alarms import check_alarms
 from analytics.services.coaching import look_for_coaching
 from analytics.services.credit_checks import check_assignments
 from analytics.services.credit_table import replace_table
@@ -12,6 +15,7 @@ from analytics.services.refresh import refresh
 from reps.models import Rep, Team, User
 from territories.models import Territory
 
+A_WEEK = datetime.timedelta(weeks=1)
 MOVED, SPLIT, SMALL, UNLISTED = 4, 11, 3, 13  # every so-manieth rep
 
 
@@ -22,7 +26,10 @@ def fill_demo(*, at: datetime.datetime) -> tuple[int, int]:
     keep_loads(today=at.date())
     look_for_coaching(today=at.date(), at=at)
     replace_table(rows=_rows(), file_name="credit 2026.csv", by=by, at=at)
-    return note_fall_throughs(at=at), check_assignments(at=at)
+    counts = note_fall_throughs(at=at), check_assignments(at=at)
+    check_alarms(at=at, today=at.date())
+    reports.make_due(at=at, latest=dict.fromkeys(Report.Kind, A_WEEK))  # whatever the hour
+    return counts
 
 
 def _rows() -> list[CreditRow]:

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from analytics.forms.filters import BehindForm, RoutingFilter
 from analytics.queries.addresses import Addresses
+from analytics.queries.alarms import open_alarms, shown
 from analytics.queries.behind import HITS, TITLES, facts_behind
 from analytics.queries.exports import EXPORTS, as_csv
 from analytics.queries.hold_outs import hold_out_pages
@@ -26,6 +27,7 @@ def analytics_routing(request: SignedIn) -> HttpResponse:
         "form": form,
         "filters": filters,
         "page": page,
+        "alarms": shown(open_alarms(), request.user),
         "hold_outs": hold_out_pages(timezone.now()),
         "model": model_metrics(filters, request.user),
     }

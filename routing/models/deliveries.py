@@ -81,11 +81,15 @@ class NotificationSettings(models.Model):
         return zoneinfo.ZoneInfo(self.user.time_zone)
 
     def by_email(self, kind: str) -> ByEmail:
-        """As chosen; else an assignment goes to a rep at once, and everything else into the digest."""
+        """As chosen; else an assignment goes to a rep at once, a report and an alarm to whom they are for at once (they
+        would come a day late in a digest), and everything else into the digest."""
         chosen = self.choices.get(kind, {}).get("email")
         if chosen in ByEmail.values:
             return ByEmail(chosen)
-        at_once = kind == Notification.Kind.ASSIGNED and self.user.role == User.Role.REP
+        role = self.user.role
+        if kind in (Notification.Kind.REPORTS, Notification.Kind.ALARMS):
+            return ByEmail.AT_ONCE if role in (User.Role.OPS, User.Role.MANAGER) else ByEmail.NEVER
+        at_once = kind == Notification.Kind.ASSIGNED and role == User.Role.REP
         return ByEmail.AT_ONCE if at_once else ByEmail.DIGEST
 
     def by_chat(self, kind: str) -> bool:

@@ -77,6 +77,8 @@ class Notification(models.Model):
         PROFILES = "profiles", "Profiles, reviews and suggested tags"
         CALENDARS = "calendars", "Calendars that cannot be read"
         WEBHOOKS = "webhooks", "Webhooks that fail"
+        REPORTS = "reports", "Daily and weekly reports"
+        ALARMS = "alarms", "Alarms of lift, drift and targets"
 
     key = models.UUIDField()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
@@ -90,6 +92,7 @@ class Notification(models.Model):
     path = models.CharField(max_length=200, blank=True, help_text="The page that it is about, if no record.")
     kind = models.CharField(max_length=12, choices=Kind, blank=True)
     text = models.CharField(max_length=500)
+    body = models.TextField(blank=True, help_text="What an email says below the line.")
     created_at = models.DateTimeField(default=timezone.now)
     read_at = models.DateTimeField(null=True, blank=True)
     awaits_digest = models.BooleanField(default=False)

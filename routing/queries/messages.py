@@ -32,6 +32,11 @@ TOPICS = {
     "profile.decided": "A proposed change is decided",
     "profile.review_due": "A profile is due for review",
     "webhook.failing": "A webhook fails, or was switched off",
+    "report.daily": "A daily report",
+    "report.weekly": "A weekly report",
+    "alarm.lift": "An alarm: lift",
+    "alarm.drift": "An alarm: drift",
+    "alarm.target": "An alarm: a target is missed",
 }
 
 

@@ -9,7 +9,13 @@ from reps.permissions import may
 from routing.models import ChatChannel, Notification, NotificationSettings
 
 Kind = Notification.Kind
-NEEDS = {Kind.WAITING: "see_queue", Kind.CAPACITY: "decide_queue", Kind.WEBHOOKS: "edit_integrations"}
+NEEDS = {
+    Kind.WAITING: "see_queue",
+    Kind.CAPACITY: "decide_queue",
+    Kind.WEBHOOKS: "edit_integrations",
+    Kind.REPORTS: "see_analytics",
+    Kind.ALARMS: "answer_alarms",
+}
 FOR_REPS = {Kind.ASSIGNED, Kind.ASKED_AGAIN}
 
 

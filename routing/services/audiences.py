@@ -52,6 +52,9 @@ class Audiences:
         """Everybody who looks after webhooks."""
         return [user for role in MATRIX["edit_integrations"] for user in self.with_role(role)]
 
+    def who_answers_alarms(self, payload: Payload) -> Iterable[User]:
+        return [user for role in MATRIX["answer_alarms"] for user in self.with_role(role)]
+
     def with_role(self, role: str) -> list[User]:
         if role not in self._by_role:
             self._by_role[role] = list(User.objects.filter(HERE, role=role))
@@ -104,4 +107,9 @@ TOLD: Mapping[str, Callable[[Audiences, Payload], Iterable[User]]] = {
     "profile.decided": Audiences.user,
     "profile.review_due": Audiences.user,
     "webhook.failing": Audiences.integrators,
+    "report.daily": Audiences.user,
+    "report.weekly": Audiences.user,
+    "alarm.lift": Audiences.who_answers_alarms,
+    "alarm.drift": Audiences.who_answers_alarms,
+    "alarm.target": Audiences.who_answers_alarms,
 }

@@ -30,6 +30,11 @@ KINDS: dict[str, Kind] = {
     "profile.review_due": Kind.PROFILES,
     "calendar.state_changed": Kind.CALENDARS,
     "webhook.failing": Kind.WEBHOOKS,
+    "report.daily": Kind.REPORTS,
+    "report.weekly": Kind.REPORTS,
+    "alarm.lift": Kind.ALARMS,
+    "alarm.drift": Kind.ALARMS,
+    "alarm.target": Kind.ALARMS,
 }
 ABOUT_THE_REP = {"rep.over_capacity", "profile.proposed", "calendar.state_changed"}
 # Whoever listens is told with the commit, and not at all where it is rolled back.
@@ -66,6 +71,7 @@ def _line(message: OutboxMessage, user: User) -> Notification:
         path=payload.get("path", ""),
         kind=KINDS[message.topic],
         text=payload["text"][:500],
+        body=payload.get("body", ""),
         created_at=message.created_at,
     )
 

@@ -89,6 +89,7 @@ def _show(request: SignedIn, form: NotificationSettingsForm, chat: ChatForm) -> 
         "stored": settings_of(request.user),
         "has_mail": bool(project.MAIL_URL),
         "may_set_up": may(request.user, "edit_organisation"),
+        "has_reports": may(request.user, "see_analytics"),
     }
     response = show_form(request, "routing/notification_settings.html", form, context)
     if chat.is_bound:

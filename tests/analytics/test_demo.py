@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.core.management import call_command
 
-from analytics.models import CreditCheck, FallThrough, QuotaCredit
+from analytics.models import CreditCheck, FallThrough, QuotaCredit, Report
 from reps.models import Rep, User
 from routing.models import Decision
 from territories.models import Coverage, Territory
@@ -31,3 +31,4 @@ def test_the_demo_has_a_table_and_everything_is_read(
     assert listed == {rep.pk for rep in reps} - {reps[12].pk}
     assert FallThrough.objects.count() == 3
     assert CreditCheck.objects.count() == 3
+    assert [(report.user, report.kind) for report in Report.objects.all()] == [(omar, "weekly")]

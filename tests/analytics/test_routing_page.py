@@ -27,7 +27,7 @@ from routing.services.outcomes import record_outcome
 from tests.analytics.facts import make_fact
 
 pytestmark = pytest.mark.django_db
-PAGE_QUERIES = 25
+PAGE_QUERIES = 26
 DAY = datetime.timedelta(days=1)
 AsUser = Callable[[User], Client]
 

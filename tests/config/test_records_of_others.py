@@ -9,7 +9,7 @@ from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from analytics.models import CoachingFinding
+from analytics.models import CoachingFinding, Report
 from crm.models import Opportunity
 from reps.models import Rep, Team, User
 from reps.permissions import MATRIX
@@ -83,6 +83,12 @@ def of_notice(side: Side) -> dict[str, Any]:
     return {"pk": Notification.objects.create(key=uuid.uuid4(), **values).pk}
 
 
+def of_report(side: Side) -> dict[str, Any]:
+    assert side.rep.user is not None
+    values = {"kind": "daily", "day": NOW.date(), "said": "Yours", "content": {"lines": [], "figures": {}}}
+    return {"pk": Report.objects.create(user=side.rep.user, **values).pk}
+
+
 # Every page of a record that belongs to a rep or a team.
 OF_TEAMS: dict[str, Finder] = {
     **dict.fromkeys(
@@ -111,6 +117,7 @@ OF_TEAMS: dict[str, Finder] = {
     "batch_item": of_batch_item,
     "calendar_new": of_new_calendar,
     "notice": of_notice,
+    "analytics_report": of_report,
     "duplicate_answer": of_link,
 }  # fmt: skip
 # Records that everybody with the permission may see, whoever they belong to.
@@ -127,7 +134,7 @@ SHARED = {
     "analytics_gap",  # made of what the reader may see: tests/analytics/test_gap_pages.py
 }  # fmt: skip
 # Of the rep alone: nobody else finds it, whatever the role.
-OF_ONESELF = {"proposal_withdraw", "notice"}
+OF_ONESELF = {"proposal_withdraw", "notice", "analytics_report"}
 SEES_ALL = {Role.OPS, Role.ANALYST, Role.ADMIN}
 
 

@@ -12,7 +12,12 @@ from reps.queries.people import reps_visible_to
 from routing.models import ByEmail, Delivery, Digest, Notification, OutboxMessage
 
 SUBJECT_LETTERS = 120
-SEEN_BY = {Notification.Kind.WAITING: "see_queue", Notification.Kind.CAPACITY: "decide_queue"}
+SEEN_BY = {
+    Notification.Kind.WAITING: "see_queue",
+    Notification.Kind.CAPACITY: "decide_queue",
+    Notification.Kind.REPORTS: "see_analytics",
+    Notification.Kind.ALARMS: "answer_alarms",
+}
 
 
 def address(path: str, key: uuid.UUID | None = None) -> str:
@@ -52,8 +57,9 @@ def subject_of(text: str) -> str:
 def email_of(delivery: Delivery, notification: Notification, user: User) -> tuple[str, str]:
     """Subject and body."""
     kind = Notification.Kind(notification.kind).label if notification.kind else "This"
+    more = f"{notification.body}\n\n" if notification.body else ""
     body = (
-        f"{notification.text}\n\n{address(path_of(notification, user))}\n\n-- \n"
+        f"{notification.text}\n\n{more}{address(path_of(notification, user))}\n\n-- \n"
         f"“{kind}” comes to you by email {ByEmail.AT_ONCE.label.lower()}. "
         f"Change it: {address(reverse('notification_settings'))}\n"
     )
