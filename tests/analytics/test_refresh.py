@@ -31,7 +31,7 @@ from tests.routing.walk import Walk, set_up
 pytestmark = pytest.mark.django_db
 HOUR = datetime.timedelta(hours=1)
 Make = Callable[..., Opportunity]
-STEPS, CHECK_EVERY = 200, 50
+STEPS, CHECK_EVERY = 120, 40
 
 
 def stored() -> list[tuple[Any, ...]]:
