@@ -88,6 +88,7 @@ GUARANTEES = (
             SELECT count(*) AS n FROM crm_assignment b
             WHERE b.rep_id = a.rep_id AND b.source <> 'import' AND b.assigned_at > a.assigned_at - interval '7 days'
               AND b.id < a.id
+              AND b.assigned_at < a.assigned_at + interval '1 day' -- no clock is that wrong, and the index ends there
         ) w
         WHERE a.source = 'automation' AND NOT a.exempt
           AND (a.committed_before + 1 > a.max_open OR a.week_before + 1 > a.max_new_per_week
