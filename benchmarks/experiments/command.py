@@ -3,20 +3,16 @@
 A run that reaches its time, or is stopped, goes on where it was when started again; other code, other file.
 """
 
-import multiprocessing
 import os
-import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 from benchmarks.experiments.figures import Blocks, put_together
 from benchmarks.experiments.pieces import SAME, Piece, key_of, pieces, work
-from benchmarks.model.command import end_with_parent
 from benchmarks.model.kept import ROOT, Kept, code_hash
+from benchmarks.model.pool import Work, finish
 
-PROCESSES = 2
 LAST_START_MINUTES = {True: 18.0, False: 180.0}  # short or not; a block takes about half a minute
 
 
@@ -24,35 +20,13 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Keys: false_positive, power, coverage, bias, worlds, nil, missing."""
     wanted = pieces(short=short)
     kept = Kept(folder() / f"{code_hash('benchmarks.experiments.pieces')}.jsonl")
-    todo = [piece for piece in wanted if key_of(piece) not in kept.found]
-    say(f"{len(wanted)} blocks, {len(wanted) - len(todo)} of them finished before.")
-    if todo:
-        finish(todo, kept, say, LAST_START_MINUTES[short])
+    finish(wanted, kept, Work("blocks", key_of, work, 20), LAST_START_MINUTES[short], say)
     missing = [key_of(piece) for piece in wanted if key_of(piece) not in kept.found]
     return {**put_together(finished(wanted, kept), SAME), "missing": missing}
 
 
 def folder() -> Path:
     return Path(os.environ.get("ROUTING_VAR", ROOT / "var")) / "benchmarks" / "experiments"
-
-
-def finish(todo: list[Piece], kept: Kept, say: Callable[[str], None], minutes: float) -> None:
-    """As many blocks as start before the time is over."""
-    started, waiting, running = time.monotonic(), list(todo), dict[Future[Any], Piece]()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, context, initializer=end_with_parent) as pool:
-        while waiting or running:
-            gone = (time.monotonic() - started) / 60
-            while waiting and len(running) < PROCESSES and gone < minutes:
-                piece = waiting.pop(0)
-                running[pool.submit(work, piece)] = piece
-            if not running:
-                say(f"Out of time, {len(waiting)} blocks left: start it again to go on.")
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                kept.keep(key_of(running.pop(future)), future.result())
-                if len(kept.found) % 20 == 0:
-                    say(f"{gone:.1f} minutes: {len(waiting) + len(running)} blocks left")
 
 
 def finished(wanted: list[Piece], kept: Kept) -> Callable[..., Blocks]:

@@ -3,22 +3,16 @@
 A run that reaches its time stops with what it has, names what is missing, and goes on there when started again.
 """
 
-import multiprocessing
-import os
-import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 from benchmarks.model import cells, mutation
 from benchmarks.model.cases import REPS_OF_DEALS, WORLDS
 from benchmarks.model.kept import Kept, code_hash, folder
 from benchmarks.model.pieces import Piece, key_of, pieces, work
+from benchmarks.model.pool import Work, finish
 from benchmarks.model.public_data import data_folder
 
-PROCESSES = 2
 LAST_START_MINUTES = 17.0  # a piece takes about a minute at most
 
 
@@ -29,44 +23,8 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
         say(f"No public data in {data_folder()} (ROUTING_DATA names the folder): left out.")
         wanted = [piece for piece in wanted if piece[0] not in ("maven", "salvirt")]
     kept = Kept(folder() / f"{code_hash()}.jsonl")
-    todo = [piece for piece in wanted if key_of(piece) not in kept.found]
-    say(f"{len(wanted)} pieces, {len(wanted) - len(todo)} of them finished before.")
-    if todo:
-        finish(todo, kept, say)
+    finish(wanted, kept, Work("pieces", key_of, work, 25), LAST_START_MINUTES, say)
     return put_together(wanted, kept)
-
-
-def finish(todo: list[Piece], kept: Kept, say: Callable[[str], None]) -> None:
-    """As many pieces as start before the time is over."""
-    started = time.monotonic()
-    waiting, running = list(todo), dict[Future[Any], Piece]()
-    with ProcessPoolExecutor(
-        PROCESSES, multiprocessing.get_context("spawn"), initializer=end_with_parent
-    ) as pool:
-        while waiting or running:
-            minutes = (time.monotonic() - started) / 60
-            while waiting and len(running) < PROCESSES and minutes < LAST_START_MINUTES:
-                piece = waiting.pop(0)
-                running[pool.submit(work, piece)] = piece
-            if not running:
-                say(f"Out of time, {len(waiting)} pieces left: start it again to go on.")
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                kept.keep(key_of(running.pop(future)), future.result())
-                if len(kept.found) % 25 == 0:
-                    say(f"{minutes:.1f} minutes: {len(waiting) + len(running)} pieces left")
-
-
-def end_with_parent() -> None:
-    """In a process of the pool: when the command is stopped, do not wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait_for([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def put_together(wanted: list[Piece], kept: Kept) -> dict[str, Any]:
