@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from crm.engine.imports.reading import Problem
 from crm.queries.opportunities import opportunities_visible_to
 from experiments.models import SatisfactionScore
-from experiments.services.satisfaction import Problem, check_scores, keep_scores
+from experiments.services.satisfaction import check_scores, keep_scores
 from reps.api.records import HasPermission
 from reps.models import User
 

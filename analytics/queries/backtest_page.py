@@ -9,6 +9,7 @@ from crm.queries.opportunities import opportunities_visible_to
 from reps.models import Job, Rep, User
 from routing.engine.off_policy import LEAST_EFFECTIVE, MOST_WITHOUT_OVERLAP
 from routing.models import Decision
+from routing.queries.dry_runs import MoveLine, move_lines, who
 
 MOST_OPEN = (
     1 / 3
@@ -60,18 +61,6 @@ class RepLine:
 
 
 @dataclass(frozen=True)
-class MoveLine:
-    """An opportunity that would go elsewhere."""
-
-    opportunity_id: int
-    name: str
-    from_name: str
-    to_name: str
-    from_via: str
-    to_via: str
-
-
-@dataclass(frozen=True)
 class Answer:
     """`moved` sentences · `reps` whose share or limits change, the largest change first · `caps` those of them who go
     past a limit · `vias` what decides, before and after."""
@@ -100,7 +89,7 @@ def answer_of(job: Job, *, user: User) -> Answer | None:
         moved=tuple(_moved(world)),
         reps=tuple(line for line in reps if line.change),
         caps=tuple(line for line in reps if line.breaks_any),
-        pairs=tuple((_who(one, names), _who(other, names), count) for one, other, count in world["pairs"]),
+        pairs=tuple((who(one, names), who(other, names), count) for one, other, count in world["pairs"]),
         moves=moves,
         hidden_moves=len(world["moves"]) - len(moves),
         vias=_vias(world),
@@ -286,21 +275,9 @@ def all_rep_lines(job: Job) -> Sequence[RepLine]:
 def _moves(world: Mapping[str, Any], names: Mapping[int, str], user: User) -> tuple[MoveLine, ...]:
     ids = [row[0] for row in world["moves"]]
     seen = dict(opportunities_visible_to(user).filter(pk__in=ids).values_list("pk", "name"))
-    return tuple(
-        MoveLine(id_, seen[id_], _who(one, names), _who(other, names), _via(via), _via(now))
-        for id_, one, other, via, now in world["moves"]
-        if id_ in seen
-    )
+    return move_lines(world["moves"], seen, names)
 
 
 def moves_of(job: Job, *, user: User) -> tuple[MoveLine, ...]:
     world = job.result["world"]
     return _moves(world, _names(world), user)
-
-
-def _who(rep_id: int | None, names: Mapping[int, str]) -> str:
-    return "nobody" if rep_id is None else names.get(rep_id, "somebody who has left")
-
-
-def _via(via: str) -> str:
-    return str(LABELS.get(via, via))

@@ -3,7 +3,6 @@
 import datetime
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -14,6 +13,7 @@ from django_q.tasks import async_task
 from analytics.engine.credit import SEGMENT, CreditRow
 from analytics.models import CreditTable, QuotaCredit
 from analytics.queries.credit_table import current_table
+from crm.engine.imports.reading import Problem
 from crm.models import Alias, Opportunity, Product, Term
 from crm.models.accounts import SizeBand
 from crm.models.words import WordKind
@@ -23,16 +23,6 @@ from territories.models import Territory
 
 FIELDS = ("rep", "territory", *SEGMENT, "share", "valid_from", "valid_until")
 MOST_ROWS = 50_000
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a field of a row, by the row's number."""
-
-    row: int
-    field: str
-    reason: str
-    value: str = ""
 
 
 class _Refused(Exception):
@@ -53,7 +43,7 @@ def check_table(
             continue
         one = CreditRow(**values)
         if one in seen:
-            problems.append(Problem(number, "", f"Row {seen[one]} says the same."))
+            problems.append(Problem(number, "", "", f"Row {seen[one]} says the same."))
             continue
         seen[one] = number
         found.append(one)
@@ -96,10 +86,10 @@ class _Known:
             try:
                 values |= self._value(field, text)
             except _Refused as refusal:
-                wrong.append(Problem(number, field, str(refusal), text[:100]))
+                wrong.append(Problem(number, field, text[:100], str(refusal)))
         first, last = values.get("valid_from"), values.get("valid_until")
         if first and last and first > last:
-            wrong.append(Problem(number, "valid_until", "It ends before it begins.", str(last)))
+            wrong.append(Problem(number, "valid_until", str(last), "It ends before it begins."))
         return values, wrong
 
     def _value(self, field: str, text: str) -> dict[str, Any]:

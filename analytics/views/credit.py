@@ -19,8 +19,9 @@ from analytics.queries.credit import (
     opportunities_without,
 )
 from analytics.queries.credit_table import TEMPLATE, current_table, rows_of, tables
-from analytics.services.credit_table import Problem, replace_table, take_back, use_table
+from analytics.services.credit_table import replace_table, take_back, use_table
 from analytics.views.gaps import address_of, csv_file, filter_of
+from crm.engine.imports.reading import Problem
 from crm.queries.opportunities import opportunities_visible_to, with_records
 from reps.pages import go_to, say, show
 from reps.permissions import SignedIn, requires

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
+from crm.engine.imports.reading import Problem
 from crm.models import Opportunity
 from experiments.models import SatisfactionScore
 
@@ -17,16 +18,6 @@ FIELDS = ("opportunity", "score", "given_at", "external_id")
 LONGEST = {"opportunity": 130, "external_id": 120}
 Key = str | tuple[int, datetime.datetime]
 EARLIEST = datetime.datetime(1900, 1, 1, tzinfo=datetime.UTC)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with a field of a row, by the row's number."""
-
-    row: int
-    field: str
-    reason: str
-    value: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +71,7 @@ def _wrong(
     at: datetime.datetime,
 ) -> list[Problem]:
     def problem(field: str, reason: str) -> Problem:
-        return Problem(number, field, reason, str(row.get(field, ""))[:100])
+        return Problem(number, field, str(row.get(field, ""))[:100], reason)
 
     wrong = [problem(str(name)[:60], "There is no such field.") for name in row if name not in FIELDS]
     key = _text(row, "opportunity")

@@ -1,7 +1,7 @@
 """What a dry-run plays, read from the database, and its result as plain data and as the page tells it."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from crm.models import Opportunity
 from reps.models import Job, Rep
 from reps.services.jobs import is_stopped
 from routing.engine.dry_run import Arrival, DryRun, Owned, WorldTotals
+from routing.models import Decision
 from routing.queries.deals import facts_then
 
 KIND = "dry_run"
@@ -163,13 +164,9 @@ def dry_run_page(job: Job) -> DryRunPage | None:
     records = {one.pk: one for one in Opportunity.objects.filter(pk__in=[row[0] for row in found["moves"]])}
     return DryRunPage(
         said=tuple(_said(found)),
-        pairs=tuple((_who(one, names), _who(other, names), count) for one, other, count in found["pairs"]),
+        pairs=tuple((who(one, names), who(other, names), count) for one, other, count in found["pairs"]),
         reps=tuple(_rep_lines(found, names)),
-        moves=tuple(
-            MoveLine(id_, records[id_].name, _who(one, names), _who(other, names), _via(via), _via(now))
-            for id_, one, other, via, now in found["moves"]
-            if id_ in records
-        ),
+        moves=move_lines(found["moves"], {pk: one.name for pk, one in records.items()}, names),
     )
 
 
@@ -182,12 +179,24 @@ def _names(found: Mapping[str, Any]) -> dict[int, str]:
     return dict(Rep.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
-def _who(rep_id: int | None, names: Mapping[int, str]) -> str:
+def move_lines(
+    moves: Sequence[Sequence[Any]], seen: Mapping[int, str], names: Mapping[int, str]
+) -> tuple[MoveLine, ...]:
+    """Of (opportunity, rep and way before, and after) those that are `seen`, by their names."""
+    return tuple(
+        MoveLine(id_, seen[id_], who(one, names), who(other, names), _via(via), _via(now))
+        for id_, one, other, via, now in moves
+        if id_ in seen
+    )
+
+
+def who(rep_id: int | None, names: Mapping[int, str]) -> str:
+    """A rep's name, as moves are told."""
     return "nobody" if rep_id is None else names.get(rep_id, "somebody who has left")
 
 
 def _via(via: str) -> str:
-    return via.replace("_", " ")
+    return str(dict(Decision.Via.choices).get(via, via))
 
 
 def _moved(found: Mapping[str, Any]) -> str:

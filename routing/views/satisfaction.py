@@ -4,9 +4,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
+from crm.engine.imports.reading import Problem
 from crm.queries.opportunities import opportunities_visible_to
 from experiments.queries.satisfaction import scores_kept
-from experiments.services.satisfaction import Problem, keep_scores
+from experiments.services.satisfaction import keep_scores
 from reps.pages import say, show
 from reps.permissions import SignedIn, requires
 from routing.forms.satisfaction import ScoresForm
