@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -29,6 +30,7 @@ from reps.services.calendars.sealing import SealBroken, seal, unseal
 from reps.services.sign_in_fetching import guarded_session
 from reps.services.single_sign_on import Claims, NotAdmitted, admit, note_refusal
 
+log = logging.getLogger(__name__)
 PROVIDER = "sso"  # the one provider's name in addresses and in stored accounts
 UNSAID = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
 
@@ -115,12 +117,22 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):
                 name=found.button_label,
                 client_id=found.client_id,
                 secret=secret,
-                settings={"server_url": found.server_url, "scope": found.scopes.split()},
+                settings={
+                    "server_url": found.server_url,
+                    "scope": found.scopes.split(),
+                    "token_auth_method": found.token_auth_method,
+                },
             )
         ]
 
     def get_requests_session(self) -> requests.Session:
         return guarded_session()
+
+    def on_authentication_error(
+        self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, **_: Any
+    ) -> None:
+        """For whoever runs the installation: the page tells people no more than that it failed."""
+        log.warning("single sign-on failed (%s): %r", error, exception)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False

@@ -45,7 +45,18 @@ class SignInSettingsForm(RecordForm):
         help_text="Who has none is led to set one up after signing in, and comes no further before.",
     )
     groups = (
-        ("Provider", ("uses_sso", "server_url", "client_id", "client_secret", "button_label", "scopes")),
+        (
+            "Provider",
+            (
+                "uses_sso",
+                "server_url",
+                "client_id",
+                "client_secret",
+                "token_auth_method",
+                "button_label",
+                "scopes",
+            ),
+        ),
         ("Who gets in", ("groups_claim", "default_role", "trusts_unmarked_email", "only_sso", "break_glass")),
         ("Second factor", ("second_factor_roles",)),
     )
@@ -54,12 +65,13 @@ class SignInSettingsForm(RecordForm):
     class Meta:
         model = SignInSettings
         fields = (
-            "uses_sso", "server_url", "client_id", "button_label", "scopes", "groups_claim", "default_role",
-            "trusts_unmarked_email", "only_sso", "break_glass", "second_factor_roles",
+            "uses_sso", "server_url", "client_id", "token_auth_method", "button_label", "scopes", "groups_claim",
+            "default_role", "trusts_unmarked_email", "only_sso", "break_glass", "second_factor_roles",
         )  # fmt: skip
         labels = {
             "uses_sso": "People can sign in through this provider",
             "client_id": "Client ID",
+            "token_auth_method": "How the secret is sent",
             "button_label": "Words on the button",
             "groups_claim": "Claim with the groups",
             "trusts_unmarked_email": "Addresses that the provider does not mark are verified",

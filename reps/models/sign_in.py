@@ -56,10 +56,18 @@ class Invitation(models.Model):
 class SignInSettings(models.Model):
     """The provider of single sign-on, and who needs a second factor. One row; the client's secret is stored sealed."""
 
+    class TokenAuth(models.TextChoices):
+        """How the client proves itself where it fetches the tokens."""
+
+        OFFERED = "", "As the provider offers it"
+        POST = "client_secret_post", "In the request (client_secret_post)"
+        BASIC = "client_secret_basic", "In the header (client_secret_basic)"
+
     uses_sso = models.BooleanField("people sign in through this provider", default=False)
     server_url = models.URLField("address of the provider", max_length=400, blank=True)
     client_id = models.CharField("client ID", max_length=200, blank=True)
     sealed = models.BinaryField(default=bytes, editable=False)
+    token_auth_method = models.CharField(max_length=20, choices=TokenAuth, blank=True, default="")
     button_label = models.CharField(max_length=60, default="Single sign-on")
     scopes = models.CharField(
         max_length=200, default="openid profile email", help_text="Separated by spaces."

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from reps.models import GroupRole, SignInSettings, Team, User
+from reps.queries.sign_in import sign_in_settings
 from reps.services.calendars.fetching import FetchError
 from reps.services.calendars.sealing import seal
 from reps.services.edits import lock_unchanged
@@ -76,7 +77,7 @@ def save_group_roles(*, lines: Sequence[Line], by: User) -> list[GroupRole]:
     names = [line.group for line in lines]
     if len(set(names)) != len(names):
         raise ValidationError("Each group stands once.")
-    SignInSettings.objects.select_for_update().get(pk=1)
+    SignInSettings.objects.select_for_update().get(pk=sign_in_settings().pk)
     GroupRole.objects.all().delete()
     return GroupRole.objects.bulk_create(
         GroupRole(position=place, group=line.group, role=line.role, team=line.team)
