@@ -269,6 +269,7 @@ REST_FRAMEWORK = {
 }
 KNOX_TOKEN_MODEL = "reps.ApiToken"
 REST_KNOX = {"AUTO_REFRESH": False, "TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Bearer"}
+TOKEN_USE_EVERY_SECONDS = 30.0  # how often it is written which tokens were used; 0: never
 SPECTACULAR_SETTINGS = {
     "TITLE": "Predictive Routing API",
     "DESCRIPTION": "Send leads and deals, get them routed, and report what became of them.",

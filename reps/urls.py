@@ -123,5 +123,6 @@ urlpatterns: list[URLPattern] = [
     path("reps/closing-days/<int:pk>/", calendars.closing_day, name="closing_day"),
     path("reps/closing-days/<int:pk>/delete/", calendars.closing_day_delete, name="closing_day_delete"),
     path("tokens/", tokens.token_list, name="tokens"),
+    path("tokens/<str:digest>/renew/", tokens.token_renew, name="token_renew"),
     path("tokens/<str:digest>/revoke/", tokens.token_revoke, name="token_revoke"),
 ]
