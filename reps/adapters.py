@@ -13,6 +13,7 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
@@ -30,6 +31,7 @@ from reps.services.calendars.sealing import SealBroken, seal, unseal
 from reps.services.sign_in_fetching import guarded_session
 from reps.services.single_sign_on import Claims, NotAdmitted, admit, note_refusal
 
+PASSWORDS = "password_failed"  # the limit of ACCOUNT_RATE_LIMITS that counts wrong passwords
 log = logging.getLogger(__name__)
 PROVIDER = "sso"  # the one provider's name in addresses and in stored accounts
 UNSAID = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
@@ -40,6 +42,19 @@ class AccountAdapter(DefaultAccountAdapter):
         "email_password_mismatch": "Email address and password do not go together, or the account is switched off.",
         "too_many_login_attempts": "There were too many wrong attempts. Wait 15 minutes, then try again.",
     }
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """By address alone and by account alone. Apart from the limit of second-factor codes, which is tighter: whoever
+        guesses those has the password already."""
+        key = self._get_login_attempts_cache_key(request, **credentials)
+        usage = ratelimit.consume(request, app="allauth.account", action=PASSWORDS, key=key)
+        self._login_failed_rl_usage = usage
+        if not usage:
+            raise self.validation_error("too_many_login_attempts")
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        key = self._get_login_attempts_cache_key(request, **credentials)
+        ratelimit.clear(request, app="allauth.account", action=PASSWORDS, key=key)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         address = client_address(request)

@@ -105,7 +105,7 @@ def test_accounts_that_do_not_exist_lock_alike(client: Client, db: None, setting
 def test_one_address_guesses_at_many_accounts_a_hundred_times_only(
     client: Client, omar: User, settings: Any
 ) -> None:
-    settings.ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "5/15m/ip"}
+    settings.ACCOUNT_RATE_LIMITS = {"login": None, "password_failed": "5/15m/ip"}
     for number in range(5):
         sign_in(client, f"somebody{number}@example.com", "guess")
     page = client.post("/login/", {"login": omar.email, "password": PASSWORD})
