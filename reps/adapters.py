@@ -11,6 +11,7 @@ import requests
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
+from allauth.account.internal.stagekit import clear_login
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
@@ -92,6 +93,14 @@ class AccountAdapter(DefaultAccountAdapter):
         records = get_authentication_records(request, request.user)
         newest = max((record["at"] for record in records), default=0.0)
         return bool(time.time() - newest > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT)
+
+    def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:
+        """A passkey is no way around the provider either."""
+        by_provider = "sociallogin" in (kwargs.get("signal_kwargs") or {})
+        if not by_provider and not may_use_password(user):
+            clear_login(request)
+            return refused(request, "People sign in through the provider here.")
+        return super().pre_login(request, user, **kwargs)
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
         request.session[MUST_ENROL] = needs_second_factor(user)

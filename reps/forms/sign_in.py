@@ -47,7 +47,7 @@ class AcceptForm(forms.Form):
         strip=False,
         label="A password",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="At least 8 characters; not your name, and none that many people use.",
+        help_text="At least 12 characters; not your name, and none that many people use.",
     )
     time_zone = TimeZoneField(label="Your time zone", help_text="Times are shown in it.")
 

@@ -94,6 +94,11 @@ class SignInSettings(models.Model):
         """Whether people can be sent to the provider."""
         return bool(self.uses_sso and self.server_url and self.client_id)
 
+    @property
+    def is_only_way(self) -> bool:
+        """Whether passwords let in nobody but the named admins."""
+        return self.only_sso and self.is_ready
+
 
 class GroupRole(models.Model):
     """Who is in this group of the provider has this role. The first that holds decides."""

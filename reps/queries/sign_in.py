@@ -1,12 +1,16 @@
 """How people get in: what is set, who is invited, and where somebody is signed in."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core import signing
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from reps.models import GroupRole, Invitation, SignInSettings, User
 
@@ -20,10 +24,14 @@ def sign_in_settings() -> SignInSettings:
 
 def may_use_password(user: User) -> bool:
     """Everybody, unless single sign-on is the only way in: then the named admins."""
-    found = SignInSettings.objects.filter(pk=1, only_sso=True, uses_sso=True).first()
-    if found is None or not found.is_ready:
+    found = SignInSettings.objects.filter(pk=1).first()
+    if found is None or not found.is_only_way:
         return True
     return user.role == User.Role.ADMIN and found.break_glass.filter(pk=user.pk).exists()
+
+
+def is_only_sso() -> bool:
+    return sign_in_settings().is_only_way
 
 
 def needs_second_factor(user: User) -> bool:
@@ -78,8 +86,12 @@ def invitation_of(token: str) -> Invitation | None:
 
 
 def sessions_of(user: User) -> QuerySet[UserSession]:
-    """Where the user is signed in, newest first."""
-    return UserSession.objects.filter(user=user).order_by("-last_seen_at", "-pk")
+    """Where the user is signed in, used last first: sessions that there still are and that are not over."""
+    now = timezone.now()
+    alive = Session.objects.filter(expire_date__gt=now).values("session_key")
+    awake = now - timedelta(hours=settings.SESSION_IDLE_HOURS, minutes=5)
+    found = UserSession.objects.filter(user=user, session_key__in=alive, last_seen_at__gt=awake)
+    return found.order_by("-last_seen_at", "-pk")
 
 
 def authenticators_of(user: User) -> list[Authenticator]:

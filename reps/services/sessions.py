@@ -16,10 +16,10 @@ from reps.queries.sign_in import may_use_password, sessions_of
 @transaction.atomic
 def end_sessions(*, user: User, but: str | None = None) -> int:
     """Ends the user's sessions, but the one of this key; returns how many there were."""
-    found = list(sessions_of(user).exclude(session_key=but or ""))
-    for session in found:
+    number = sessions_of(user).exclude(session_key=but or "").count()
+    for session in UserSession.objects.filter(user=user).exclude(session_key=but or ""):
         session.end()
-    return len(found)
+    return number
 
 
 @transaction.atomic

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -36,8 +37,9 @@ def save_sign_in_settings(
     """An empty secret keeps what is stored, unless it was another provider's."""
     stored = lock_unchanged(settings, seen=seen)
     _refuse_halves(settings, secret, stored, break_glass)
-    if settings.server_url != stored.server_url and not secret:
+    if settings.server_url != stored.server_url:
         settings.sealed = b""
+        SocialAccount.objects.all().delete()  # another provider's number of a person may be anybody's here
     if secret:
         settings.sealed = seal({"secret": secret})
     settings.save()

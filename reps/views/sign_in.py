@@ -27,7 +27,7 @@ from reps.forms.sign_in import AcceptForm
 from reps.pages import next_address, say
 from reps.permissions import SignedIn
 from reps.queries.people import organisation
-from reps.queries.sign_in import invitation_of, sign_in_settings
+from reps.queries.sign_in import invitation_of, is_only_sso, sign_in_settings
 from reps.services.invitations import accept_invitation
 
 UNUSABLE = (
@@ -48,7 +48,7 @@ class SignInView(LoginView):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         found = sign_in_settings()
         wanted = next_address(self.request, "")
-        only = found.is_ready and found.only_sso
+        only = found.is_only_way
         asked = self.request.method == "POST" or "password" in self.request.GET
         return context | {
             "sso_label": found.button_label if found.is_ready else "",
@@ -114,6 +114,9 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     found = invitation_of(token)
     if found is None:
         return render(request, "reps/invitation_gone.html", status=410)
+    if is_only_sso():
+        say(request, "You are invited. Sign in through the provider, with the address of the invitation.")
+        return redirect("login")
     initial = {"name": found.name, "time_zone": organisation().time_zone}
     form = AcceptForm(request.POST or None, invitation=found, initial=initial)
     if request.method == "POST" and form.is_valid():

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.utils import build_absolute_uri
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -82,7 +83,7 @@ def _show(request: SignedIn, *, form: SignInSettingsForm, lines: Any, wrong: str
         "lines": lines,
         "wrong": wrong,
         "stored": stored,
-        "callback": request.build_absolute_uri(path),
+        "callback": build_absolute_uri(request, path),
         "allows_private": settings.SSO_ALLOW_PRIVATE,
         "refusals": SignInRefusal.objects.all()[:REFUSALS_SHOWN],
     }

@@ -130,7 +130,7 @@ def test_changing_the_password_ends_other_sessions_and_keeps_this_one(client: Cl
     new = "another long enough one"
     answer = client.post("/password/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
     assert answer.status_code == 302
-    assert client.get("/my/security/").status_code == 200
+    assert len(client.get("/my/security/").context["sessions"]) == 1
     assert other.get("/my/security/").status_code == 302
 
 
@@ -415,3 +415,25 @@ def test_only_named_admins_keep_their_password(client: Client, ada: User, omar: 
     assert mail.outbox == []
     assert 'name="password"' in client.get("/login/?password=1").content.decode()
     assert sign_in(client, ada.email) == 302
+
+
+def test_an_invitation_leads_to_the_provider_where_it_is_the_only_way(ada: User, as_user: SignIn) -> None:
+    path = invite(as_user(ada))
+    SignInSettings.objects.create(
+        pk=1, uses_sso=True, only_sso=True, server_url="https://id.example.com", client_id="routing"
+    )
+    answer = Client().get(path, follow=True)
+    assert answer.redirect_chain == [("/login/", 302)]
+    assert "Sign in through the provider" in answer.content.decode()
+    assert not signed_in(accept(path))
+    assert not User.objects.filter(email="dora@example.com").exists()
+
+
+def test_sessions_that_are_over_are_not_listed(client: Client, omar: User) -> None:
+    others = [Client() for _ in range(3)]
+    for one in (client, *others):
+        sign_in(one, omar.email)
+    others[0].post("/logout/")
+    idle = timezone.now() - datetime.timedelta(hours=13)
+    UserSession.objects.filter(session_key=others[1].session.session_key).update(last_seen_at=idle)
+    assert len(client.get("/my/security/").context["sessions"]) == 2

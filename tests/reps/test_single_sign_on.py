@@ -382,6 +382,14 @@ def test_the_secret_stays_unless_the_provider_changes(
     )
 
 
+def test_the_numbers_of_another_provider_are_nobodys(provider: str, ada: User) -> None:
+    come_in("mia")
+    client = Client()
+    client.force_login(ada)
+    assert client.post("/settings/sign-in/", form("https://id.example.com")).status_code == 302
+    assert not SocialAccount.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

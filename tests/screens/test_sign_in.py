@@ -84,6 +84,14 @@ def test_a_passkey_is_added_lets_in_by_itself_and_is_asked_as_second_factor(open
     page.get_by_role("button", name="Use a passkey or security key").click()
     page.wait_for_url("**/queue/")
     assert Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN).count() == 1
+    SignInSettings.objects.update(
+        uses_sso=True, only_sso=True, server_url="https://id.example.com", client_id="routing"
+    )
+    page.context.clear_cookies()
+    page.goto("/login/?password=1")
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_text("People sign in through the provider here.")).to_be_visible()
+    page.complaints.clear()  # type: ignore[attr-defined]  # the browser tells of the 403
 
 
 def test_a_cancelled_passkey_is_said_beside_the_button(open_page: OpenPage) -> None:
