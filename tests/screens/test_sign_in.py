@@ -154,3 +154,13 @@ def test_the_settings_of_the_sign_in_fit_and_are_saved(open_page: OpenPage) -> N
     page.get_by_role("button", name="Save the groups").click()
     expect(page.get_by_text("It holds for everybody's next sign-in.")).to_be_visible()
     expect(page.get_by_label("Group of line 1")).to_have_value("sales")
+
+
+def test_a_new_token_fits_on_a_phone(open_page: OpenPage) -> None:
+    page = open_page(user_of("Omar", User.Role.OPS), width=PHONE)
+    page.goto("/tokens/")
+    page.get_by_label("What will use it").fill("Website form")
+    page.get_by_label("leads:write").check()
+    page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_text("Your new token.")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
