@@ -195,11 +195,16 @@ def claims_of(data: Mapping[str, Any]) -> Claims:
     names = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
     verified = merged.get("email_verified")
     return Claims(
-        email=str(merged.get("email") or "").strip(),
+        email=text_of(merged.get("email")),
         is_verified=None if verified is None else str(verified).lower() == "true",
-        name=str(merged.get("name") or "").strip(),
-        groups=tuple(str(name) for name in names),
+        name=text_of(merged.get("name")),
+        groups=tuple(text_of(name) for name in names),
     )
+
+
+def text_of(value: object) -> str:
+    """What can be stored of it."""
+    return str(value or "").replace("\x00", "").strip()
 
 
 def refused(request: HttpRequest, reason: str) -> HttpResponse:

@@ -67,11 +67,19 @@ def _admit(claims: Claims, known: User | None) -> User:
 
 
 def _refuse_unverified(claims: Claims, settings: SignInSettings) -> None:
-    if not claims.email:
+    if not is_address(claims.email):
         raise NotAdmitted(f"The provider did not tell your email address. {ASK}")
     verified = settings.trusts_unmarked_email if claims.is_verified is None else claims.is_verified
     if not verified:
         raise NotAdmitted(f"The provider has not verified your email address. {ASK}")
+
+
+def is_address(email: str) -> bool:
+    try:
+        User._meta.get_field("email").clean(email, None)
+    except ValidationError:
+        return False
+    return True
 
 
 def _with_role(user: User | None, claims: Claims, role: str) -> User:

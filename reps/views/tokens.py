@@ -1,15 +1,14 @@
 """API tokens: made in the browser, shown once, made anew, revoked at any time."""
 
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from reps.forms.tokens import RenewForm, TokenForm
-from reps.models import ApiToken
 from reps.pages import say, show
 from reps.permissions import SignedIn, requires
-from reps.queries.tokens import tokens_visible_to
+from reps.queries.tokens import find_token, tokens_visible_to
 from reps.services.tokens import make_token, renew_token, revoke_token
 
 
@@ -38,7 +37,7 @@ def _show(request: SignedIn, form: TokenForm, secret: str) -> HttpResponse:
 @requires("make_tokens")
 def token_renew(request: SignedIn, digest: str) -> HttpResponse:
     """The same token with another secret, for a change-over. Of the own ones only: who has it acts as the user."""
-    token = get_object_or_404(ApiToken.objects.filter(user=request.user), pk=digest)
+    token = find_token(tokens_visible_to(request.user).filter(user=request.user), digest)
     form = RenewForm(request.POST or None, user=request.user)
     if request.method == "POST" and form.is_valid():
         hours = int(form.cleaned_data["keeps_hours"])
@@ -51,7 +50,7 @@ def token_renew(request: SignedIn, digest: str) -> HttpResponse:
 @require_POST
 @requires("make_tokens")
 def token_revoke(request: SignedIn, digest: str) -> HttpResponse:
-    token = get_object_or_404(tokens_visible_to(request.user), pk=digest)
+    token = find_token(tokens_visible_to(request.user), digest)
     revoke_token(token=token)
     say(request, f"The token “{token.name}” is revoked.")
     return redirect("tokens")

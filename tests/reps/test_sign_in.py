@@ -59,6 +59,19 @@ def test_signing_in_changes_the_session_and_leads_back(client: Client, omar: Use
     assert client.session.session_key != before
 
 
+def test_odd_input_is_no_error_of_ours(client: Client, db: None) -> None:
+    for given in ({}, {"login": "\x00", "password": "\x00"}, {"login": "a" * 5000, "password": "b" * 5000}):
+        assert client.post("/login/", given).status_code == 422
+        assert client.post("/login/forgotten/", {"email": given.get("login", "")}).status_code == 422
+    for path in (
+        "/invitation/%00/",
+        "/invitation/a:b:c/",
+        "/login/new-password/x-y%00/",
+        "/login/%00/callback/",
+    ):
+        assert client.get(path).status_code in (200, 404, 410)
+
+
 def test_nobody_is_led_to_another_site(client: Client, omar: User) -> None:
     answer = client.post(
         "/login/", {"login": omar.email, "password": PASSWORD, "next": "https://evil.example/"}
@@ -130,6 +143,8 @@ def test_changing_the_password_ends_other_sessions_and_keeps_this_one(client: Cl
     new = "another long enough one"
     answer = client.post("/password/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
     assert answer.status_code == 302
+    assert [letter.to for letter in mail.outbox] == [[omar.email]]
+    assert "tell an admin of your organisation at once" in str(mail.outbox[0].body)
     assert len(client.get("/my/security/").context["sessions"]) == 1
     assert other.get("/my/security/").status_code == 302
 

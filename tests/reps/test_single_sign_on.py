@@ -19,6 +19,7 @@ from django.urls import reverse
 
 from reps.models import GroupRole, Invitation, Rep, SignInRefusal, SignInSettings, Team, User
 from reps.services.calendars.sealing import seal, unseal
+from reps.services.single_sign_on import Claims, NotAdmitted, admit
 from tests.conftest import NOW
 from tests.reps.identity_provider import CLIENT_ID, CLIENT_SECRET, PASSWORD
 
@@ -338,6 +339,13 @@ def test_without_a_provider_there_is_none(client: Client, db: None) -> None:
     assert client.get("/login/sso/").status_code == 404
     assert client.get("/login/sso/callback/?state=x&code=y").status_code == 404
     assert "/login/sso/" not in client.get("/login/").content.decode()
+
+
+@pytest.mark.parametrize("email", ["", "no address", "a" * 300 + "@example.com"])
+def test_an_address_that_is_none_is_refused(email: str, db: None) -> None:
+    with pytest.raises(NotAdmitted, match="did not tell your email address"):
+        admit(claims=Claims(email=email, is_verified=True, name="", groups=("x",)), known=None)
+    assert SignInRefusal.objects.count() == 1
 
 
 # --- the settings -------------------------------------------------------------------------------------------------

@@ -141,3 +141,9 @@ def test_somebody_elses_token_is_not_made_anew(omar: User, ada: User, as_user: S
     token, _ = make_token(user=omar, name="Dialer")
     path = reverse("token_renew", args=[token.pk])
     assert as_user(ada).post(path, {"lifetime": "365", "keeps_hours": "24"}).status_code == 404
+
+
+def test_what_can_be_no_token_is_not_found(omar: User, as_user: SignIn) -> None:
+    client = as_user(omar)
+    assert client.get("/tokens/%00/renew/").status_code == 404
+    assert client.post("/tokens/%00/revoke/").status_code == 404
