@@ -47,6 +47,12 @@ INSTALLED_APPS = [
     "django_q",
     "axes",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
 ]
 
 MIDDLEWARE = [
@@ -57,10 +63,13 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "reps.middleware.SessionLifetimeMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "reps.middleware.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "reps.middleware.SecondFactorMiddleware",
     "reps.middleware.TimeZoneMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -101,24 +110,77 @@ if flag("DATABASE_PREPARES", True):
 if flag("DATABASE_POOL", False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 8, "timeout": 10}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# What allauth counts and remembers for minutes (guesses, codes that were used) must be the same in every process.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache_entries",
+        "OPTIONS": {"MAX_ENTRIES": 200_000},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "reps.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "reps.backends.PasswordBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+# Sign-in (docs/sign-in.md). Guesses are counted by axes, by account and address together; by address alone and by
+# account alone by allauth, in the cache that all processes share.
 AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_TEMPLATE = "registration/locked_out.html"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says when it ends, and that stays true
+AXES_USERNAME_CALLABLE = "reps.lockout.account_of"
+AXES_CLIENT_IP_CALLABLE = "reps.addresses.client_address"
+AXES_LOCKOUT_CALLABLE = "reps.lockout.locked_out"
+ACCOUNT_ADAPTER = "reps.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_SIGNUP_ENABLED = False  # by invitation only
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an invitation goes to the address already
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ACCOUNT_REAUTHENTICATION_METHODS = ("password", "mfa")
+ACCOUNT_FORMS = {"login": "reps.forms.sign_in.SignInForm"}
+ACCOUNT_RATE_LIMITS = {
+    "login": "60/m/ip",
+    "password_failed": "100/15m/ip,100/h/key",
+    "login_failed": "10/15m/key",  # codes of a second factor
+}
+MFA_ADAPTER = "reps.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Predictive Routing"
+MFA_TOTP_TOLERANCE = 1  # half a minute of a clock that goes wrong
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = flag("PASSKEYS_WITHOUT_TLS", False)
+SOCIALACCOUNT_ADAPTER = "reps.adapters.SingleSignOnAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"OAUTH_PKCE_ENABLED": True}}
+PASSWORD_RESET_TIMEOUT = 4 * 3600
+INVITATION_DAYS = int(os.environ.get("INVITATION_DAYS", "7"))
+# A session ends after so many hours without a page, and after so many hours whatever happens.
+SESSION_IDLE_HOURS = float(os.environ.get("SESSION_IDLE_HOURS", "12"))
+SESSION_MOST_HOURS = float(os.environ.get("SESSION_MOST_HOURS", str(7 * 24)))
+SESSION_COOKIE_AGE = int(SESSION_MOST_HOURS * 3600)
+# Whether the provider of single sign-on may lie in a private network, also over http. See CALENDAR_ALLOW_PRIVATE.
+SSO_ALLOW_PRIVATE = flag("SSO_ALLOW_PRIVATE", False)
 
 # --- language, time, static ---------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -144,6 +206,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 SECURE_COOKIES = flag("SECURE_COOKIES", False)
 SESSION_COOKIE_SECURE = SECURE_COOKIES
 CSRF_COOKIE_SECURE = SECURE_COOKIES
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE_COOKIES else "http"
 SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -170,6 +233,7 @@ CALENDAR_ALLOW_PRIVATE = flag("CALENDAR_ALLOW_PRIVATE", False)
 # The organisation's mail server as apprise writes it (mailtos://user:password@smtp.example.com?from=…); unset, no email
 # is sent. BASE_URL is what links in messages begin with; bin/start sets the address that it listens at.
 MAIL_URL = os.environ.get("MAIL_URL", "")
+EMAIL_BACKEND = "routing.services.delivery.letters.EmailBackend"
 BASE_URL = os.environ.get("BASE_URL", "http://localhost:8000").rstrip("/")
 # Whether chat addresses may lie in private networks, also over http. See CALENDAR_ALLOW_PRIVATE.
 CHAT_ALLOW_PRIVATE = flag("CHAT_ALLOW_PRIVATE", False)
@@ -213,6 +277,7 @@ REST_FRAMEWORK = {
 }
 KNOX_TOKEN_MODEL = "reps.ApiToken"
 REST_KNOX = {"AUTO_REFRESH": False, "TOKEN_TTL": None, "AUTH_HEADER_PREFIX": "Bearer"}
+TOKEN_USE_EVERY_SECONDS = 30.0  # how often it is written which tokens were used; 0: never
 SPECTACULAR_SETTINGS = {
     "TITLE": "Predictive Routing API",
     "DESCRIPTION": "Send leads and deals, get them routed, and report what became of them.",

@@ -3,6 +3,15 @@ from it (history, limits under a lock, the last admin); an edit past the service
 
 from typing import Any
 
+import allauth.account.admin
+import allauth.mfa.admin
+import allauth.socialaccount.admin
+import allauth.usersessions.admin  # noqa: F401  # registered by being read, so that they can be taken away below
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -13,6 +22,8 @@ from reps.models import (
     CalendarSettings,
     CertificationDepth,
     ClosingDay,
+    GroupRole,
+    Invitation,
     Job,
     Organisation,
     ProfileChange,
@@ -21,6 +32,8 @@ from reps.models import (
     ProfileReview,
     Rep,
     RoleTemplate,
+    SignInRefusal,
+    SignInSettings,
     Skill,
     TagReview,
     TagReviewSettings,
@@ -177,3 +190,33 @@ class CalendarSettingsAdmin(ReadOnlyAdmin):
 @admin.register(ClosingDay)
 class ClosingDayAdmin(ReadOnlyAdmin):
     list_display = ("name", "first_day", "last_day", "country")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ("email", "role", "invited_by", "invited_at", "expires_at", "accepted_at", "revoked_at")
+    list_select_related = ("invited_by",)
+
+
+@admin.register(SignInSettings)
+class SignInSettingsAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "uses_sso", "server_url", "only_sso", "updated_at")
+    exclude = ("sealed",)
+
+
+@admin.register(GroupRole)
+class GroupRoleAdmin(ReadOnlyAdmin):
+    list_display = ("position", "group", "role", "team")
+    list_select_related = ("team",)
+
+
+@admin.register(SignInRefusal)
+class SignInRefusalAdmin(ReadOnlyAdmin):
+    list_display = ("at", "email", "reason")
+
+
+# The library's own pages would edit past our services; the admin site asks for the same sign-in as everything else.
+for model in (EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken, UserSession):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]

@@ -1,21 +1,44 @@
 """Bearer tokens of the API."""
 
+import binascii
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
+from knox.crypto import hash_token
 from rest_framework.exceptions import AuthenticationFailed
+
+from reps.addresses import client_address
+from reps.models import ApiToken
+from reps.services.token_use import note_use
 
 
 class BearerToken(TokenAuthentication):
-    """knox's, which trips over bytes that are no text; a token like that is as invalid as any other."""
+    """knox's tokens, looked up by their digest in one query. An expired one stays in the list, and is told so."""
+
+    def authenticate(self, request: Any) -> Any:
+        found = super().authenticate(request)
+        if found is not None:
+            note_use(token=found[1], address=client_address(request))
+        return found
 
     def authenticate_credentials(self, token: bytes) -> Any:
         try:
-            token.decode("ascii")
-        except UnicodeDecodeError:
+            digest = hash_token(token.decode("ascii"))
+        except (
+            UnicodeDecodeError,
+            TypeError,
+            binascii.Error,
+        ):  # no text, or no token's: as invalid as any other
             raise AuthenticationFailed("Invalid token.") from None
-        return super().authenticate_credentials(token)
+        found = ApiToken.objects.select_related("user").filter(pk=digest).first()
+        if found is None:
+            raise AuthenticationFailed("Invalid token.")
+        if found.is_expired:
+            raise AuthenticationFailed(
+                f"This token expired on {found.expiry:%Y-%m-%d}. Make a new one under Settings › API Tokens."
+            )
+        return self.validate_user(found)
 
 
 class BearerTokenScheme(OpenApiAuthenticationExtension):

@@ -69,6 +69,21 @@ MATRIX: dict[str, frozenset[str]] = {
     "edit_integrations": frozenset({OPS, ADMIN}),  # webhooks and web forms
 }
 
+# What a token may be narrowed to, as permissions of the matrix: a scope never gives what the user's role has not. Every
+# permission that an operation of the API asks for stands in one of them (tests/config/test_api_permissions.py).
+SCOPES: dict[str, frozenset[str]] = {
+    "leads:write": frozenset({"create_opportunities"}),
+    "records:read": frozenset({"see_records"}),
+    "records:write": frozenset({"edit_accounts", "log_activities", "import_records"}),
+    "assignments:answer": frozenset({"answer_assignments"}),
+    "people:read": frozenset({"see_people", "see_tag_suggestions"}),
+    "people:write": frozenset({"edit_teams", "edit_profiles"}),
+    "batches:read": frozenset({"see_queue"}),
+    "batches:write": frozenset({"run_batches", "decide_queue"}),
+    "changes:read": frozenset({"follow_changes"}),
+}
+SCOPE_OF = {permission: scope for scope, permissions in SCOPES.items() for permission in permissions}
+
 
 def may(user: object, permission: str) -> bool:
     """Whether the user's role has the permission. Unknown names raise KeyError: a typing error must not deny softly."""

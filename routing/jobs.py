@@ -31,7 +31,7 @@ from routing.services import (
     web_forms,
 )
 from routing.services.batch_runs import parts, planning, review
-from routing.services.delivery import digests, keeping, sending
+from routing.services.delivery import digests, keeping, letters, sending
 from routing.services.webhooks import keeping as webhook_keeping
 from routing.services.webhooks import planning as webhook_planning
 from routing.services.webhooks import sending as webhook_sending
@@ -45,6 +45,11 @@ def deliver_outbox() -> int:
 def send_deliveries() -> sending.Sent:
     """Sends email and posts to chats. Apart from the outbox, so that a slow server keeps nothing from the page."""
     return sending.run_sender()
+
+
+def send_letter(content: str, tries: int) -> bool:
+    """Sends one letter of the sign-in: an invitation, a link for a new password."""
+    return letters.send_letter(content=content, tries=tries)
 
 
 def send_webhooks() -> int:

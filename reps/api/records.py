@@ -16,6 +16,7 @@ from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.fields import empty, get_error_detail
 from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import BasePermission
@@ -25,7 +26,7 @@ from rest_framework.views import APIView, exception_handler
 from rest_framework.viewsets import GenericViewSet
 
 from reps.models import User
-from reps.permissions import may
+from reps.permissions import SCOPE_OF, may
 
 logger = logging.getLogger(__name__)
 EXTERNAL = "ext:"
@@ -72,14 +73,21 @@ def _taken(error: IntegrityError) -> Response | None:
 
 
 class HasPermission(BasePermission):
-    """Asks the matrix of roles for what the view names: `permission_by_method`."""
+    """Asks the matrix of roles for what the view names (`permission_by_method`), and the token for its scopes."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         wanted: Mapping[str, str] = getattr(view, "permission_by_method", {})
         name = wanted.get(request.method or "", "")
         if request.method in ("OPTIONS", "HEAD"):
             name = wanted.get("GET", "see_records")
-        return bool(name) and may(request.user, name)
+        if not name or not may(request.user, name):
+            return False
+        scopes = getattr(request.auth, "scopes", None)
+        if scopes and SCOPE_OF.get(name) not in scopes:
+            raise PermissionDenied(
+                f"This token is not made for that: it lacks the scope “{SCOPE_OF.get(name)}”."
+            )
+        return True
 
 
 class StrictSerializer(serializers.Serializer[Any]):

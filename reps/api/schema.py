@@ -4,6 +4,8 @@ from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
 
+from reps.permissions import SCOPE_OF
+
 ERROR = {
     "type": "object",
     "description": "Every error in this form. `fields` names each field that is wrong, with what is wrong about it.",
@@ -15,8 +17,8 @@ ERROR = {
 }
 ERRORS = {
     "400": "Something sent is not accepted; `fields` says what.",
-    "401": "No token, or one that is not valid.",
-    "403": "The token's role does not include this.",
+    "401": "No token, one that is not valid, or one that has expired.",
+    "403": "The role does not include this, or the token lacks the scope.",
     "404": "There is no such record that you may see.",
     "409": "This conflicts with what is there.",
     "415": "Send JSON.",
@@ -27,6 +29,13 @@ WRITING = {"post", "put", "patch"}
 
 class ApiSchema(AutoSchema):
     """Requests are described by a view set's `input_class`, answers by its `serializer_class`."""
+
+    def get_description(self) -> str:  # type: ignore[override]  # the stubs describe another library's
+        """With the scope that a narrowed token needs."""
+        told: str = super().get_description() or ""
+        wanted = getattr(self.view, "permission_by_method", {}).get(self.method, "")
+        scope = SCOPE_OF.get(wanted)
+        return f"{told}\n\nScope of the token: `{scope}`.".strip() if scope else told
 
     def get_request_serializer(self) -> Any:
         return getattr(self.view, "input_class", None) or super().get_request_serializer()

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 
 from django import forms
-from django.contrib.auth.password_validation import validate_password
 
 from reps.forms.records import RecordForm
 from reps.models import Organisation, Team, User
@@ -26,13 +25,7 @@ class TimeZoneField(forms.ChoiceField):
 
 class UserForm(RecordForm):
     time_zone = TimeZoneField(help_text="Times are shown in this zone.")
-    password = forms.CharField(
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Leave empty to keep the present one. The person can change it after signing in.",
-    )
-    groups = (("Person", ("name", "email")), ("Access", ("role", "time_zone", "password")))
+    groups = (("Person", ("name", "email")), ("Access", ("role", "time_zone")))
 
     class Meta:
         model = User
@@ -40,14 +33,6 @@ class UserForm(RecordForm):
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).lower()
-
-    def clean_password(self) -> str:
-        password = str(self.cleaned_data["password"])
-        if password:
-            validate_password(password, self.instance)
-        elif not self.instance.pk:
-            raise forms.ValidationError("A new user needs a first password.")
-        return password
 
 
 class UserFilter(forms.Form):

@@ -8,6 +8,7 @@ from reps.models.organisation import Organisation
 from reps.models.people import Team, User
 from reps.models.profile import CertificationDepth, ProfileChange, Rep, RoleTemplate, RosterStamp, Skill
 from reps.models.reviews import ProfileProposal, ProfileReminder, ProfileReview
+from reps.models.sign_in import GroupRole, Invitation, SignInRefusal, SignInSettings
 from reps.models.tags import TagReview, TagReviewSettings, TagSuggestion
 from reps.models.tokens import ApiToken
 
@@ -18,6 +19,8 @@ __all__ = [
     "CalendarSettings",
     "CertificationDepth",
     "ClosingDay",
+    "GroupRole",
+    "Invitation",
     "Job",
     "Organisation",
     "OverCapacity",
@@ -28,6 +31,8 @@ __all__ = [
     "Rep",
     "RoleTemplate",
     "RosterStamp",
+    "SignInRefusal",
+    "SignInSettings",
     "Skill",
     "TagReview",
     "TagReviewSettings",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -20,7 +21,10 @@ from reps.queries.people import (
     users,
     users_matching,
 )
+from reps.queries.sign_in import authenticators_of, invitations_matching
 from reps.services.people import save_team, save_user, set_user_active
+from reps.services.sessions import end_sessions, password_link, reset_second_factor
+from reps.views.security import session_rows
 
 
 @requires("edit_users")
@@ -28,34 +32,71 @@ def user_list(request: SignedIn) -> HttpResponse:
     filters = UserFilter(request.GET)
     filters.is_valid()
     chosen = filters.cleaned_data
-    found = users_matching(
-        words=chosen.get("q", ""), role=chosen.get("role", ""), include_inactive=chosen.get("inactive", False)
-    )
-    context = {"filters": filters, "people": list(found)}
+    words, role = chosen.get("q", ""), chosen.get("role", "")
+    found = users_matching(words=words, role=role, include_inactive=chosen.get("inactive", False))
+    invited = invitations_matching(words=words, role=role)
+    context = {"filters": filters, "people": list(found), "invitations": list(invited)}
     return show(request, "reps/users.html", context, regions=["users"])
-
-
-@requires("edit_users")
-def user_new(request: SignedIn) -> HttpResponse:
-    form = UserForm(request.POST or None, initial={"time_zone": organisation().time_zone})
-    if request.method == "POST" and form.saves(
-        lambda: save_user(user=form.instance, password=form.cleaned_data["password"], by=request.user)
-    ):
-        say(request, f"{form.instance.name} can sign in now.")
-        return redirect("users")
-    return show_form(request, "reps/user_form.html", form)
 
 
 @requires("edit_users")
 def user_edit(request: SignedIn, pk: int) -> HttpResponse:
     user = get_object_or_404(users(), pk=pk)
     form = UserForm(request.POST or None, instance=user)
-    if request.method == "POST" and form.saves(
-        lambda: save_user(user=user, password=form.cleaned_data["password"], seen=form.seen, by=request.user)
-    ):
+    if request.method == "POST" and form.saves(lambda: save_user(user=user, seen=form.seen, by=request.user)):
         say(request, f"{user.name} is saved.")
         return redirect("users")
-    return show_form(request, "reps/user_form.html", form, {"person": get_object_or_404(users(), pk=pk)})
+    return show_user(request, pk, form)
+
+
+def show_user(request: SignedIn, pk: int, form: UserForm, link: str = "") -> HttpResponse:
+    """The page of a user. `link`: one for a new password, which is shown in this answer only."""
+    person = get_object_or_404(users(), pk=pk)
+    context = {
+        "person": person,
+        "sessions": session_rows(person, None),
+        "factors": authenticators_of(person),
+        "link": link,
+    }
+    response = show_form(request, "reps/user_form.html", form, context)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_POST
+@requires("edit_users")
+def user_password_link(request: SignedIn, pk: int) -> HttpResponse:
+    user = get_object_or_404(users(), pk=pk)
+    try:
+        link = password_link(user=user)
+    except ValidationError as refusal:
+        say(request, " ".join(refusal.messages), tone="bad")
+        return redirect("user", pk=pk)
+    return show_user(request, pk, UserForm(instance=user), link)
+
+
+@require_POST
+@requires("edit_users")
+def user_sessions_end(request: SignedIn, pk: int) -> HttpResponse:
+    user = get_object_or_404(users(), pk=pk)
+    number = end_sessions(user=user, but=request.session.session_key)
+    say(request, f"{number} session{'' if number == 1 else 's'} of {user.name} ended.")
+    return redirect("user", pk=pk)
+
+
+@require_POST
+@requires("edit_users")
+def user_factor_reset(request: SignedIn, pk: int) -> HttpResponse:
+    """For who lost the phone and the recovery codes. Asks the admin for the own password first, where there is one."""
+    raise_if_reauthentication_required(request, app="allauth.mfa")
+    user = get_object_or_404(users(), pk=pk)
+    try:
+        reset_second_factor(user=user, by=request.user)
+    except ValidationError as refusal:
+        say(request, " ".join(refusal.messages), tone="bad")
+        return redirect("user", pk=pk)
+    say(request, f"{user.name} signs in without a second factor now, and is signed out everywhere.")
+    return redirect("user", pk=pk)
 
 
 @require_POST

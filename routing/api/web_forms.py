@@ -1,19 +1,18 @@
 """What a form on a website posts to. It needs no sign-in and tells nothing: neither who got it nor whether the company
 is known, and a trapped robot gets the answer of everybody else."""
 
-import ipaddress
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from reps.addresses import client_address
 from routing.api.opportunities import OpportunityInput
 from routing.engine.web_forms import LONGEST_NAME, is_storable, nested, sort_out
 from routing.models import WebForm
@@ -176,20 +175,3 @@ def _refuse(refusal: Refusal) -> JsonResponse:
     if refusal.retry_after:
         answer["Retry-After"] = str(refusal.retry_after)
     return answer
-
-
-def client_address(request: HttpRequest) -> str:
-    """Who connects; behind proxies that are known, the first address from the right that is none of theirs."""
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    forwarded = request.headers.get("X-Forwarded-For", "").split(",")
-    while forwarded and _is_proxy(address):
-        address = forwarded.pop().strip() or address
-    return address
-
-
-def _is_proxy(address: str) -> bool:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(found in ipaddress.ip_network(known, strict=False) for known in settings.TRUSTED_PROXIES)

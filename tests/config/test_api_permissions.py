@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from config.api import router
 from reps.models import ApiToken, Rep, Team, User
-from reps.permissions import MATRIX
+from reps.permissions import MATRIX, SCOPE_OF, SCOPES
 from routing.models import Policy
 from routing.services.configuration import publish_configuration
 from tests.config.sides import Side, side_of
@@ -133,6 +133,35 @@ def test_who_gets_in_is_what_the_matrix_says(role: str, api: Api, make_rep: Call
         if (code == 403) == (role in MATRIX[OPERATIONS[name]]) or code >= 500:
             wrong.append(f"{name} answers {code}")
     assert wrong == []
+
+
+def test_a_scope_opens_the_operations_of_its_permissions_and_no_others(ada: User) -> None:
+    """Of an admin, who may everything: what is refused, is refused by the scope, and the answer names it."""
+    for scope, permissions in SCOPES.items():
+        _, secret = ApiToken.objects.create(user=ada, name="narrow", scopes=[scope])
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        opened = set()
+        for name, method, path, _ in operations():
+            answer = getattr(client, method)(path, {}, format="json") if method != "get" else client.get(path)
+            if answer.status_code != 403:
+                opened.add(name)
+            else:
+                assert f"lacks the scope “{SCOPE_OF[OPERATIONS[name]]}”" in answer.json()["error"]
+        assert opened == {name for name, wanted in OPERATIONS.items() if wanted in permissions}
+
+
+def test_every_operation_stands_in_a_scope() -> None:
+    assert set(OPERATIONS.values()) == set(SCOPE_OF)
+
+
+def test_the_schema_names_the_scope_of_each_operation() -> None:
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    described = paths["/api/v1/opportunities/"]
+    assert "Scope of the token: `leads:write`." in described["post"]["description"]
+    assert "Scope of the token: `records:read`." in described["get"]["description"]
+    for operations_of in paths.values():
+        assert all("Scope of the token: `" in one["description"] for one in operations_of.values())
 
 
 def test_without_a_good_token_there_is_nothing(omar: User, ana: Rep) -> None:

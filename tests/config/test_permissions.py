@@ -17,12 +17,31 @@ pytestmark = pytest.mark.django_db
 # Addresses that ask no permission of the matrix, and why.
 OPEN = {
     "login": "who is not signed in must get in",
+    "account_login": "the same, under the library's name",
+    "account_logout": "the same as logout",
+    "account_signup": "says that there is no signing up",
+    "account_inactive": "says that an account is switched off",
+    "account_reset_password": "who forgot the password is not signed in",
+    "account_reset_password_done": "the same",
+    "account_reset_password_from_key_done": "the same",
+    "mfa_authenticate": "the second step of signing in",
+    "mfa_login_webauthn": "signing in with a passkey",
+    "sso_start": "signing in through the provider",
+    "openid_connect_callback": "the provider sends people back to it",
+    "socialaccount_login_cancelled": "says that signing in was cancelled",
+    "invitation": "who is invited is no user yet",
     "logout": "anybody may leave",
     "api-schema": "documentation",
     "api-docs": "documentation",
     "web_form_submit": "websites post here with the form's key",
 }
-EVERYBODY = {"home", "password_change", "password_change_done", "styleguide"}
+EVERYBODY = {"home", "password_change", "account_change_password", "account_set_password", "styleguide"}
+EVERYBODY |= {"security", "session_end", "sessions_end", "account_reauthenticate"}  # the own account
+EVERYBODY |= {
+    "mfa_index", "mfa_list_webauthn", "mfa_add_webauthn", "mfa_edit_webauthn", "mfa_remove_webauthn",
+    "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_generate_recovery_codes",
+    "mfa_download_recovery_codes", "mfa_reauthenticate", "mfa_reauthenticate_webauthn",
+}  # fmt: skip
 NOTHING = "999999999"  # the id of no record
 
 

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crm.models import Opportunity
+from reps.addresses import client_address
 from reps.models import Rep, User
-from routing.api.web_forms import THANKS, client_address
+from routing.api.web_forms import THANKS
 from routing.models import WebForm, WebFormHour
 from routing.services.web_forms import (
     WebFormInput,

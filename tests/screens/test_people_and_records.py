@@ -17,7 +17,12 @@ OpenPage = Callable[..., Page]
 
 ADDRESSES = [
     "/login/",
+    "/login/forgotten/",
     "/password/",
+    "/my/security/",
+    "/my/security/again/",
+    "/settings/sign-in/",
+    "/tokens/",
     "/users/",
     "/users/new/",
     "/teams/",
