@@ -88,6 +88,7 @@ SECTIONS = (
             Item("Webhooks", "webhooks", "edit_integrations"),
             Item("Web Forms", "web_forms", "edit_integrations"),
             Item("Users", "users", "edit_users"),
+            Item("Status", "status", "see_status"),
         ),
     ),
 )

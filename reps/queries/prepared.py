@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import psycopg
 from django.db import connection
 
+from telemetry.traces import NOTHING, is_traced, statement_span
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
 
@@ -42,7 +44,7 @@ def ask(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
         make(cursor).execute(native, parameters)
     else:
-        with connection.wrap_database_errors:
+        with statement_span(native), connection.wrap_database_errors:
             cursor.execute(native, parameters)
     return cursor.fetchall() if cursor.description else []
 
@@ -54,7 +56,8 @@ def ask_all(*asked: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
         return [ask(*one) for one in asked]
     connection.ensure_connection()
     sent = [(_PreparedCursor(connection.connection), *_bound(*one)) for one in asked]
-    with connection.wrap_database_errors, connection.connection.pipeline():
+    together = statement_span("; ".join(native for _, native, _ in sent)) if is_traced() else NOTHING
+    with together, connection.wrap_database_errors, connection.connection.pipeline():
         for cursor, native, parameters in sent:
             cursor.execute(native, parameters)
     return [cursor.fetchall() if cursor.description else [] for cursor, _, _ in sent]
