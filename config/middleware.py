@@ -83,12 +83,10 @@ def watching(request: HttpRequest) -> Iterator[Watched]:
     bind_contextvars(request_id=found)
     watched = Watched(request, found, time.perf_counter())
     method = request.method if request.method in METHODS else "OTHER"
-    try:
-        with request_span(f"{method}", headers) as span:
-            yield watched
-            note(watched, str(method), span)
-    finally:
-        clear_contextvars()
+    # The ids stay bound, for what Django logs of an answer after all middleware; each request is a task of its own.
+    with request_span(f"{method}", headers) as span:
+        yield watched
+        note(watched, str(method), span)
 
 
 def note(watched: Watched, method: str, span: Any) -> None:

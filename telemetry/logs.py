@@ -18,7 +18,7 @@ from telemetry.traces import trace_ids
 
 EMAIL = re.compile(r"[^\s@'\"<>()=,;:]+@[^\s@'\"<>()=,;]+\.[A-Za-z]{2,}")
 SECRET = re.compile(r"(?i)\b(bearer|token|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
-PASSWORD = re.compile(r"://[^/\s@]*@")
+SIGNED_IN = re.compile(r"://[^/\s]*@[^/\s]*")  # an address with a name and a password in it
 # PostgreSQL names the row that it refused, and what of a COPY it could not read.
 ROW = re.compile(r"(?m)^(DETAIL|CONTEXT):.*$")
 OPAQUE = re.compile(r"(?<=/)[^/]{25,}(?=/|$)")  # of an address: a key, a token, a signed link
@@ -27,7 +27,7 @@ OPAQUE = re.compile(r"(?<=/)[^/]{25,}(?=/|$)")  # of an address: a key, a token,
 def without_people(text: str) -> str:
     """The text without addresses, tokens and rows."""
     if "@" in text:
-        text = EMAIL.sub("…@…", PASSWORD.sub("://…@", text))
+        text = EMAIL.sub("…@…", SIGNED_IN.sub("://…", text))
     if "DETAIL:" in text or "CONTEXT:" in text:
         text = ROW.sub(r"\1: left out", text)
     return SECRET.sub(r"\1 …", text)
@@ -39,6 +39,8 @@ def shown_path(path: str) -> str:
 
 
 def scrub(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    if event.get("logger") == "django.request":  # it names the path
+        event["event"] = OPAQUE.sub("…", event["event"])
     for name in ("event", "exception", "stack"):
         if isinstance(event.get(name), str):
             event[name] = without_people(event[name])
@@ -87,8 +89,8 @@ def formatter(form: str) -> logging.Formatter:
 
 
 def _drop_noise(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Django gives its lines the whole request and uvicorn a coloured copy, which are no part of a line."""
-    for name in ("request", "color_message", "server_time"):
+    """Django gives its lines the whole request, and uvicorn a coloured copy of them, which are no part of a line."""
+    for name in ("request", "color_message", "server_time", "message", "asctime"):
         event.pop(name, None)
     return event
 
@@ -97,12 +99,15 @@ def logging_settings(form: str, level: str) -> Mapping[str, Any]:
     """For Django's LOGGING. uvicorn's and django-q's own handlers give way to the one that writes everything."""
     quiet: MutableMapping[str, Any] = {
         "django-q": {"level": "WARNING"},  # it tells every task it enqueues
+        "django.request": {"level": "ERROR"},  # what was refused is in the request's own line
         # At DEBUG these two would write chat addresses, which are secrets.
         "apprise": {"level": "WARNING"},
         "urllib3": {"level": "INFO"},
     }
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):
         quiet[name] = {"handlers": [], "propagate": True, "level": "INFO"}
+    # It would tell each request a second time, with its query.
+    quiet["uvicorn.access"] = {"handlers": [], "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,

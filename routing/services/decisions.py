@@ -7,6 +7,7 @@ rounds all reps are locked first, so that it ends.
 
 import datetime
 import logging
+import time
 from collections.abc import Sequence
 
 from django.db import transaction
@@ -57,8 +58,12 @@ def route(
     off until the next batch; or while automation is paused.
     Raises Opportunity.DoesNotExist.
     """
-    with about(opportunity_id=opportunity_id), span("route"), ONE_DECISION.time():
-        return _rounds(opportunity_id, at, in_batch)
+    started = time.perf_counter()
+    with about(opportunity_id=opportunity_id), span("route"):
+        decision = _rounds(opportunity_id, at, in_batch)
+    if decision is not None:
+        ONE_DECISION.observe(time.perf_counter() - started)
+    return decision
 
 
 def _rounds(opportunity_id: int, at: datetime.datetime | None, in_batch: bool) -> Decision | None:
@@ -136,8 +141,11 @@ def decide_new(
     None, with nothing written, while automation is paused and where others took the rep's last room again and again;
     and where it waits for its policy's batch.
     """
-    with ONE_DECISION.time():
-        return _decided_new(opportunity, may_repeat, also, first)
+    started = time.perf_counter()
+    made = _decided_new(opportunity, may_repeat, also, first)
+    if made is not None:
+        ONE_DECISION.observe(time.perf_counter() - started)
+    return made
 
 
 def _decided_new(

@@ -43,7 +43,7 @@ from routing.services.intake import (
 )
 from routing.services.queue import Waited
 from routing.services.waves import carried_out, write_what_follows
-from telemetry.metrics import INTAKE, WAVE_DECISIONS
+from telemetry.metrics import WAVE_DECISIONS
 from telemetry.traces import span
 
 log = logging.getLogger(__name__)
@@ -83,16 +83,10 @@ def take_in_many(*, rows: Sequence[Row], by: User) -> list[Outcome]:
             alone |= set(wave) - found.keys()
         left = [place for place in left if place not in found and place not in alone]
     for one in found.values():
-        _count(one)
+        if isinstance(one, Accepted):
+            count(one, "bulk")
     found |= {place: _taken_alone(rows[place], by) for place in sorted(alone)}
     return [found[place] for place in range(len(rows))]
-
-
-def _count(outcome: Outcome) -> None:
-    if isinstance(outcome, Accepted):
-        count(outcome, "bulk")
-    else:
-        INTAKE.labels("bulk", "refused").inc()
 
 
 def _wave(waiting: Sequence[tuple[int, Row]]) -> list[int]:
@@ -112,7 +106,6 @@ def _taken_alone(row: Row, by: User) -> Outcome:
     try:
         return take_in(values=row.values, body=row.body, by=by, at=timezone.now(), way="bulk")
     except ValidationError as error:
-        _count(error)
         return error
 
 
