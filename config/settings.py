@@ -1,5 +1,6 @@
 """Settings. Every one has a default that runs a single machine with nothing set; the environment overrides."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any
@@ -236,7 +237,11 @@ MIDDLEWARE = ["config.probes.Probes", "config.middleware.RequestLog", *MIDDLEWAR
 VERSION = os.environ.get("ROUTING_VERSION", "0.1.0")
 # Who may read /metrics: whoever sends this token, or asks from one of these networks. Neither: nobody.
 METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
-METRICS_ALLOW = [part.strip() for part in os.environ.get("METRICS_ALLOW", "").split(",") if part.strip()]
+METRICS_ALLOW = [
+    str(ipaddress.ip_network(part.strip()))
+    for part in os.environ.get("METRICS_ALLOW", "").split(",")
+    if part.strip()
+]
 # How long a web process goes on serving after it was asked to stop, while /ready/ says no: as long as whoever sends
 # requests needs to see that.
 STOP_DELAY_SECONDS = float(os.environ.get("STOP_DELAY_SECONDS", "0"))

@@ -17,11 +17,6 @@ _began = timezone.now()  # of the present job; a worker runs one at a time
 _traced = ExitStack()
 
 
-def look_for_trouble() -> list[str]:
-    """Begins and ends alarms of operations; each minute."""
-    return troubles.look_for_trouble(at=timezone.now())
-
-
 def check_guarantees() -> int:
     """Holds the database against its guarantees, and alarms where one is broken; each night."""
     check = invariants.check_guarantees(at=timezone.now())

@@ -77,6 +77,7 @@ class Figures:
     check: InvariantCheck | None
     database_bytes: int
     connections: int
+    followers: int  # databases that copy this one as it changes
     intake_requests: int
     intake_failed: int
     disk_free_share: float | None
@@ -188,7 +189,8 @@ def database() -> dict[str, int]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_database_size(current_database()), "
-            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())"
+            "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()), "
+            "(SELECT count(*) FROM pg_stat_replication)"
         )
-        size, connections = cursor.fetchone()
-    return {"database_bytes": size, "connections": connections}
+        size, connections, followers = cursor.fetchone()
+    return {"database_bytes": size, "connections": connections, "followers": followers}

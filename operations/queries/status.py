@@ -10,7 +10,7 @@ from django_q.models import Schedule
 from operations.engine import troubles as engine
 from operations.models import Incident, JobRun, ProcessBeat
 from operations.queries.figures import ALIVE_FOR, OVERDUE_AFTER, Figures, figures
-from operations.queries.words import age, bytes_in_words, of_all, percent
+from operations.queries.words import age, bytes_in_words, days, of_all, percent
 from routing.models import QueueItem
 
 GOOD, WARN, BAD = "good", "warn", "bad"
@@ -131,7 +131,9 @@ def _jobs(seen: Figures) -> Part:
 
 def _intake(seen: Figures) -> Part:
     requests, failed = seen.intake_requests, seen.intake_failed
-    said = f"{requests:,} requests with leads in five minutes, {failed:,} of them answered with an error of ours."
+    said = "No lead came in within five minutes."
+    if requests:
+        said = f"{requests:,} requests with leads in five minutes, {failed:,} of them answered with an error of ours."
     if seen.undecided.waiting:
         oldest = age(seen.undecided.oldest_seconds)
         return Part(
@@ -182,7 +184,7 @@ def _model(seen: Figures) -> Part:
         return Part(
             "Model", GOOD, f"Model {model.number} goes by declared skills; none has learned from deals yet."
         )
-    said = f"Model {model.number} has decided for {model.age_days:.0f} days."
+    said = f"Model {model.number} has decided for {days(model.age_days)}."
     if model.drifts:
         return Part("Model", BAD, f"{said} Its forecasts are off.")
     return Part("Model", WARN if model.age_days > settings.MODEL_STALE_DAYS else GOOD, said)
@@ -200,13 +202,12 @@ def _guarantees(seen: Figures) -> Part:
 
 
 def _database(seen: Figures) -> Part:
-    said = (
-        f"{bytes_in_words(seen.database_bytes)}, {seen.connections:,} connections. No second one follows it."
-    )
+    followed = f"{seen.followers} more follow it" if seen.followers else "No second one follows it"
+    said = f"{bytes_in_words(seen.database_bytes)}, {seen.connections:,} connections. {followed}."
     slow = slow_transactions()
-    return Part(
-        "Database", WARN if slow else GOOD, said if not slow else f"{said} Something takes long.", slow
-    )
+    if slow:
+        return Part("Database", WARN, f"{said} Something takes long.", slow)
+    return Part("Database", GOOD, said)
 
 
 def slow_transactions() -> list[str]:

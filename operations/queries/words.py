@@ -12,6 +12,10 @@ def age(seconds: float) -> str:
     return f"{seconds / 86400:.0f} days"
 
 
+def days(number: float) -> str:
+    return "1 day" if round(number) == 1 else f"{number:.0f} days"
+
+
 def bytes_in_words(number: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if number < 1000:

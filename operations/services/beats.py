@@ -50,6 +50,16 @@ def forget_silent(*, at: datetime.datetime) -> int:
     return ProcessBeat.objects.filter(last_seen_at__lt=at - FORGOTTEN_AFTER).delete()[0]
 
 
+def forget_killed(*, kind: str) -> None:
+    """Those of this machine that are no process any more: whoever is started in their place says so."""
+    killed = [
+        one.pk
+        for one in ProcessBeat.objects.filter(host=host(), kind=kind)
+        if one.pid == os.getpid() or not psutil.pid_exists(one.pid)
+    ]
+    ProcessBeat.objects.filter(pk__in=killed).delete()
+
+
 def say_goodbye() -> None:
     """An orderly stop is no silence."""
     ProcessBeat.objects.filter(host=host(), pid=os.getpid()).delete()
@@ -84,6 +94,8 @@ class Heart(threading.Thread):
             self.over.wait(BEAT_SECONDS)
 
     def turn(self, number: int) -> None:
+        if number == 0:
+            forget_killed(kind=self.kind)
         beat(kind=self.kind, at=timezone.now())
         if number % LOOKS_EVERY == LOOKS_EVERY - 1:
             forget_silent(at=timezone.now())

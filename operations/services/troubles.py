@@ -10,7 +10,7 @@ from django.urls import reverse
 from operations.engine import troubles as engine
 from operations.models import Incident
 from operations.queries.figures import Figures, figures
-from operations.queries.words import age, bytes_in_words, of_all, percent
+from operations.queries.words import age, bytes_in_words, days, of_all, percent
 from routing.models import OutboxMessage
 from routing.services import outbox
 
@@ -110,7 +110,9 @@ def _model(seen: Figures, _: bool) -> str:
         return f"What model {model.number} forecasts is off by more than chance; see Analytics › Reports › Alarms."
     if model.age_days <= settings.MODEL_STALE_DAYS:
         return ""
-    return f"Model {model.number} has decided for {model.age_days:.0f} days; no newer one was better, or trained."
+    return (
+        f"Model {model.number} has decided for {days(model.age_days)}; no newer one was better, or trained."
+    )
 
 
 def _invariant(seen: Figures, _: bool) -> str:

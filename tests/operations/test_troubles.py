@@ -238,6 +238,17 @@ class TestBeats:
         beats.say_goodbye()
         assert not ProcessBeat.objects.filter(kind="web").exists()
 
+    def test_one_that_was_killed_is_replaced_by_the_next_of_its_kind(self, now: datetime.datetime) -> None:
+        for kind in ("web", "worker"):
+            ProcessBeat.objects.create(
+                host=beats.host(), pid=4_000_000 + len(kind), kind=kind, started_at=now, last_seen_at=now
+            )
+        beats.Heart("web").turn(0)
+        assert sorted(one.pid > 4_000_000 for one in ProcessBeat.objects.filter(host=beats.host())) == [
+            False,
+            True,
+        ]
+
     def test_silent_ones_are_forgotten_after_a_day(self, now: datetime.datetime) -> None:
         living(now - datetime.timedelta(days=2))
         beats.forget_silent(at=now)

@@ -17,7 +17,7 @@ from reps.models import Rep, User
 from routing.models import Decision
 from routing.services import decisions
 from telemetry.context import about, request_id
-from telemetry.logs import formatter, shown_path, without_people
+from telemetry.logs import Line, shown_path, without_people
 from tests.conftest import user_of
 
 URL = "/api/v1/opportunities/"
@@ -41,7 +41,7 @@ def lines() -> Iterator[Lines]:
     """All that is logged from INFO on, as JSON."""
     kept = Lines()
     handler = logging.StreamHandler(kept.stream)
-    handler.setFormatter(formatter("json"))
+    handler.setFormatter(Line("json"))
     root = logging.getLogger()
     before = root.level
     root.addHandler(handler)
@@ -192,7 +192,7 @@ def test_lines_of_a_job_name_it(lines: Lines) -> None:
 def test_text_for_a_terminal_is_a_readable_line() -> None:
     clear_contextvars()
     record = logging.LogRecord("here", logging.WARNING, "x.py", 1, "lost %s", ("it",), None)
-    line = formatter("text").format(record)
+    line = Line("text").format(record)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING here lost it", line)
 
 
@@ -200,8 +200,8 @@ def test_text_names_what_it_belongs_to_at_the_end() -> None:
     clear_contextvars()
     record = logging.LogRecord("here", logging.INFO, "x.py", 1, "done", (), None)
     with about(opportunity_id=7):
-        assert formatter("text").format(record).endswith(" INFO here done [opportunity_id=7]")
-    assert formatter("text").format(record).endswith(" INFO here done")
+        assert Line("text").format(record).endswith(" INFO here done [opportunity_id=7]")
+    assert Line("text").format(record).endswith(" INFO here done")
 
 
 def test_libraries_write_through_the_same_form(settings: Any) -> None:
