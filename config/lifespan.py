@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from django.urls import get_resolver
+
 from config.stopping import stop_gracefully
 from operations.services.beats import Heart
 from routing.live import hub
@@ -15,7 +17,6 @@ def before_stop() -> None:
     """Event streams would hold the stop up; their browsers connect again, to whoever serves then."""
     hub.end()
     heart.stop()
-    flush_traces()
 
 
 async def live(
@@ -25,9 +26,11 @@ async def live(
     while True:
         event = await receive()
         if event["type"] == "lifespan.startup":
+            _ = get_resolver().url_patterns  # every page's code, which would be loaded with the first request
             heart.start()
             stop_gracefully(before=before_stop)
             await send({"type": "lifespan.startup.complete"})
-        elif event["type"] == "lifespan.shutdown":
+        elif event["type"] == "lifespan.shutdown":  # every request is answered
+            flush_traces()
             await send({"type": "lifespan.shutdown.complete"})
             return

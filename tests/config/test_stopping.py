@@ -57,7 +57,7 @@ class Server:
 
     def probe(self, path: str) -> int | None:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
             asked.request("GET", path)
             return asked.getresponse().status
         return None
@@ -157,13 +157,16 @@ def test_no_request_is_lost_or_done_twice(ana: Rep, omar: User, start: Callable[
     assert Opportunity.objects.count() == IntakeReceipt.objects.count() == CALLERS * EACH
 
 
-def test_not_ready_first_and_serving_for_the_delay(omar: User, start: Callable[..., Server]) -> None:
-    server = start(delay=3.0)
+def test_not_ready_first_and_serving_until_the_delay_or_a_second_signal_ends_it(
+    omar: User, start: Callable[..., Server]
+) -> None:
+    server = start(delay=3600.0)
     assert server.probe("/health/") == 200
     server.stop()
     wait_until(lambda: server.probe("/ready/") == 503, "not ready")
     assert server.probe("/health/") == 200
     assert server.probe("/login/") == 200
+    server.stop()
     assert server.process.wait(SECONDS) in (0, -signal.SIGTERM)
     assert server.probe("/health/") is None
 
