@@ -3,7 +3,7 @@ were told."""
 
 from analytics.models.coaching import CoachingFinding, CoachingLook
 from analytics.models.credit import CreditCheck, CreditTable, QuotaCredit
-from analytics.models.facts import ChosenMatch, DaySum, Fact, RepDay, RepMonthSum, TouchSum
+from analytics.models.facts import ChosenMatch, DaySum, Fact, RepDay, RepMonthSum, TouchMonthSum, TouchSum
 from analytics.models.gaps import FallThrough, ReadUpTo
 from analytics.models.marks import Mark, Refreshed, StaleDay
 from analytics.models.reports import Alarm, Report
@@ -26,5 +26,6 @@ __all__ = [
     "RepMonthSum",
     "Report",
     "StaleDay",
+    "TouchMonthSum",
     "TouchSum",
 ]

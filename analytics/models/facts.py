@@ -156,6 +156,27 @@ class TouchSum(models.Model):
         return f"{self.day} {self.seconds} s"
 
 
+class TouchMonthSum(models.Model):
+    """The same of a calendar month, of all of them or apart by source or policy: for long periods."""
+
+    month = models.DateField()
+    by = models.CharField(max_length=8, choices=DaySum.By)
+    key = models.CharField(max_length=120, blank=True)
+    mode = models.CharField(max_length=9, choices=Fact.Mode)
+    kind = models.CharField(max_length=10)
+    seconds = models.BigIntegerField()
+    count = models.IntegerField()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["by", "key", "month"], name="touch_month_sum_read"),
+            models.Index(fields=["month"], name="touch_month_sum_by_month"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.key} {self.month} {self.seconds} s"
+
+
 class RepMonthSum(models.Model):
     """Assignments and closings of a rep in a calendar month."""
 

@@ -3,7 +3,7 @@
 `tests/analytics/by_hand.py` says the same in plain Python, opportunity by opportunity; a test holds both together.
 """
 
-VERSION = 1  # raise it with any change of what a fact is: the refresh then works everything out anew
+VERSION = 2  # raise it with any change of what a fact is: the refresh then works everything out anew
 
 # How an assignment came about. A suggestion that a person approved is the router's; where the person did not see it (a
 # policy in shadow) it is the person's.
@@ -130,6 +130,13 @@ INSERT INTO analytics_touchsum (day, mode, kind, seconds, count)
 SELECT day, mode, kind, {THREE_DIGITS}, count(*)
 FROM analytics_fact WHERE day = ANY(%(days)s) AND event = 'assigned' AND seconds IS NOT NULL AND path <> 'import'
 GROUP BY 1, 2, 3, 4
+"""
+TOUCH_MONTH_SUMS = f"""
+INSERT INTO analytics_touchmonthsum (month, by, key, mode, kind, seconds, count)
+SELECT %(month)s, %(by)s, {{key}}, mode, kind, {THREE_DIGITS}, count(*)
+FROM analytics_fact
+WHERE day >= %(month)s AND day < %(next)s AND event = 'assigned' AND seconds IS NOT NULL AND path <> 'import'
+GROUP BY 3, 4, 5, 6
 """
 REP_MONTH_SUMS = """
 INSERT INTO analytics_repmonthsum (month, rep_id, event, bin, count, known, hits)

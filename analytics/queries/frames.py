@@ -4,6 +4,7 @@ A frame covers the period and the one before it; `is_now` tells them apart. A st
 Monday on or, in a long period, a month; `start` is its first day.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,7 +28,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, TruncMonth, TruncWeek
 
 from analytics.engine.months import month_after
-from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchSum
+from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchMonthSum, TouchSum
 from analytics.queries.definition import THREE_DIGITS
 from analytics.queries.filters import DAY, Filters
 
@@ -43,6 +44,7 @@ OF_FACTS: dict[str, Any] = {
     "n_value_sum": Coalesce(Sum("value"), 0.0, output_field=FloatField()),
 }
 SHARES = ("count", "known", "hits")
+TOUCHED = ("start", "is_now", "mode", "rounded")
 # The first duration at which half of the counted ones are reached, of each step and of all together.
 MEDIANS = """
 WITH counted (start, is_now, mode, seconds, n) AS ({counted}),
@@ -70,28 +72,61 @@ def counted(filters: Filters) -> pd.DataFrame:
 
 def touches(filters: Filters) -> pd.DataFrame:
     """Lower medians of first touches, to three digits, by mode: of each step, and of the whole period (`start` None):
-    start, is_now, mode, median, count. Found in the database: there are many durations and few medians."""
-    both, cells = _with_before(filters), ("start", "is_now", "mode", "rounded")
-    if both.is_of_everybody:
-        sums = TouchSum.objects.filter(both.of_touch_sums())
-        rows = _by_step(sums, filters).annotate(rounded=F("seconds")).values(*cells).annotate(n=Sum("count"))
+    start, is_now, mode, median, count. Found in the database: there are many durations and few medians. In a long
+    period whole months come from their sums, the days around them from what there is of days."""
+    both = _with_before(filters)
+    if filters.step == "month" and both.summed_by is not None:
+        by, key = both.summed_by
+        months, edges = _whole_months(filters.before, filters)
+        of_kind = Q(kind=filters.kind) if filters.kind else Q()
+        sums = TouchMonthSum.objects.filter(months & of_kind, by=by, key=key)
+        whole = sums.annotate(start=F("month"), is_now=_is_now("month", filters), rounded=F("seconds"))
+        counted = [whole.values(*TOUCHED).annotate(n=Sum("count")), _touched(both, filters, edges)]
     else:
-        facts = Fact.objects.filter(both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
-        rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
-        shown = _by_step(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
-        rows = shown.values(*cells).annotate(n=Count("pk"))
-    found = pd.DataFrame(_medians(rows), columns=["start", "is_now", "mode", "median", "count"])
+        counted = [_touched(both, filters, Q())]
+    found = pd.DataFrame(_medians(counted), columns=["start", "is_now", "mode", "median", "count"])
     return found.astype({"start": object, "is_now": bool, "median": float, "count": float})
 
 
-def _medians(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
-    try:
-        counted_sql, values = rows.order_by().query.sql_with_params()
-    except EmptyResultSet:  # of nobody: a manager who has no team yet
+def _touched(both: Filters, filters: Filters, days: Q) -> QuerySet[Any, Any]:
+    """Durations of these days, counted."""
+    if both.is_of_everybody:
+        sums = TouchSum.objects.filter(days & both.of_touch_sums())
+        return (
+            _by_step(sums, filters).annotate(rounded=F("seconds")).values(*TOUCHED).annotate(n=Sum("count"))
+        )
+    facts = Fact.objects.filter(days & both.of_facts(), event=Fact.Event.ASSIGNED, seconds__isnull=False)
+    rounded = RawSQL(THREE_DIGITS, [], output_field=BigIntegerField())
+    shown = _by_step(facts.exclude(path=Fact.Path.IMPORT), filters).annotate(rounded=rounded)
+    return shown.values(*TOUCHED).annotate(n=Count("pk"))
+
+
+def _medians(counted: Sequence[QuerySet[Any, Any]]) -> list[tuple[Any, ...]]:
+    parts: list[str] = []
+    values: list[Any] = []
+    for rows in counted:
+        with contextlib.suppress(EmptyResultSet):  # of nobody, or without a whole month
+            statement, given = rows.order_by().query.sql_with_params()
+            parts.append(statement)
+            values += given
+    if not parts:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(MEDIANS.format(counted=counted_sql), values)
+        cursor.execute(MEDIANS.format(counted=" UNION ALL ".join(parts)), values)
         return cursor.fetchall()
+
+
+def _whole_months(*periods: Filters) -> tuple[Q, Q]:
+    """The calendar months that lie in one of the periods, as a condition on `month`, and the days of the periods that
+    lie in none, as one on `day`."""
+    months, edges = Q(pk__in=()), Q(pk__in=())
+    for period in periods:
+        first, end = period.first, period.last + DAY
+        months_from = min(first if first.day == 1 else month_after(first), end)
+        months_to = max(end.replace(day=1), months_from)
+        months |= Q(month__gte=months_from, month__lt=months_to)
+        edges |= Q(day__gte=first, day__lt=months_from) | Q(day__gte=months_to, day__lt=end)
+    return months, edges
 
 
 def rep_tens(filters: Filters, event: str) -> pd.DataFrame:
@@ -100,14 +135,9 @@ def rep_tens(filters: Filters, event: str) -> pd.DataFrame:
     cells = ("rep", "bin")
     if not filters.is_of_everybody or filters.kind:
         return _rep_facts(filters.of_facts(), event)
-    first, end = filters.first, filters.last + DAY
-    months_from = first if first.day == 1 else month_after(first)
-    if months_from >= end:
-        return _rep_facts(filters.of_facts(), event)
-    months_to = max(end.replace(day=1), months_from)
-    edges = Q(day__gte=first, day__lt=months_from) | Q(day__gte=months_to, day__lt=end)
-    months = RepMonthSum.objects.filter(event=event, month__gte=months_from, month__lt=months_to)
-    whole = _frame(months, cells, {name: Sum(name) for name in SHARES})
+    months, edges = _whole_months(filters)
+    sums = RepMonthSum.objects.filter(months, event=event)
+    whole = _frame(sums, cells, {name: Sum(name) for name in SHARES})
     together = pd.concat([whole, _rep_facts(edges, event)])
     return together.groupby(list(cells), dropna=False, as_index=False).sum()
 
@@ -154,9 +184,12 @@ def _sums_or_facts(filters: Filters) -> tuple[QuerySet[Any], dict[str, Any]]:
 
 
 def _by_step(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
-    is_now = ExpressionWrapper(Q(day__gte=filters.first), output_field=BooleanField())
     start = TruncWeek("day") if filters.step == "week" else TruncMonth("day")
-    return rows.annotate(start=start, is_now=is_now)
+    return rows.annotate(start=start, is_now=_is_now("day", filters))
+
+
+def _is_now(field: str, filters: Filters) -> ExpressionWrapper:
+    return ExpressionWrapper(Q(**{f"{field}__gte": filters.first}), output_field=BooleanField())
 
 
 def _frame(rows: QuerySet[Any], cells: Sequence[str], figures: dict[str, Any]) -> pd.DataFrame:

@@ -8,12 +8,13 @@ commits while facts are read leaves a mark of its own. One refresh at a time; an
 
 import datetime
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics.engine.months import month_after
-from analytics.models import DaySum, Mark, Refreshed, RepMonthSum, StaleDay, TouchSum
+from analytics.models import DaySum, Mark, Refreshed, RepMonthSum, StaleDay, TouchMonthSum, TouchSum
 from analytics.queries import definition
 from analytics.services.chosen import keep_chosen_matches
 from reps.queries.people import organisation
@@ -139,8 +140,16 @@ def _sum_up(days: list[datetime.date]) -> None:
             cursor.execute(definition.DAY_SUMS.format(key=key), {"by": by, "days": days})
         cursor.execute(definition.TOUCH_SUMS, {"days": days})
         for month in sorted({day.replace(day=1) for day in days}):
-            RepMonthSum.objects.filter(month=month).delete()
-            cursor.execute(definition.REP_MONTH_SUMS, {"month": month, "next": month_after(month)})
+            _sum_up_month(cursor, month)
+
+
+def _sum_up_month(cursor: Any, month: datetime.date) -> None:
+    span = {"month": month, "next": month_after(month)}
+    RepMonthSum.objects.filter(month=month).delete()
+    TouchMonthSum.objects.filter(month=month).delete()
+    cursor.execute(definition.REP_MONTH_SUMS, span)
+    for by, key in definition.KEYS.items():
+        cursor.execute(definition.TOUCH_MONTH_SUMS.format(key=key), {**span, "by": by})
 
 
 def _analyze() -> None:

@@ -21,7 +21,7 @@ SOURCES = ("Web", "Event", "Referral", "Partner", "Outbound", "Nurture", "Chat",
 POLICIES = ("Inbound", "Enterprise", "Events", "Everything else")
 INDUSTRIES = ("Healthcare", "Energy", "Retail", "Finance", "Media", "Public")
 # How it came to its owner, and how often.
-WAYS = {"automation": 0.58, "batch": 0.08, "approved": 0.12, "changed": 0.02, "person": 0.08, "import": 0.12}
+WAYS = {"automation": 0.58, "batch": 0.08, "approved": 0.12, "changed": 0.01, "person": 0.09, "import": 0.12}
 WEEK_CAP, OPEN_CAP = 200, 400
 Say = Callable[[str], None]
 
@@ -178,7 +178,7 @@ def _decisions(c: Columns, people: dict[str, Any], real: Sequence[Sequence[Any]]
     rng = c.rng
     territory = rng.choice(people["territories"], c.count)
     trace = [f'{{"steps": [{{"name": "territory", "found": {{"territory": {one}}}}}]}}' for one in territory]
-    by_rule, by_turn = rng.random(c.count) < 0.06, rng.random(c.count) < 0.08
+    by_rule, by_turn = rng.random(c.count) < 0.06, rng.random(c.count) < 0.02
     via = np.where(
         c.is_suggestion,
         "prediction",

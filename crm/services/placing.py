@@ -5,6 +5,7 @@ candidates are kept for a person (`account_matches`).
 """
 
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,7 @@ from crm.engine.words import size_band
 from crm.models import Account, AccountMatch, Contact, Opportunity
 from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
 from crm.queries.matching import (
+    CONTACTS,
     Changes,
     changes_asked,
     changes_of,
@@ -34,6 +36,13 @@ from reps.queries.prepared import ask_all
 from reps.services.inserts import insert
 
 State = AccountMatch.State
+# What there is to know of one lead's person, in one row: contacts with the address, accounts of contacts that have the
+# address or the number, and the dictionary's stamp.
+KNOWN = f"""
+SELECT ARRAY({BY_EMAIL}), (
+    SELECT jsonb_agg(jsonb_build_array(c.account_id, c.email, c.phone, c.country)) FROM ({CONTACTS}) AS c
+), ({STAMP})
+"""
 ROUNDS = 3
 COMPANY_FIELDS = ("name", "domain", *FROM_ACCOUNT)
 
@@ -129,17 +138,14 @@ def look_up(values: Mapping[str, Any]) -> Found:
     lead = lead_of(company, values)
     wanted = [*([] if values.get("account") is not None else company_locks(lead)), *person_locks(lead)]
     version, changes_since = changes_asked()
-    *_, contacts, ids, (changed,), ((stamp,),) = ask_all(
+    *_, (changed,), ((contact_ids, contacts, stamp),) = ask_all(
         *([locks(wanted)] if wanted else []),
-        contacts_asked([lead]),
-        (BY_EMAIL, [lead.email.strip()]),
         changes_since,
-        (STAMP, ()),
+        (KNOWN, [lead.email.strip(), *contacts_asked([lead])[1]]),
     )
     person = values.get("person") or {}
-    known = known_contacts([lead], contacts)[0]
-    changes = changes_of(version, changed)
-    return Found(company, person, lead, known, [pk for (pk,) in ids], changes, stamp)
+    known = known_contacts([lead], json.loads(contacts or "[]"))[0]
+    return Found(company, person, lead, known, contact_ids, changes_of(version, changed), stamp)
 
 
 def place(values: Mapping[str, Any], found: Found) -> Placed:

@@ -10,6 +10,7 @@ routing is decided in routing.engine.
 """
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -44,8 +45,10 @@ class BandBounds:
 def load_pct(count: npt.ArrayLike, maximum: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """Count in per cent of the maximum; a maximum of 0 is infinitely full."""
     counts, maxima = np.asarray(count, dtype=float), np.asarray(maximum, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(maxima > 0, 100.0 * counts / maxima, np.inf)
+    counts, maxima = np.broadcast_arrays(100.0 * counts, maxima)
+    full = np.full(counts.shape, np.inf)
+    np.divide(counts, maxima, out=full, where=maxima > 0)
+    return full
 
 
 def bands(pct: npt.ArrayLike, bounds: BandBounds) -> npt.NDArray[np.int64]:
@@ -55,8 +58,9 @@ def bands(pct: npt.ArrayLike, bounds: BandBounds) -> npt.NDArray[np.int64]:
 
 
 def band(count: int, maximum: int, bounds: BandBounds = BandBounds()) -> Band:
-    """The band of one rep."""
-    return Band(int(bands(load_pct(count, maximum), bounds)))
+    """The band of one rep: what `bands` gives, without its arrays."""
+    pct = 100.0 * count / maximum if maximum > 0 else math.inf
+    return Band(bisect_left((bounds.available_up_to, bounds.near_up_to, bounds.at_up_to), pct))
 
 
 def room_this_week(

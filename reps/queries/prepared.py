@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from telemetry.traces import NOTHING, is_traced, statement_span
 
@@ -34,33 +34,42 @@ class _PreparedCursor(psycopg.RawCursor[Any]):
         super().execute(query, params, **{**options, "prepare": True})
         return self
 
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        """What the statement returned; none where it returns nothing. `description` would tell that too, but makes a
+        column for each."""
+        return self.fetchall() if self.pgresult is not None and self.pgresult.nfields else []
+
 
 def ask(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     """The rows of a statement with `%s` or `%(name)s` where parameters go; none where it returns nothing."""
     native, parameters = _bound(statement, parameters)
-    connection.ensure_connection()
-    cursor: Any = _PreparedCursor(connection.connection)
-    if connection.queries_logged or connection.execute_wrappers:
-        make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    database = connections[DEFAULT_DB_ALIAS]  # once: `connection` looks it up again for every attribute
+    database.ensure_connection()
+    cursor: Any = _PreparedCursor(database.connection)
+    if database.queries_logged or database.execute_wrappers:
+        make = database.make_debug_cursor if database.queries_logged else database.make_cursor
         make(cursor).execute(native, parameters)
     else:
-        with statement_span(native), connection.wrap_database_errors:
+        with statement_span(native), database.wrap_database_errors:
             cursor.execute(native, parameters)
-    return cursor.fetchall() if cursor.description else []
+    rows: list[tuple[Any, ...]] = cursor.rows
+    return rows
 
 
 def ask_all(*asked: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
     """The rows of several statements that do not depend on each other's answers, sent together. Each sees what was
     committed when its turn came, as if it had been sent alone."""
-    if connection.queries_logged or connection.execute_wrappers:
+    database = connections[DEFAULT_DB_ALIAS]
+    if database.queries_logged or database.execute_wrappers:
         return [ask(*one) for one in asked]
-    connection.ensure_connection()
-    sent = [(_PreparedCursor(connection.connection), *_bound(*one)) for one in asked]
+    database.ensure_connection()
+    sent = [(_PreparedCursor(database.connection), *_bound(*one)) for one in asked]
     together = statement_span("; ".join(native for _, native, _ in sent)) if is_traced() else NOTHING
-    with together, connection.wrap_database_errors, connection.connection.pipeline():
+    with together, database.wrap_database_errors, database.connection.pipeline():
         for cursor, native, parameters in sent:
             cursor.execute(native, parameters)
-    return [cursor.fetchall() if cursor.description else [] for cursor, _, _ in sent]
+    return [cursor.rows for cursor, _, _ in sent]
 
 
 def ask_one(statement: str, parameters: Parameters = ()) -> tuple[Any, ...]:

@@ -51,9 +51,10 @@ class Insertion:
 
     def done(self, rows: Sequence[tuple[Any, ...]]) -> None:
         (keys,) = rows
+        alias = connection.alias
         for record, key in zip(self.records, keys, strict=True):
             record.pk = key
-            record._state.adding, record._state.db = False, connection.alias
+            record._state.adding, record._state.db = False, alias
         for record, targets in zip(self.records, self.targets, strict=True):
             for field, target in targets:
                 setattr(record, field, self.records[target])

@@ -12,7 +12,17 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from analytics.models import ChosenMatch, DaySum, Fact, Mark, Refreshed, RepMonthSum, StaleDay, TouchSum
+from analytics.models import (
+    ChosenMatch,
+    DaySum,
+    Fact,
+    Mark,
+    Refreshed,
+    RepMonthSum,
+    StaleDay,
+    TouchMonthSum,
+    TouchSum,
+)
 from analytics.queries import definition
 from analytics.services import chosen
 from analytics.services import refresh as refreshing
@@ -49,16 +59,22 @@ def assert_equal_to_the_definition() -> None:
     for by, key in (("all", ""), ("source", "source"), ("policy", "policy")):
         assert stored_sums(by) == by_hand.day_sums(facts, key)
     touches = Counter[tuple[Any, ...]]()
-    months = Counter[tuple[Any, ...]]()
+    touches_by_month, months = Counter[tuple[Any, ...]](), Counter[tuple[Any, ...]]()
     for row in facts:
         one = dict(zip(by_hand.FIELDS, row, strict=True))
         if one["event"] == "assigned" and one["seconds"] is not None and one["path"] != "import":
-            touches[one["day"], one["mode"], one["kind"], by_hand.three_digits(one["seconds"])] += 1
+            seconds = by_hand.three_digits(one["seconds"])
+            touches[one["day"], one["mode"], one["kind"], seconds] += 1
+            month = one["day"].replace(day=1)
+            for by_key in (("all", ""), ("source", one["source"]), ("policy", one["policy"])):
+                touches_by_month[month, *by_key, one["mode"], one["kind"], seconds] += 1
         if one["event"] in ("assigned", "closed"):
             months[one["day"].replace(day=1), one["rep_id"], one["event"], one["bin"]] += 1
     assert touches == {
         row[:-1]: row[-1] for row in TouchSum.objects.values_list("day", "mode", "kind", "seconds", "count")
     }
+    by_month = TouchMonthSum.objects.values_list("month", "by", "key", "mode", "kind", "seconds", "count")
+    assert touches_by_month == {row[:-1]: row[-1] for row in by_month}
     assert months == {
         row[:-1]: row[-1] for row in RepMonthSum.objects.values_list("month", "rep", "event", "bin", "count")
     }
@@ -293,6 +309,8 @@ def test_only_one_refreshes_at_a_time() -> None:
         cursor.execute("SELECT pg_advisory_lock(%s)", [refreshing.LOCK])
         assert refresh() is False
         assert not Refreshed.objects.exists()
+        # By hand: the server lets go only some time after its connection has been closed.
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [refreshing.LOCK])
     assert refresh() is True
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from analytics.forms.filters import RoutingFilter
-from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchSum
+from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchMonthSum, TouchSum
 from analytics.queries import frames
 from analytics.queries.filters import Filters
 from analytics.queries.metrics import Metric, key_metrics
@@ -107,14 +107,14 @@ class TestSumsAndFacts:
     ) -> None:
         for n in range(24):
             made(
-                ("assigned", "closed", "judged", "routed")[n % 4], days_ago=3 * n, score=(n * 7) % 100, hit=n % 3 == 0,
+                ("assigned", "closed", "judged", "routed")[n % 4], days_ago=13 * n, score=(n * 7) % 100, hit=n % 3 == 0,
                 seconds=50 * n, source=("Web", "")[n % 2], policy=("P", "")[n % 3 == 0], rep=(ana, bo)[n % 2],
                 path=("model", "person")[n % 5 == 0],
             )  # fmt: skip
         everybody = tuple(Rep.objects.values_list("pk", flat=True))
         cases: list[dict[str, Any]] = [{}, {"source": "Web"}, {"policy": "P"}, {"kind": "lead"}]
         for chosen in cases:
-            for days in (10, 45, 90, 300):
+            for days in (10, 45, 90, 200, 300):
                 by_sums = Filters(today - days * DAY, today, **chosen)
                 by_facts = Filters(today - days * DAY, today, rep_ids=everybody, team_ids=(), **chosen)
                 assert by_sums.summed_by is not None
@@ -124,7 +124,7 @@ class TestSumsAndFacts:
                 assert as_rows(frames.rep_tens(by_sums, "closed")) == as_rows(
                     frames.rep_tens(by_facts, "closed")
                 )
-        assert min(model.objects.count() for model in (DaySum, TouchSum, RepMonthSum)) > 0
+        assert min(model.objects.count() for model in (DaySum, TouchSum, TouchMonthSum, RepMonthSum)) > 0
 
 
 def as_rows(found: Any) -> list[tuple[Any, ...]]:

@@ -124,7 +124,17 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
         "analytics.ReadUpTo",
         "analytics.Refreshed",
     }
-    counted = {"Fact", "ChosenMatch", "DaySum", "TouchSum", "RepMonthSum", "RepDay", "Mark", "StaleDay"}
+    counted = {
+        "Fact",
+        "ChosenMatch",
+        "DaySum",
+        "TouchSum",
+        "TouchMonthSum",
+        "RepMonthSum",
+        "RepDay",
+        "Mark",
+        "StaleDay",
+    }
     counted |= {"FallThrough", "CreditCheck", "CoachingLook"}
     within_another |= {f"analytics.{name}" for name in counted}
     blobs = {"routing.RosterSnapshot", "routing.IntakeReceipt", "routing.BatchPiece", "routing.LoadSample"}

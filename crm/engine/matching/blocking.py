@@ -111,14 +111,10 @@ class Pieces:
         return self._best(chosen)
 
     def _best(self, chosen: Sequence[int]) -> list[int]:
-        parts = [self._entries(number) for number in chosen]
+        entries, sizes = self._entries(chosen)
         most = log(self._living + 1)
         weights = [most - log(self._counts[number]) for number in chosen]
-        scores = np.bincount(
-            np.concatenate(parts),
-            weights=np.repeat(weights, [len(part) for part in parts]),
-            minlength=len(self._sizes),
-        )
+        scores = np.bincount(entries, weights=np.repeat(weights, sizes), minlength=len(self._sizes))
         reached = np.flatnonzero((scores > 0) & (self._sizes > 0))
         lengths = np.maximum(self._sizes[reached] * most - self._logs[reached], 1e-9)
         # Rounded, so that the order in which numbers were added up does not decide between equals.
@@ -129,16 +125,22 @@ class Pieces:
         found: list[int] = reached[np.lexsort((self._ranks[reached], -shares))[:AT_MOST]].tolist()
         return found
 
-    def _entries(self, number: int) -> NDArray[np.int32]:
-        """All entries that ever had the piece."""
-        sorted_ones = (
-            self._postings[self._starts[number] : self._starts[number + 1]]
-            if number + 1 < len(self._starts)
-            else self._postings[:0]
-        )
-        added = self._added.get(number)
-        # A copy of what was added: an array that is looked at cannot grow.
-        return np.concatenate([sorted_ones, np.frombuffer(added, dtype=np.int32)]) if added else sorted_ones
+    def _entries(self, numbers: Iterable[int]) -> tuple[NDArray[np.int32], list[int]]:
+        """All entries that ever had these pieces, one piece after the other, and how many each has."""
+        parts: list[NDArray[np.int32]] = [self._postings[:0]]
+        sizes: list[int] = []
+        starts, last = self._starts, len(self._starts) - 1
+        for number in numbers:
+            size = 0
+            if number < last:
+                parts.append(self._postings[starts[number] : starts[number + 1]])
+                size = len(parts[-1])
+            if added := self._added.get(number):
+                parts.append(np.frombuffer(added, dtype=np.int32))
+                size += len(added)
+            sizes.append(size)
+        # A copy: an array that is looked at cannot grow.
+        return np.concatenate(parts), sizes
 
     def _count(self, number: int, change: int) -> None:
         self._before.setdefault(number, self._counts[number])
@@ -167,9 +169,7 @@ class Pieces:
 
     def _shift(self) -> None:
         """The logarithms of the changed counts change in the lengths of all their entries, and are new in new ones."""
-        parts = [self._entries(number) for number in self._before]
-        sizes = [len(part) for part in parts]
-        entries = np.concatenate(parts)
+        entries, sizes = self._entries(self._before)
         after = np.log([max(self._counts[number], 1) for number in self._before])
         before = np.log([max(count, 1) for count in self._before.values()])
         moved = np.where(entries < self._settled, np.repeat(after - before, sizes), np.repeat(after, sizes))

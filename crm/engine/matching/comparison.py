@@ -140,10 +140,10 @@ def _at_most(lead: NameKey, known: NameKey, aligned: Aligned) -> float:
 def align(left: Sequence[str], right: Sequence[str], words: Words) -> Aligned:
     """Equal words first, then the cheapest spellings; each word once."""
     options = [
-        (cost, i, j)
+        (_with_slips(cost, a, b, words), i, j)
         for i, a in enumerate(left)
         for j, b in enumerate(right)
-        if (cost := 0.0 if a == b else _spelling(a, b, words)) < NEVER
+        if (cost := 0.0 if a == b else spelling_cost(a, b)) < NEVER
     ]
     options.sort()
     pairs: list[tuple[int, int, float]] = []
@@ -156,9 +156,9 @@ def align(left: Sequence[str], right: Sequence[str], words: Words) -> Aligned:
     return Aligned(pairs, sorted(lefts), sorted(rights))
 
 
-def _spelling(a: str, b: str, words: Words) -> float:
-    """What it costs that one word is written `a` and `b`. The lead's word comes first."""
-    cost = spelling_cost(a, b)
+def _with_slips(cost: float, a: str, b: str, words: Words) -> float:
+    """What it costs that one word is written `a` and `b`, from what the two spellings cost by themselves. The lead's
+    word comes first."""
     if not FOLDED < cost < NEVER or cost == ABBREVIATED:
         return cost
     slips = 1 if OSA.distance(a, b, score_cutoff=1) <= 1 else 2
@@ -320,7 +320,8 @@ def _as_one_word(lead: NameKey, known: NameKey, aligned: Aligned, words: Words) 
         return NEVER
     if _marks(lead.tokens) != _marks(known.tokens):
         return NEVER
-    return _spelling(lead.written, known.written, words)
+    a, b = lead.written, known.written
+    return _with_slips(spelling_cost(a, b), a, b, words)
 
 
 def _is_acronym(short: NameKey, long: NameKey) -> bool:

@@ -67,6 +67,7 @@ def normalise_name(text: str) -> str:
     return _shortened(_plain(text))
 
 
+@lru_cache(maxsize=10_000)  # a lead's name is read for the locks, the match and the index
 def name_key(text: str) -> NameKey:
     plain = _plain(text)
     tokens = tuple(_shortened(plain).split())
