@@ -25,6 +25,7 @@ class Bound:
 
 OUTBOX_SECONDS = Bound(300, 60)
 WORKER_SECONDS = Bound(60, 30)
+JOB_SECONDS = Bound(900, 300)  # with a living worker, whose hands may be full of a training or a batch
 FAILED_SHARE = Bound(0.05, 0.01)
 FEWEST_FAILED = 3  # of one or two failures nothing follows
 UNDECIDED = Bound(0, 0)

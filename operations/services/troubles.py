@@ -87,6 +87,9 @@ def _worker(seen: Figures, is_on: bool) -> str:
     work, bound = seen.work, engine.WORKER_SECONDS
     waits = max(work.tasks.oldest_seconds, seen.outbox.oldest_seconds)
     silent = work.beat_age_seconds is None or bound.holds(work.beat_age_seconds, is_on=is_on)
+    if engine.JOB_SECONDS.holds(work.tasks.oldest_seconds, is_on=is_on) and not silent:
+        jobs = "1 job has" if work.tasks.waiting == 1 else f"{work.tasks.waiting:,} jobs have"
+        return f"Workers live, but {jobs} to wait, the oldest for {age(work.tasks.oldest_seconds)}."
     if not silent or not (bound.holds(waits, is_on=is_on) or work.schedules_overdue):
         return ""
     since = "No worker was ever seen" if work.beat_age_seconds is None else (

@@ -139,8 +139,16 @@ class TestKinds:
         assert look_for_trouble(at=now) == []  # nothing waits
         OrmQ.objects.create(key="routing", payload="", lock=now - 2 * MINUTE)
         assert look_for_trouble(at=now) == ["worker"]
+        OrmQ.objects.all().delete()
         look(now + 10 * MINUTE)
         assert Incident.objects.get().ended_at is not None
+
+    def test_worker_that_lives_and_does_not_get_round(self, now: datetime.datetime) -> None:
+        waits = OrmQ.objects.create(key="routing", payload="", lock=now - 14 * MINUTE)
+        assert look(now) == []
+        OrmQ.objects.filter(pk=waits.pk).update(lock=now - 16 * MINUTE)
+        assert look(now) == ["worker"]
+        assert Incident.objects.get().said == "Workers live, but 1 job has to wait, the oldest for 16 min."
 
     def test_worker_that_never_was(self, now: datetime.datetime) -> None:
         ProcessBeat.objects.all().delete()
