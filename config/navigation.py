@@ -89,6 +89,7 @@ SECTIONS = (
             Item("Web Forms", "web_forms", "edit_integrations"),
             Item("Users", "users", "edit_users"),
             Item("Sign-in", "sign_in_settings", "edit_users"),
+            Item("Status", "status", "see_status"),
         ),
     ),
 )

@@ -1,5 +1,6 @@
 """Settings. Every one has a default that runs a single machine with nothing set; the environment overrides."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from config import postgres
+from telemetry.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(os.environ.get("ROUTING_VAR", BASE_DIR / "var"))
@@ -29,6 +31,7 @@ INSTALLED_APPS = [
     "experiments",
     "routing",
     "analytics",
+    "operations",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -292,16 +295,20 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-    "loggers": {
-        "django-q": {"level": "WARNING"},  # it tells every task it enqueues
-        # At DEBUG these two would write chat addresses, which are secrets.
-        "apprise": {"level": "WARNING"},
-        "urllib3": {"level": "INFO"},
-    },
-}
+# --- seeing it run ------------------------------------------------------------------------------------------------
+# docs/operating.md. The log is text for a terminal, or `json` for what collects logs.
+LOGGING = logging_settings(os.environ.get("LOG_FORMAT", "text"), os.environ.get("LOG_LEVEL", "INFO"))
+MIDDLEWARE = ["config.probes.Probes", "config.middleware.RequestLog", *MIDDLEWARE]
+VERSION = os.environ.get("ROUTING_VERSION", "0.1.0")
+# Who may read /metrics: whoever sends this token, or asks from one of these networks. Neither: nobody.
+METRICS_TOKEN = os.environ.get("METRICS_TOKEN", "")
+METRICS_ALLOW = [
+    str(ipaddress.ip_network(part.strip()))
+    for part in os.environ.get("METRICS_ALLOW", "").split(",")
+    if part.strip()
+]
+# How long a web process goes on serving after it was asked to stop, while /ready/ says no: as long as whoever sends
+# requests needs to see that.
+STOP_DELAY_SECONDS = float(os.environ.get("STOP_DELAY_SECONDS", "0"))
+# From this age on a model that decides gives an alarm.
+MODEL_STALE_DAYS = int(os.environ.get("MODEL_STALE_DAYS", "60"))

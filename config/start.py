@@ -29,7 +29,8 @@ from config.surroundings import ROOT, VAR, database
 MARK = "ROUTING_STARTED_BY"  # in the environment of all that was started, so that leftovers are found
 DEFAULT_PORT = 8000
 WEB_SECONDS = 60
-STOP_SECONDS = 15
+FINISH_SECONDS = 30  # that the web server gives requests under way; event streams end by themselves
+STOP_SECONDS = 40
 LONGEST_PAUSE_SECONDS = 30
 SETTLED_SECONDS = 60  # a process that ran this long and dies is started again at once
 LOG_BYTES = 10 * 2**20
@@ -251,8 +252,7 @@ class Child:
 
 
 def children(host: str, port: int) -> tuple[Child, Child]:
-    # Open event streams would hold the stop up without the timeout.
-    options = f"--host {host} --port {port} --timeout-graceful-shutdown 3 --no-access-log"
+    options = f"--host {host} --port {port} --timeout-graceful-shutdown {FINISH_SECONDS} --no-access-log"
     web = [sys.executable, "-m", "uvicorn", "config.asgi:application", *options.split()]
     worker = [sys.executable, str(ROOT / "manage.py"), "worker"]
     return (

@@ -67,6 +67,9 @@ MATRIX: dict[str, frozenset[str]] = {
     "make_tokens": frozenset({OPS, ADMIN}),
     "follow_changes": frozenset({OPS, ADMIN}),  # of everybody's opportunities, over the API
     "edit_integrations": frozenset({OPS, ADMIN}),  # webhooks and web forms
+    # operations
+    "see_status": frozenset({OPS, ADMIN}),
+    "run_jobs": frozenset({ADMIN}),
 }
 
 # What a token may be narrowed to, as permissions of the matrix: a scope never gives what the user's role has not. Every

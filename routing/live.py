@@ -42,9 +42,12 @@ class Reader:
         try:
             self.events.put_nowait((name, data))
         except asyncio.QueueFull:
-            while not self.events.empty():
-                self.events.get_nowait()
-            self.events.put_nowait(None)
+            self.end()
+
+    def end(self) -> None:
+        while not self.events.empty():
+            self.events.get_nowait()
+        self.events.put_nowait(None)
 
 
 class Hub:
@@ -55,6 +58,8 @@ class Hub:
         self._lock = threading.Lock()
         self._listening: asyncio.Task[None] | None = None
         self._queue_changed = False
+        self._is_ending = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._listening_since = self._queue_changed_at = 0.0  # seconds of the epoch
 
     def join(self, reader: Reader) -> None:
@@ -66,19 +71,29 @@ class Hub:
         with self._lock:
             self._readers.discard(reader)
 
+    def end(self) -> None:
+        """Ends all streams, and each that comes later after what it missed: the process stops. From any thread."""
+        self._is_ending = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end_all)
+
+    def _end_all(self) -> None:
+        for reader in self._all():
+            reader.end()
+
     def has_queue_changed_since(self, moment: float) -> bool:
         """Also where nobody listened meanwhile, so that nobody knows."""
         return moment < self._listening_since or self._queue_changed_at >= moment
 
     async def stream(self, reader: Reader, first: list[tuple[str, object]]) -> AsyncIterator[bytes]:
         """The bytes of an event stream, until the browser leaves, falls behind, or it is time to ask again."""
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         if self._listening is None or self._listening.done():
             self._listening = loop.create_task(self._listen())
         until = loop.time() + LONGEST_SECONDS
         try:
             yield b"retry: 2000\n\n" + b"".join(_event(*one) for one in first)
-            while loop.time() < until:
+            while loop.time() < until and not self._is_ending:
                 try:
                     event = await asyncio.wait_for(reader.events.get(), HEARTBEAT_SECONDS)
                 except TimeoutError:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 
+from telemetry.traces import NOTHING, is_traced, statement_span
+
 Parameters = Sequence[Any] | Mapping[str, Any]
 PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
 
@@ -49,7 +51,7 @@ def ask(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         make = database.make_debug_cursor if database.queries_logged else database.make_cursor
         make(cursor).execute(native, parameters)
     else:
-        with database.wrap_database_errors:
+        with statement_span(native), database.wrap_database_errors:
             cursor.execute(native, parameters)
     rows: list[tuple[Any, ...]] = cursor.rows
     return rows
@@ -63,7 +65,8 @@ def ask_all(*asked: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
         return [ask(*one) for one in asked]
     database.ensure_connection()
     sent = [(_PreparedCursor(database.connection), *_bound(*one)) for one in asked]
-    with database.wrap_database_errors, database.connection.pipeline():
+    together = statement_span("; ".join(native for _, native, _ in sent)) if is_traced() else NOTHING
+    with together, database.wrap_database_errors, database.connection.pipeline():
         for cursor, native, parameters in sent:
             cursor.execute(native, parameters)
     return [cursor.rows for cursor, _, _ in sent]

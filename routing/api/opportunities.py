@@ -51,6 +51,7 @@ from routing.services.intake import Accepted, KeyReused, take_in
 from routing.services.intake_many import Row, take_in_many
 from routing.services.outcomes import record_outcome
 from routing.services.tag_reviews import approve_suggestions
+from telemetry.metrics import INTAKE
 
 MOST_IN_BULK = 1000
 TAKEN = "Another record has this external id already."
@@ -269,6 +270,7 @@ class OpportunityViewSet(RecordViewSet):
             raise serializers.ValidationError({"rows": [f"At most {MOST_IN_BULK} at once."]})
         results = self._results(request.data)
         refused = sum("errors" in result for result in results)
+        INTAKE.labels("bulk", "refused").inc(refused)
         answer = {"accepted": len(results) - refused, "refused": refused, "results": results}
         return Response(answer)
 

@@ -132,7 +132,7 @@ def _take(form: WebForm, sent: Mapping[str, Any]) -> int:
         body = {"form": form.pk, "values": values}
         take_in(
             values=incoming.validated_data, body=body, by=form.acts_as, at=timezone.now(),
-            idempotency_key=_key(form, sent.get(ID)),
+            idempotency_key=_key(form, sent.get(ID)), way="web_form",
         )  # fmt: skip
     except KeyReused:
         raise Refusal(409, "This was sent before with another content.", {ID: ["Used before."]}) from None

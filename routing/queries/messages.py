@@ -37,6 +37,7 @@ TOPICS = {
     "alarm.lift": "An alarm: lift",
     "alarm.drift": "An alarm: drift",
     "alarm.target": "An alarm: a target is missed",
+    "alarm.operations": "An alarm: something does not run as it should",
 }
 
 

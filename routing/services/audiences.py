@@ -55,6 +55,9 @@ class Audiences:
     def who_answers_alarms(self, payload: Payload) -> Iterable[User]:
         return [user for role in MATRIX["answer_alarms"] for user in self.with_role(role)]
 
+    def admins(self, payload: Payload) -> Iterable[User]:
+        return self.with_role(User.Role.ADMIN)
+
     def with_role(self, role: str) -> list[User]:
         if role not in self._by_role:
             self._by_role[role] = list(User.objects.filter(HERE, role=role))
@@ -112,4 +115,5 @@ TOLD: Mapping[str, Callable[[Audiences, Payload], Iterable[User]]] = {
     "alarm.lift": Audiences.who_answers_alarms,
     "alarm.drift": Audiences.who_answers_alarms,
     "alarm.target": Audiences.who_answers_alarms,
+    "alarm.operations": Audiences.admins,
 }

@@ -7,6 +7,7 @@ rounds all reps are locked first, so that it ends.
 
 import datetime
 import logging
+import time
 from collections.abc import Sequence
 
 from django.db import transaction
@@ -30,6 +31,9 @@ from routing.services.decided import Also, Decided, Made, assigned, keep_roster,
 from routing.services.exposures import kept_arms
 from routing.services.queue import Waited, let_repeats_follow, take_over
 from routing.services.turns import turns_taken
+from telemetry.context import about, note_decision
+from telemetry.metrics import ONE_DECISION, count_decision
+from telemetry.traces import span
 
 log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
@@ -54,6 +58,15 @@ def route(
     off until the next batch; or while automation is paused.
     Raises Opportunity.DoesNotExist.
     """
+    started = time.perf_counter()
+    with about(opportunity_id=opportunity_id), span("route"):
+        decision = _rounds(opportunity_id, at, in_batch)
+    if decision is not None:
+        ONE_DECISION.observe(time.perf_counter() - started)
+    return decision
+
+
+def _rounds(opportunity_id: int, at: datetime.datetime | None, in_batch: bool) -> Decision | None:
     try:
         for round_ in range(ROUNDS_WITHOUT_LOCK):
             try:
@@ -97,8 +110,10 @@ def _situation(opportunity_id: int, at: datetime.datetime) -> Situation | None:
     opportunity = Opportunity.objects.select_related("account", "product").get(pk=opportunity_id)
     if opportunity.routing not in UNDECIDED:
         return None
-    inputs, live = load_inputs(opportunity, at)
-    verdict = decide(inputs)
+    with span("look"):
+        inputs, live = load_inputs(opportunity, at)
+    with span("decide"):
+        verdict = decide(inputs)
     stays = verdict.outcome in (Decision.Outcome.HOLD, Decision.Outcome.UNTOUCHED)
     if (
         stays
@@ -126,14 +141,26 @@ def decide_new(
     None, with nothing written, while automation is paused and where others took the rep's last room again and again;
     and where it waits for its policy's batch.
     """
+    started = time.perf_counter()
+    made = _decided_new(opportunity, may_repeat, also, first)
+    if made is not None:
+        ONE_DECISION.observe(time.perf_counter() - started)
+    return made
+
+
+def _decided_new(
+    opportunity: Opportunity, may_repeat: bool, also: Also, first: Insertion | None
+) -> Made | None:
     for _ in range(ROUNDS_WITHOUT_LOCK):
-        inputs, live = load_inputs(
-            opportunity, timezone.now(), may_repeat=may_repeat, holding_off_pause=True, first=first
-        )
+        with span("look"):
+            inputs, live = load_inputs(
+                opportunity, timezone.now(), may_repeat=may_repeat, holding_off_pause=True, first=first
+            )
         first = None
         if live.is_paused:
             return None
-        situation = Situation(inputs, live, decide(inputs))
+        with span("decide"):
+            situation = Situation(inputs, live, decide(inputs))
         if waits_for_batch(situation.verdict):
             put_off(
                 opportunity_id=opportunity.pk,
@@ -202,5 +229,9 @@ def _carry_out(
 
 
 def _store(decided: Decided, also: Also) -> Made:
-    insert(*decided.records, *also(decided.made), beside=decided.beside)
+    with span("store"):
+        insert(*decided.records, *also(decided.made), beside=decided.beside)
+    decision = decided.made.decision
+    count_decision(decision.outcome, decision.via)
+    note_decision(decision.opportunity_id, decision.pk)
     return decided.made

@@ -26,6 +26,9 @@ from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
 from routing.services.decided import Also, Made
 from routing.services.decisions import decide_new, route
+from telemetry.context import note_decision
+from telemetry.metrics import INTAKE
+from telemetry.traces import span
 
 log = logging.getLogger(__name__)
 # By the key, and by the other system's id; one that was imported, or made in the browser, has no receipt.
@@ -65,11 +68,32 @@ def take_in(
     by: User,
     at: datetime.datetime,
     idempotency_key: str = "",
+    way: str = "api",
 ) -> Accepted:
-    """Accepts, routes and answers. `values` as `create_opportunity` takes them, with `company` and `person` mappings.
+    """Accepts, routes and answers. `values` as `create_opportunity` takes them, with `company` and `person` mappings;
+    `way`: that it came in by, to be counted.
 
     Raises KeyReused. A repeated external id or key gives the first answer again.
     """
+    with span("intake"):
+        accepted = _taken_in(values, body, by, at, idempotency_key)
+    decision = accepted.answer["decision"]
+    note_decision(accepted.opportunity.pk, decision["id"] if decision else None)
+    count(accepted, way)
+    return accepted
+
+
+def count(accepted: Accepted, way: str) -> None:
+    """Undecided are those whose decision failed, not those that wait for a batch."""
+    waits = (
+        accepted.answer["decision"] is None and accepted.opportunity.routing == Opportunity.Routing.WAITING
+    )
+    INTAKE.labels(way, "repeated" if not accepted.is_new else "undecided" if waits else "accepted").inc()
+
+
+def _taken_in(
+    values: Mapping[str, Any], body: Any, by: User, at: datetime.datetime, idempotency_key: str
+) -> Accepted:
     print_ = fingerprint(body)
     # An external id that is known stops the storing at its first row; a key would only stop it at its last.
     seen = _seen(values.get("external_id"), by, idempotency_key, print_) if idempotency_key else None

@@ -35,6 +35,7 @@ from routing.services.decided import Made, keep_roster
 from routing.services.intake import (
     Accepted,
     answer_of,
+    count,
     fingerprint,
     known_external_ids,
     late_answer,
@@ -42,6 +43,8 @@ from routing.services.intake import (
 )
 from routing.services.queue import Waited
 from routing.services.waves import carried_out, write_what_follows
+from telemetry.metrics import WAVE_DECISIONS
+from telemetry.traces import span
 
 log = logging.getLogger(__name__)
 WAVE = 100  # so many people and companies are locked for about half a second, and the reps chosen for half of that
@@ -73,11 +76,15 @@ def take_in_many(*, rows: Sequence[Row], by: User) -> list[Outcome]:
     found: dict[int, Outcome] = {}
     while left:
         wave = _wave([(place, rows[place]) for place in left])
-        stored = _taken([rows[place] for place in wave], by)
+        with span("wave", rows=len(wave)):
+            stored = _taken([rows[place] for place in wave], by)
         found |= {place: one for place, one in zip(wave, stored, strict=True) if one is not None}
         if stored[0] is None:  # nothing of the same wave stood in its way
             alone |= set(wave) - found.keys()
         left = [place for place in left if place not in found and place not in alone]
+    for one in found.values():
+        if isinstance(one, Accepted):
+            count(one, "bulk")
     found |= {place: _taken_alone(rows[place], by) for place in sorted(alone)}
     return [found[place] for place in range(len(rows))]
 
@@ -97,7 +104,7 @@ def _wave(waiting: Sequence[tuple[int, Row]]) -> list[int]:
 
 def _taken_alone(row: Row, by: User) -> Outcome:
     try:
-        return take_in(values=row.values, body=row.body, by=by, at=timezone.now())
+        return take_in(values=row.values, body=row.body, by=by, at=timezone.now(), way="bulk")
     except ValidationError as error:
         return error
 
@@ -170,7 +177,10 @@ class _Wave:
     def _decide(self, opportunities: Sequence[Opportunity], repeating: set[int]) -> None:
         for round_ in range(ROUNDS):
             try:
-                with transaction.atomic():  # whose end lets go of the reps, should it fail
+                with (
+                    WAVE_DECISIONS.time(),
+                    transaction.atomic(),
+                ):  # whose end lets go of the reps, should it fail
                     self._decide_each(opportunities, repeating)
                 self.is_decided = True
                 return

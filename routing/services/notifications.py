@@ -35,6 +35,7 @@ KINDS: dict[str, Kind] = {
     "alarm.lift": Kind.ALARMS,
     "alarm.drift": Kind.ALARMS,
     "alarm.target": Kind.ALARMS,
+    "alarm.operations": Kind.ALARMS,
 }
 ABOUT_THE_REP = {"rep.over_capacity", "profile.proposed", "calendar.state_changed"}
 # Whoever listens is told with the commit, and not at all where it is rolled back.

@@ -16,6 +16,7 @@ from routing.engine.notices import MOST_ATTEMPTS, retry_after
 from routing.models import OutboxMessage
 from routing.services.delivery.planning import plan_for_channels
 from routing.services.notifications import KINDS, notify
+from telemetry.traces import span
 
 log = logging.getLogger(__name__)
 CHANNEL = "outbox"  # told by a trigger (migration 0017)
@@ -68,7 +69,7 @@ def _deliver_few(at: datetime.datetime, most: int) -> tuple[int, int]:
     if not messages:
         return 0, 0
     try:
-        with transaction.atomic():
+        with span("outbox", messages=len(messages)), transaction.atomic():
             _deliver(messages)
         done = messages
     except Exception:

@@ -14,6 +14,7 @@ from routing.services.decided import Decided, assigned, tell_what_follows, waits
 from routing.services.exposures import kept_arms
 from routing.services.queue import Waited
 from routing.services.turns import turns_taken
+from telemetry.metrics import count_decision
 
 CLAIMED = (Decision.Outcome.ASSIGN, Decision.Outcome.SUGGEST)  # what takes a slot, and a turn
 
@@ -44,6 +45,7 @@ def carried_out(
         decided = waits(opportunity, situation, claim, waited, at, ready)
     tell_what_follows(opportunity, situation, claim.rep, at)
     claims.taken(situation)
+    count_decision(situation.verdict.outcome, situation.verdict.via)
     return decided
 
 

@@ -109,7 +109,11 @@ def _taken_in(request: SignedIn, form: LeadForm) -> Accepted | None:
     """The new opportunity; None where the service does not accept it, which the form then says."""
     try:
         return take_in(
-            values=form.opportunity_values(), body=form.cleaned_data, by=request.user, at=timezone.now()
+            values=form.opportunity_values(),
+            body=form.cleaned_data,
+            by=request.user,
+            at=timezone.now(),
+            way="page",
         )
     except ValidationError as error:
         form.add_error(None, error)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ["config", "analytics", "routing", "experiments", "territories", "crm", "reps"]
+PACKAGES = [
+    "config", "operations", "analytics", "routing", "experiments", "territories", "crm", "reps", "telemetry",
+]  # fmt: skip
 
 
 def lint_imports(where: Path) -> "subprocess.CompletedProcess[str]":

@@ -26,6 +26,7 @@ from routing.services.batch_runs.publishing import publish
 from routing.services.batch_runs.reading import Moment, moment_of, read, waiting_ids
 from routing.services.decided import keep_roster
 from routing.services.decisions import route
+from telemetry.traces import span
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +88,12 @@ def _plan(
     if moment.policy is None:
         _end_empty(batch, at, finish)
         return Apart([] if moment.is_again else ids, [])
-    planned = _planned(batch, ids, moment, report)
+    with span("batch plan", opportunities=len(ids)):
+        planned = _planned(batch, ids, moment, report)
     report("Publishing", 0, 0)
     _describe(batch, moment, planned)
     keep_roster(moment.live)  # committed by itself: whoever routes meanwhile stores the same one
-    with transaction.atomic():
+    with span("batch publish"), transaction.atomic():
         published = publish(
             batch=batch,
             proposals=planned.proposals,

@@ -25,6 +25,7 @@ from routing.services.delivery.mail import Letter, MailLine
 from routing.services.delivery.making import Later, Outgoing, Withheld, mail_server, make
 from routing.services.delivery.outcome import NotSent, Refused
 from routing.services.delivery.planning import SENDER
+from telemetry.traces import span
 
 log = logging.getLogger(__name__)
 LEASE = datetime.timedelta(minutes=5)  # far longer than a batch may take
@@ -85,7 +86,8 @@ def send_due(*, clock: Clock = timezone.now, seconds: float = RUN_SECONDS) -> Se
         claimed = _claim(clock())
         if not claimed:
             break
-        add(total, _send_batch(claimed, clock, ends))
+        with span("send deliveries", deliveries=len(claimed)):
+            add(total, _send_batch(claimed, clock, ends))
     return total
 
 

@@ -1,4 +1,4 @@
-"""`worker`: the jobs (a django-q2 cluster) and the courier of messages, which stop together."""
+"""`worker`: the jobs (a django-q2 cluster), the courier of messages and a heartbeat, which stop together."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from operations.services.beats import Heart
 from routing.courier import carry
 
 STOP_SECONDS = 20
@@ -32,12 +33,15 @@ class Command(BaseCommand):
             signal.signal(number, end)
         courier = threading.Thread(target=carry, args=(stop,), name="courier", daemon=True)
         courier.start()
+        heart = Heart("worker")
+        heart.start()
         while not stop.wait(0.2):
             if cluster.poll() is not None:  # whoever started us starts both again
                 self.stderr.write("The cluster of jobs has ended.")
                 stop.set()
         code = self._stopped(cluster)
         courier.join(STOP_SECONDS)
+        heart.stop()
         sys.exit(code)
 
     def _stopped(self, cluster: "subprocess.Popen[bytes]") -> int:

@@ -1,0 +1,26 @@
+"""Heartbeats, runs of jobs, alarms and checks in the admin site, to look at."""
+
+from django.contrib import admin
+
+from operations.models import Incident, InvariantCheck, JobRun, ProcessBeat
+from reps.admin import ReadOnlyAdmin
+
+
+@admin.register(ProcessBeat)
+class ProcessBeatAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "version", "started_at", "last_seen_at")
+
+
+@admin.register(JobRun)
+class JobRunAdmin(ReadOnlyAdmin):
+    list_display = ("func", "last_ended_at", "last_worked_at", "last_failed_at", "failures", "last_error")
+
+
+@admin.register(Incident)
+class IncidentAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "said", "began_at", "last_seen_at", "ended_at")
+
+
+@admin.register(InvariantCheck)
+class InvariantCheckAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "rows", "violations", "ended_at")
