@@ -83,4 +83,5 @@ def pytest(chosen: list[str], *, everything: bool) -> list[str]:
     looks_inside = {"--pdb", "--trace"} & set(chosen)
     workers = ["-n", "0" if looks_inside else str(WORKERS)]
     slow = ["-m", ""] if everything else []  # pyproject leaves the slow ones out
-    return [sys.executable, "-m", "pytest", *workers, *slow, *chosen]
+    told = [] if chosen else ["--durations", "40"]  # what to look at when the whole takes too long
+    return [sys.executable, "-m", "pytest", *workers, *slow, *told, *chosen]

@@ -48,13 +48,16 @@ class TestNoDifference:
     def test_hardly_any_world_has_a_find(self) -> None:
         assert false_share() <= 0.12
 
+    @pytest.mark.slow
     def test_nor_where_the_model_is_too_sure_of_everything(self) -> None:
         assert false_share(stated=(0.7, 1.6)) <= 0.12
 
+    @pytest.mark.slow
     def test_a_segment_in_which_all_do_worse_is_nobodys_fault(self) -> None:
         found = [look(world(seed, n=1000, everybody=-1.0)).found for seed in range(40)]
         assert np.mean([any(one.dimension == "industry" for one in some) for some in found]) <= 0.12
 
+    @pytest.mark.slow
     def test_a_rep_who_is_worse_everywhere_is_blamed_in_no_segment(self) -> None:
         found = [look(world(seed, n=1000, own=0.8)).found for seed in range(40)]
         assert np.mean([any(one.dimension for one in some) for some in found]) <= 0.12
