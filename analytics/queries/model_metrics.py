@@ -7,7 +7,7 @@ from analytics.engine.shares import ENOUGH, Share
 from analytics.models import Fact
 from analytics.queries.filters import Filters
 from analytics.queries.frames import closed_by_path
-from analytics.queries.words import of_cases
+from analytics.queries.words import of_cases, percent
 from reps.charts import Chart
 from reps.models import User
 from routing.models import ModelVersion
@@ -73,7 +73,7 @@ def _accuracy(filters: Filters, champion: ModelVersion) -> Told:
     followed, chance = (shares.get(path, Share(0, 0)) for path in (Fact.Path.MODEL, Fact.Path.STRATEGY))
     return Told(
         name="Accuracy",
-        value="–" if followed.value is None else f"{followed.value:.0%}",
+        value=percent(followed.value),
         sentence=f"Won where the first choice was followed: {of_cases(followed)}. {_by_chance(chance, champion)}",
         what="How often the model’s first choice won, beside leads that reps got in turn in an experiment’s control, "
         "which is as good as by chance. Followed against overridden would be no measure: people override for reasons.",
