@@ -211,6 +211,10 @@ SESSION_COOKIE_SECURE = SECURE_COOKIES
 CSRF_COOKIE_SECURE = SECURE_COOKIES
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE_COOKIES else "http"
 SESSION_COOKIE_HTTPONLY = True
+# Behind https browsers are sent there, and told to come no other way for a year.
+SECURE_SSL_REDIRECT = flag("SECURE_REDIRECT", SECURE_COOKIES)
+SECURE_HSTS_SECONDS = int(os.environ.get("HSTS_SECONDS", "31536000" if SECURE_COOKIES else "0"))
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = flag("HSTS_SUBDOMAINS", SECURE_COOKIES)
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 CONTENT_SECURITY_POLICY = {
@@ -289,6 +293,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ActivityKind": "crm.models.Activity.Kind",
+        "BatchState": "routing.models.Batch.State",
+        "JobState": "reps.models.Job.State",
+        "OpportunityKind": "crm.models.Opportunity.Kind",
+        "QueueKind": "routing.models.QueueItem.Kind",
+        "SkillKind": "reps.models.Skill.Kind",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "reps.api.schema.with_errors",

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -36,6 +38,7 @@ class HoldInput(StrictSerializer):
     note = serializers.CharField(max_length=300, required=False, allow_blank=True)
 
 
+@extend_schema_field(OpenApiTypes.INT)
 class RepOfYours(serializers.PrimaryKeyRelatedField[Rep]):
     """A rep whom the user may give something to."""
 
