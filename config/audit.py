@@ -19,30 +19,16 @@ SECONDS = 240
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         locked = Path(folder) / "locked.txt"
-        export: list[str | Path] = [
-            BINARIES / "uv",
-            "export",
-            "--frozen",
-            "--no-hashes",
-            "--quiet",
-            "--output-file",
-            locked,
-        ]
+        options = ("--frozen", "--no-hashes", "--quiet", "--output-file")
+        export = [str(BINARIES / "uv"), "export", *options, str(locked)]
         subprocess.run(export, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         return told(asked(locked))
 
 
 def asked(locked: Path) -> list[dict[str, Any]] | None:
     """What is known of each package; None where nobody answers."""
-    command = [
-        BINARIES / "pip-audit",
-        "--requirement",
-        locked,
-        "--no-deps",
-        "--disable-pip",
-        "--format",
-        "json",
-    ]
+    options = ("--no-deps", "--disable-pip", "--format", "json")
+    command = [str(BINARIES / "pip-audit"), "--requirement", str(locked), *options]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         found: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
