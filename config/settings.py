@@ -113,6 +113,21 @@ if flag("DATABASE_PREPARES", True):
 if flag("DATABASE_POOL", False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 8, "timeout": 10}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A machine that vanishes (a cable, a power cut) says goodbye to nobody: both ends notice within half a minute, so that
+# the locks of its open transactions end. On a Unix socket these mean nothing.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+} | DATABASES["default"]["OPTIONS"]  # fmt: skip
+if flag("DATABASE_NOTICES_LOSS", True):  # 0 for a pooler between that refuses options
+    asked = [
+        "tcp_keepalives_idle=10",
+        "tcp_keepalives_interval=5",
+        "tcp_keepalives_count=3",
+        "tcp_user_timeout=20000",
+    ]
+    given = DATABASES["default"]["OPTIONS"].get("options", "")
+    DATABASES["default"]["OPTIONS"]["options"] = " ".join([given, *(f"-c {one}" for one in asked)]).strip()
 # What allauth counts and remembers for minutes (guesses, codes that were used) must be the same in every process.
 CACHES = {
     "default": {
@@ -260,6 +275,10 @@ Q_CLUSTER = {
     "bulk": 5,
     "label": "Jobs",
 }
+# Where tasks wait, for several machines: redis://… (docs/deployment.md). Without it they wait in the database.
+BROKER_URL = os.environ.get("BROKER_URL", "")
+if BROKER_URL:
+    Q_CLUSTER["broker_class"] = "operations.broker.RedisBroker"
 
 # Batches of more opportunities than this are planned in parts by all workers, where they fall into parts that share no
 # rep; a part has so many at least.

@@ -12,6 +12,7 @@ from django_q.models import OrmQ, Schedule
 
 from analytics.models import Alarm
 from crm.models import Opportunity
+from operations.broker import counts_of_broker
 from operations.models import InvariantCheck, ProcessBeat
 from reps.models import CalendarFeed, Job
 from reps.queries.calendars import calendar_settings, feeds_in_trouble
@@ -143,18 +144,29 @@ def undecided(at: datetime.datetime) -> Backlog:
 
 
 def work(at: datetime.datetime, alive: list[ProcessBeat]) -> Work:
-    # A task that nobody works on is locked until the moment it was asked for, one under way until it counts as lost.
-    waits = OrmQ.objects.filter(lock__lte=at)
+    waiting, running = tasks(at)
     seen = ProcessBeat.objects.filter(kind=ProcessBeat.Kind.WORKER).order_by("-last_seen_at").first()
     kinds = [one.kind for one in alive]
     return Work(
-        tasks=backlog(waits, "lock", at),
-        running=OrmQ.objects.filter(lock__gt=at).count(),
+        tasks=waiting,
+        running=running,
         schedules_overdue=Schedule.objects.filter(next_run__lt=at - OVERDUE_AFTER).exclude(repeats=0).count(),
         beat_age_seconds=None if seen is None else max((at - seen.last_seen_at).total_seconds(), 0.0),
         workers=kinds.count(ProcessBeat.Kind.WORKER),
         webs=kinds.count(ProcessBeat.Kind.WEB),
     )
+
+
+def tasks(at: datetime.datetime) -> tuple[Backlog, int]:
+    """What waits for a worker, and how many are under way: in the table and, where there is one, with the broker."""
+    # A task that nobody works on is locked until the moment it was asked for, one under way until it counts as lost.
+    kept = backlog(OrmQ.objects.filter(lock__lte=at), "lock", at)
+    running = OrmQ.objects.filter(lock__gt=at).count()
+    told = counts_of_broker()
+    if told is None:
+        return kept, running
+    waiting, under_way, oldest = told
+    return Backlog(kept.waiting + waiting, max(kept.oldest_seconds, oldest)), running + under_way
 
 
 def calendars(at: datetime.datetime) -> Calendars:
