@@ -21,6 +21,7 @@ WORK_WITHOUT_TABLES = {
     "makemessages",
     "makemigrations",
     "migrate",
+    "restore",
     "showmigrations",
     "spectacular",
     "sqlmigrate",

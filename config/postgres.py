@@ -28,7 +28,6 @@ DATABASE = "routing"
 PORT = 5432  # only names the socket file; given, so that a PGPORT of the caller cannot change it
 
 SETTINGS = {
-    "listen_addresses": "",
     "port": str(PORT),
     "max_connections": "200",
     "shared_buffers": "256MB",
@@ -90,13 +89,14 @@ def local_secret(var: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(data: Path, *, durable: bool = True) -> Iterator[None]:
-    """Keep the server up inside the block, and stop it afterwards unless another holder is still inside its own."""
+def running(data: Path, *, durable: bool = True, listen: str = "") -> Iterator[None]:
+    """Keep the server up inside the block, and stop it afterwards unless another holder is still inside its own.
+    `listen`: an address for other machines as well, who are let in by pg_hba.conf only."""
     data.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{data}.users").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            ensure_running(data, durable=durable)
+            ensure_running(data, durable=durable, listen=listen)
             yield
         finally:
             with contextlib.suppress(BlockingIOError):
@@ -104,7 +104,7 @@ def running(data: Path, *, durable: bool = True) -> Iterator[None]:
                 stop(data)
 
 
-def ensure_running(data: Path, *, durable: bool = True) -> None:
+def ensure_running(data: Path, *, durable: bool = True, listen: str = "") -> None:
     """Start the server unless it answers: first start, start after a crash, and a start lost to another process.
 
     A server that is not durable loses its data in a power cut, and is made anew when it does not start.
@@ -118,12 +118,12 @@ def ensure_running(data: Path, *, durable: bool = True) -> None:
             return
         server = locate(data)
         try:
-            _start(server, durable=durable)
+            _start(server, durable=durable, listen=listen)
         except PostgresError:
             if durable:
                 raise
             shutil.rmtree(server.data, ignore_errors=True)
-            _start(server, durable=durable)
+            _start(server, durable=durable, listen=listen)
 
 
 def stop(data: Path) -> None:
@@ -257,13 +257,14 @@ def _home_elsewhere() -> Path:
 # --- starting ---------------------------------------------------------------------------------------------------
 
 
-def _start(server: Server, *, durable: bool) -> None:
+def _start(server: Server, *, durable: bool, listen: str) -> None:
     _make_socket_directory(server)
     if not (server.data / "PG_VERSION").exists():
         _initialise(server, durable=durable)
     if _postmaster(server.data) and _becomes_ready(server):
         return
     settings = SETTINGS | (DURABLE if durable else DISPOSABLE)
+    settings["listen_addresses"] = listen
     settings["unix_socket_directories"] = str(server.socket)
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     log = server.data / "server.log"

@@ -331,3 +331,16 @@ METRICS_ALLOW = [
 STOP_DELAY_SECONDS = float(os.environ.get("STOP_DELAY_SECONDS", "0"))
 # From this age on a model that decides gives an alarm.
 MODEL_STALE_DAYS = int(os.environ.get("MODEL_STALE_DAYS", "60"))
+
+# --- backups ------------------------------------------------------------------------------------------------------
+# docs/backup.md. Where the nightly backup goes; unset, none is made. A folder that other machines can read, or a disk
+# that is copied elsewhere: one beside the database is lost with it.
+BACKUP_DIRECTORY = os.environ.get("BACKUP_DIRECTORY", "")
+BACKUP_KEEP_DAILY = int(os.environ.get("BACKUP_KEEP_DAILY", "7"))
+BACKUP_KEEP_WEEKLY = int(os.environ.get("BACKUP_KEEP_WEEKLY", "4"))
+BACKUP_ALARM_HOURS = float(os.environ.get("BACKUP_ALARM_HOURS", "30"))
+# pg_dump and pg_restore of the embedded server, where those in PATH are older than the server.
+try:
+    POSTGRES_PROGRAMS = str(postgres.wheel())
+except postgres.PostgresError:
+    POSTGRES_PROGRAMS = ""

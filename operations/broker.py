@@ -48,7 +48,7 @@ COUNT = NOW + (
 )
 
 
-class RedisBroker(Broker):  # type: ignore[misc]  # django-q has no types
+class RedisBroker(Broker):
     """A queue whose tasks are kept until they are acknowledged."""
 
     def __init__(self, list_key: str | None = None) -> None:
