@@ -118,19 +118,21 @@ def ensure_running(data: Path, *, durable: bool = True, listen: str = "") -> Non
             return
         server = locate(data)
         try:
-            _start(server, durable=durable, listen=listen)
+            start_server(server, durable=durable, listen=listen)
         except PostgresError:
             if durable:
                 raise
             shutil.rmtree(server.data, ignore_errors=True)
-            _start(server, durable=durable, listen=listen)
+            start_server(server, durable=durable, listen=listen)
 
 
 def stop(data: Path) -> None:
     """Stop the server; sessions that are still open are ended, their transactions rolled back."""
-    if not data.exists():
-        return
-    server = locate(data)
+    if data.exists():
+        stop_server(locate(data))
+
+
+def stop_server(server: Server) -> None:
     if not _postmaster(server.data):
         return
     control = ["-D", str(server.data), "stop", "-w", "-t", "30", "-m"]
@@ -257,10 +259,12 @@ def _home_elsewhere() -> Path:
 # --- starting ---------------------------------------------------------------------------------------------------
 
 
-def _start(server: Server, *, durable: bool, listen: str) -> None:
+def start_server(server: Server, *, durable: bool, listen: str) -> None:
+    """Makes its files where there are none. Raises PostgresError, also for files of another major version."""
     _make_socket_directory(server)
-    if not (server.data / "PG_VERSION").exists():
+    if not (server.data / "PG_VERSION").exists() and not _finish_upgrade(server.data):
         _initialise(server, durable=durable)
+    _refuse_other_major(server)
     if _postmaster(server.data) and _becomes_ready(server):
         return
     settings = SETTINGS | (DURABLE if durable else DISPOSABLE)
@@ -291,6 +295,30 @@ def _start(server: Server, *, durable: bool, listen: str) -> None:
         if not waits or time.monotonic() > patience:
             raise PostgresError(f"PostgreSQL does not start; {log} says:\n{reason[-2000:] or '(nothing)'}")
         time.sleep(0.3)
+
+
+def _finish_upgrade(data: Path) -> bool:
+    """An upgrade that was killed between its last two steps (config.upgrade) has the new files beside."""
+    upgraded = data.with_name(f"{data.name}.upgraded")
+    if not upgraded.exists():
+        return False
+    upgraded.rename(data)
+    return True
+
+
+def _refuse_other_major(server: Server) -> None:
+    found, ours = (server.data / "PG_VERSION").read_text().strip(), major_of(server.binaries)
+    if found != ours:
+        raise PostgresError(
+            f"The database in {server.data} is of PostgreSQL {found}, and the programs here are of {ours}. "
+            f"`bin/manage upgrade_postgres` makes it one of {ours} and keeps the old files; nothing was changed."
+        )
+
+
+def major_of(binaries: Path) -> str:
+    """Of PostgreSQL's programs in that directory: "18"."""
+    said = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.split()[-1].split(".")[0]
 
 
 def _becomes_ready(server: Server) -> bool:

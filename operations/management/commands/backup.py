@@ -2,12 +2,14 @@
 
 import json
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from operations.queries.words import bytes_in_words
@@ -30,7 +32,10 @@ class Command(BaseCommand):
             made = make_backup(target=target, at=at, say=lambda text: self.stderr.write(text))
         except (BackupError, psycopg.Error) as error:
             raise CommandError(str(error)) from error
-        note_backup(made, at=at)
+        with suppress(
+            DatabaseError
+        ):  # one made before an upgrade is of tables that may not have this one yet
+            note_backup(made, at=at)
         if options["json"]:
             rows = sum(made.manifest.rows.values())
             self.stdout.write(json.dumps({"file": str(made.path), "bytes": made.size, "rows": rows}))
