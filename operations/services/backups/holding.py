@@ -15,6 +15,7 @@ from django.db.models import F
 from django_q.models import OrmQ, Schedule
 
 from operations.broker import RedisBroker
+from operations.engine.transactions import FORGET_TRANSACTIONS
 from operations.models import ProcessBeat
 from reps.models import Job
 from reps.services.jobs import ACTIVE
@@ -25,12 +26,6 @@ from routing.services.notifications import KINDS
 
 # Whoever has followed the changes further than the backup reaches would pass over as many new ones.
 NUMBERS_LEFT_OUT = 1_000_000
-# Numbers of transactions mean nothing on another server, where they come again (crm migrations 0007, 0008, reps 0003).
-FORGET_TRANSACTIONS = """
-DELETE FROM crm_accountchange;
-UPDATE crm_dictionarystamp SET version = 0;
-UPDATE reps_rosterstamp SET version = 0;
-"""
 
 
 @dataclass(frozen=True)

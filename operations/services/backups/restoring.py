@@ -153,7 +153,7 @@ def _load(server: Connection, name: str, manifest: Manifest, archive: ZipFile, s
 
 def _finish(name: str, manifest: Manifest, say: Say) -> tuple[Held, Findings]:
     """Makes it one of this version, holds what must not go on, and proves its guarantees."""
-    with _looking_at(name):
+    with looking_at(name):
         say("migrating to this version")
         call_command("migrate", interactive=False, verbosity=0)
         held = hold(at=timezone.now(), made_at=manifest.made_at)
@@ -169,7 +169,7 @@ def _finish(name: str, manifest: Manifest, say: Say) -> tuple[Held, Findings]:
 
 
 @contextmanager
-def _looking_at(name: str) -> Iterator[None]:
+def looking_at(name: str) -> Iterator[None]:
     """Django's connection is to that database inside the block."""
     before = connection.settings_dict["NAME"]
     connection.close()
