@@ -133,6 +133,7 @@ class DaySum(models.Model):
     class Meta:
         indexes = (
             models.Index(fields=["by", "day"], name="day_sum_read"),
+            models.Index(fields=["by", "key"], name="day_sum_keys"),
             models.Index(fields=["day"], name="day_sum_by_day"),
         )
 

@@ -23,6 +23,7 @@ BY_MODEL = """CASE
 TERRITORY = """(jsonb_path_query_first(d.trace, '$.steps[*] ? (@.name == "territory").found.territory')
     #>> '{}')::bigint"""
 
+SUMMED = "day, event, rep_id, source, policy, kind, path, mode, bin, score, hit, seconds, value"  # what sums are of
 FACTS = f"""
 WITH o AS (
     SELECT id, stage, closed_at, first_touch_at, owner_id, source, kind, value_base::float8 AS value, accepted_at
@@ -107,7 +108,7 @@ SELECT event, (at AT TIME ZONE %(zone)s)::date, opportunity_id, assignment_id, d
     territory_id, source, coalesce(policy_name, ''), kind, path, mode, score,
     CASE WHEN score >= 90 THEN 9 ELSE floor(score / 10) END, hit, round(seconds), value, win_probability
 FROM events
-RETURNING day
+RETURNING {SUMMED}
 """
 
 # First touches to three significant digits. Rounding keeps their order, so the median of what is rounded is the median,

@@ -28,6 +28,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, TruncMonth, TruncWeek
 
 from analytics.engine.months import month_after
+from analytics.engine.shares import Share
 from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchMonthSum, TouchSum
 from analytics.queries.definition import THREE_DIGITS
 from analytics.queries.filters import DAY, Filters
@@ -159,6 +160,14 @@ def closed_by_stratum(filters: Filters) -> pd.DataFrame:
     closed = rows.filter(event=Fact.Event.CLOSED, path__in=ROUTED).annotate(month=TruncMonth("day"))
     found = _frame(closed, ("month", "stratum_source", "kind", "path"), figures)
     return found.rename(columns={"stratum_source": "source"})
+
+
+def closed_by_path(filters: Filters) -> dict[str, Share]:
+    """Won of what was won or lost in the period, by how it came to its owner."""
+    rows, figures = _sums_or_facts(filters)
+    found = rows.filter(event=Fact.Event.CLOSED).order_by().values_list("path")
+    counted = found.annotate(n_hits=figures["n_hits"], n_known=figures["n_known"])
+    return {path: Share(hits or 0, known or 0) for path, hits, known in counted}
 
 
 def utilisation(filters: Filters) -> pd.DataFrame:

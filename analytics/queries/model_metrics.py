@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
-
 from analytics.engine.shares import ENOUGH, Share
 from analytics.models import Fact
 from analytics.queries.filters import Filters
-from analytics.queries.words import of_cases
+from analytics.queries.frames import closed_by_path
+from analytics.queries.words import of_cases, percent
 from reps.charts import Chart
 from reps.models import User
 from routing.models import ModelVersion
@@ -70,19 +69,11 @@ def model_metrics(filters: Filters, user: User) -> ModelMetrics:
 
 def _accuracy(filters: Filters, champion: ModelVersion) -> Told:
     """Won where the first choice was followed, and where an experiment's control gave leads in turn."""
-    closed = Fact.objects.filter(filters.of_facts(), event=Fact.Event.CLOSED)
-    counts = closed.aggregate(
-        **{
-            f"{name}_{figure}": Count("hit", filter=Q(path=path) & (Q(hit=True) if figure == "hits" else Q()))
-            for name, path in (("followed", Fact.Path.MODEL), ("chance", Fact.Path.STRATEGY))
-            for figure in ("hits", "known")
-        }
-    )
-    followed = Share(counts["followed_hits"], counts["followed_known"])
-    chance = Share(counts["chance_hits"], counts["chance_known"])
+    shares = closed_by_path(filters)
+    followed, chance = (shares.get(path, Share(0, 0)) for path in (Fact.Path.MODEL, Fact.Path.STRATEGY))
     return Told(
         name="Accuracy",
-        value="–" if followed.value is None else f"{followed.value:.0%}",
+        value=percent(followed.value),
         sentence=f"Won where the first choice was followed: {of_cases(followed)}. {_by_chance(chance, champion)}",
         what="How often the model’s first choice won, beside leads that reps got in turn in an experiment’s control, "
         "which is as good as by chance. Followed against overridden would be no measure: people override for reasons.",

@@ -7,6 +7,7 @@ commits while facts are read leaves a mark of its own. One refresh at a time; an
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -114,10 +115,13 @@ def _work_out(most: int) -> int:
             return 0
         ids = sorted(set(marks))
         keep_chosen_matches(ids)
-        cursor.execute("DELETE FROM analytics_fact WHERE opportunity_id = ANY(%s) RETURNING day", [ids])
-        days = {row[0] for row in cursor.fetchall()}
+        deleted = f"DELETE FROM analytics_fact WHERE opportunity_id = ANY(%s) RETURNING {definition.SUMMED}"
+        cursor.execute(deleted, [ids])
+        before = Counter(cursor.fetchall())
         cursor.execute(definition.FACTS, {"ids": ids, "zone": organisation().time_zone})
-        days |= {row[0] for row in cursor.fetchall()}
+        after = Counter(cursor.fetchall())
+    # Most facts of what changed are as they were; the sums of their days need not be made again.
+    days = {row[0] for row in (*(before - after), *(after - before))}
     StaleDay.objects.bulk_create(StaleDay(day=day) for day in sorted(days))
     return len(marks)
 

@@ -159,9 +159,12 @@ OWNER = (
 
 
 def owner_written(opportunity: Opportunity) -> Beside:
-    """What writes the owner whom `new_assignment` gave it, and the owner's load."""
-    at, rep_id = opportunity.assigned_at, opportunity.owner_id
-    return Beside(OWNER, (rep_id, at, at, opportunity.pk, opportunity.value_base or Decimal(0), rep_id))
+    """What writes the owner whom `new_assignment` gave it, and the owner's load. One that is not stored yet is stored
+    with its owner."""
+    at, rep_id, value = opportunity.assigned_at, opportunity.owner_id, opportunity.value_base or Decimal(0)
+    if opportunity._state.adding:
+        return Beside(OWNER[1:], (value, rep_id))
+    return Beside(OWNER, (rep_id, at, at, opportunity.pk, value, rep_id))
 
 
 GIVEN = """

@@ -60,6 +60,26 @@ class Insertion:
                 setattr(record, field, self.records[target])
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """Ids for new records that are written later, those that others refer to first; for who asks it together with
+    others."""
+
+    records: tuple[models.Model, ...]
+
+    @property
+    def asked(self) -> tuple[str, tuple[()]]:
+        return _ids_of(tuple(type(record) for record in self.records)), ()
+
+    def done(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        for record, key in zip(self.records, rows[0], strict=True):
+            record.pk = key
+        for record in self.records:
+            for field, attribute, _ in fields_of(type(record)):
+                if field.is_relation and getattr(record, attribute) is None:
+                    key_of(record, field)
+
+
 def insertion(*records: models.Model, beside: Beside = NOTHING) -> Insertion:
     """What writes at least one new record, those that others refer to first."""
     values: list[Any] = []
@@ -136,6 +156,15 @@ def fields_of(model: type[models.Model]) -> tuple[tuple[Any, str, bool], ...]:
 def _is_automatic(field: Any) -> bool:
     """Whether saving gives the value, or the database wants another one than the record holds."""
     return not isinstance(field, models.DateField) or field.auto_now or field.auto_now_add
+
+
+@lru_cache(maxsize=64)
+def _ids_of(of_models: tuple[type[models.Model], ...]) -> str:
+    drawn = (
+        f"nextval(pg_get_serial_sequence('\"{one._meta.db_table}\"', '{one._meta.pk.column}'))"
+        for one in of_models
+    )
+    return f"SELECT {', '.join(drawn)}"
 
 
 @lru_cache(maxsize=256)

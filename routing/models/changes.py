@@ -3,14 +3,15 @@
 from django.db import models
 from django.db.models import Q
 
-from crm.models import Opportunity
+from crm.models import Assignment, Opportunity
 from reps.models import Rep
 
 
 class Change(models.Model):
     """One change of where an opportunity stands. A trigger on opportunities writes it (routing.0020), so that no way of
-    writing is missed; `number` is given after the commit (routing.services.changes). Who and why are looked up when it
-    is told. No constraint to other tables: a lead's transaction pays for every check."""
+    changing one is missed; one that comes in decided brings it along. `number` is given after the commit
+    (routing.services.changes). Who and why are looked up when it is told. No constraint to other tables: a lead's
+    transaction pays for every check."""
 
     class Event(models.TextChoices):
         ASSIGNED = "opportunity.assigned", "Assigned"
@@ -30,10 +31,10 @@ class Change(models.Model):
     to_rep = models.ForeignKey(
         Rep, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
     )
-    assignment_id = models.BigIntegerField(
-        null=True,
-        help_text="The assignment with which it was written; none where neither service nor import did it.",
-    )
+    assignment = models.ForeignKey(
+        Assignment, null=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+",
+        help_text="With which it was written; none where neither service nor import did it.",
+    )  # fmt: skip
     at = models.DateTimeField()
 
     class Meta:

@@ -12,10 +12,13 @@ Whoever reads or sends numbers first (docs/decisions/0015), so that nothing wait
 
 import datetime
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.db.models import Model
 
+from crm.models import Assignment, Opportunity
 from routing.models import Change, ChangeCounter
 
 COUNTER = 1  # the counter's only row
@@ -29,6 +32,24 @@ WITH fresh AS (
 )
 UPDATE routing_change SET number = %(last)s + fresh.place FROM fresh WHERE routing_change.id = fresh.id
 """
+
+
+NOTED = {Opportunity.Routing.HELD, Opportunity.Routing.MANAGER}
+
+
+def first_change(
+    opportunity: Opportunity, records: Iterable[Model], at: datetime.datetime
+) -> tuple[Change, ...]:
+    """What the trigger would note of one that is stored as it was decided, which is no change of a row; not stored
+    yet. `records` are those of the decision."""
+    assignment = next((one for one in records if isinstance(one, Assignment)), None)
+    if assignment is not None:
+        event, to_rep = Change.Event.ASSIGNED, opportunity.owner
+    elif opportunity.routing in NOTED:
+        event, to_rep = Change.Event.HELD, None
+    else:
+        return ()
+    return (Change(event=event, opportunity=opportunity, to_rep=to_rep, assignment=assignment, at=at),)
 
 
 @dataclass(frozen=True)

@@ -134,9 +134,10 @@ def waits(
     )
     made = Made(decision, names_of(decision, situation.live))
     exposed = exposure_of(situation, decision, claim, at)
-    return Decided(
-        made, (decision, item, *exposed), Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
-    )
+    beside = Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
+    if opportunity._state.adding:  # it is stored as it waits
+        beside = Beside(WAITS[:1], (rep_id,))
+    return Decided(made, (decision, item, *exposed), beside)
 
 
 def _claimed(ready: Decision | None, claim: Claim, assignment: Assignment | None) -> Decision | None:

@@ -19,13 +19,14 @@ from crm.queries.duplicates import standing_original
 from crm.services import ownership
 from reps.models import Rep
 from reps.queries.prepared import ask
-from reps.services.inserts import Insertion, insert
+from reps.services.inserts import Drawing, insert
 from routing.engine.ladder import Inputs, Verdict, decide
 from routing.models import Decision, QueueItem
 from routing.queries.inputs import load_inputs
 from routing.queries.state import forget_state
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.batches import put_off, taken_out, waits_for_batch
+from routing.services.changes import first_change
 from routing.services.claims import LimitGone, Situation, claim_for
 from routing.services.decided import Also, Decided, Made, assigned, keep_roster, tell_what_follows, waits
 from routing.services.exposures import kept_arms
@@ -133,24 +134,24 @@ def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
 
 
 def decide_new(
-    *, opportunity: Opportunity, may_repeat: bool, also: Also, first: Insertion | None = None
+    *, opportunity: Opportunity, may_repeat: bool, also: Also, new: Sequence[Model] = ()
 ) -> Made | None:
-    """Decides what was stored in the present transaction, or is stored by `first`, which nobody else sees yet, and acts
-    on it. `may_repeat`: whether it was linked to what it repeats; `also`: what is stored with the decision.
+    """Decides what was stored in the present transaction, or is one of the `new` records, which are stored with it, and
+    acts on it; nobody else sees it yet. `may_repeat`: whether it was linked to what it repeats; `also`: what is stored
+    with the decision.
 
-    None, with nothing written, while automation is paused and where others took the rep's last room again and again;
-    and where it waits for its policy's batch.
+    None, with nothing written but the new records, while automation is paused and where others took the rep's last room
+    again and again; and where it waits for its policy's batch.
     """
     started = time.perf_counter()
-    made = _decided_new(opportunity, may_repeat, also, first)
+    made = _decided_new(opportunity, may_repeat, also, new)
     if made is not None:
         ONE_DECISION.observe(time.perf_counter() - started)
     return made
 
 
-def _decided_new(
-    opportunity: Opportunity, may_repeat: bool, also: Also, first: Insertion | None
-) -> Made | None:
+def _decided_new(opportunity: Opportunity, may_repeat: bool, also: Also, new: Sequence[Model]) -> Made | None:
+    first = Drawing(tuple(new)) if new else None
     for _ in range(ROUNDS_WITHOUT_LOCK):
         with span("look"):
             inputs, live = load_inputs(
@@ -158,10 +159,11 @@ def _decided_new(
             )
         first = None
         if live.is_paused:
-            return None
+            break
         with span("decide"):
             situation = Situation(inputs, live, decide(inputs))
         if waits_for_batch(situation.verdict):
+            insert(*new)
             put_off(
                 opportunity_id=opportunity.pk,
                 verdict=situation.verdict,
@@ -171,9 +173,10 @@ def _decided_new(
             opportunity.routing = Opportunity.Routing.BATCH
             return None
         try:
-            return _carry_out(opportunity, situation, None, opportunity.accepted_at, also)
+            return _carry_out(opportunity, situation, None, opportunity.accepted_at, also, new)
         except LimitGone as gone:
             log.info("new opportunity %s: %s", opportunity.pk, gone)
+    insert(*new)
     return None
 
 
@@ -201,9 +204,10 @@ def _carry_out(
     at: datetime.datetime | None,
     waiting_since: datetime.datetime | None,
     also: Also,
+    new: Sequence[Model] = (),
 ) -> Made:
     """Claims the rep and writes what follows. The opportunity is locked, or nobody else sees it yet; `waiting_since` is
-    None where it may have waited in the queue. Raises LimitGone before anything is written."""
+    None where it may have waited in the queue; `new` is stored with it. Raises LimitGone before anything is written."""
     verdict = situation.verdict
     claim = claim_for(situation, at)
     keep_roster(situation.live)
@@ -221,16 +225,17 @@ def _carry_out(
     for keeping, kept in kept_arms([situation], moment):
         ask(keeping, kept)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
-        made = _store(assigned(opportunity, rep, situation, claim, moment), also)
+        decided = assigned(opportunity, rep, situation, claim, moment)
     else:
-        made = _store(waits(opportunity, situation, claim, waited, moment), also)
+        decided = waits(opportunity, situation, claim, waited, moment)
+    made = _store(decided, also, new, first_change(opportunity, decided.records, moment) if new else ())
     tell_what_follows(opportunity, situation, rep, moment)
     return made
 
 
-def _store(decided: Decided, also: Also) -> Made:
+def _store(decided: Decided, also: Also, new: Sequence[Model], changes: Sequence[Model]) -> Made:
     with span("store"):
-        insert(*decided.records, *also(decided.made), beside=decided.beside)
+        insert(*new, *decided.records, *changes, *also(decided.made), beside=decided.beside)
     decision = decided.made.decision
     count_decision(decision.outcome, decision.via)
     note_decision(decision.opportunity_id, decision.pk)

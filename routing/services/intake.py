@@ -14,6 +14,7 @@ from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import links_that_hold
@@ -21,7 +22,7 @@ from crm.services.duplicates import link_repeats
 from crm.services.placing import place_new
 from reps.models import User
 from reps.queries.prepared import ask
-from reps.services.inserts import Insertion, insert, insertion
+from reps.services.inserts import insert
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
 from routing.services.decided import Also, Made
@@ -139,12 +140,11 @@ def _stored(request: Request) -> Accepted:
 @transaction.atomic
 def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeReceipt]:
     brings = place_new(values=request.values, at=request.at, by=request.by)
-    opportunity, new = brings.opportunity, insertion(*brings.records)
-    goes_along = (
-        decides and brings.is_all_new
-    )  # it repeats nothing, so nobody looks for it before it is decided
-    if not goes_along:
-        new.done(ask(*new.asked))
+    opportunity = brings.opportunity
+    # What repeats nothing is looked for by nobody before it is decided, and is stored with its decision.
+    new = brings.records if decides and brings.is_all_new else ()
+    if not new:
+        insert(*brings.records)
     may_repeat = not brings.is_all_new and link_repeats(opportunity=opportunity, at=request.at)
     receipt = IntakeReceipt(
         opportunity=opportunity,
@@ -159,15 +159,14 @@ def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeRecei
         receipt.answer = answer_of(opportunity, made, link)
         return [receipt]
 
-    first = new if goes_along else None
-    if not decides or not _decided(opportunity, may_repeat, with_answer, first):
+    if not decides or not _decided(opportunity, may_repeat, with_answer, new):
         insert(receipt)
     return opportunity, receipt
 
 
-def _decided(opportunity: Opportunity, may_repeat: bool, also: Also, first: Insertion | None) -> bool:
+def _decided(opportunity: Opportunity, may_repeat: bool, also: Also, new: Sequence[Model]) -> bool:
     try:
-        made = decide_new(opportunity=opportunity, may_repeat=may_repeat, also=also, first=first)
+        made = decide_new(opportunity=opportunity, may_repeat=may_repeat, also=also, new=new)
         return made is not None
     except IntegrityError:
         raise  # the receipt's: the same key came a moment ago

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 Make = Callable[..., Opportunity]
 Api = Callable[[User], APIClient]
 URL = "/api/v1/changes/"
-CHANGE_QUERIES = 8
+CHANGE_QUERIES = 7
 
 
 def give(opportunity: Opportunity, rep: Rep, by: User) -> None:
