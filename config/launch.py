@@ -6,7 +6,7 @@ import sys
 
 import psycopg
 
-from config import postgres, start, verify
+from config import postgres, start, upgrade, verify
 from config.surroundings import ROOT, VAR, database, hand_over
 
 # These work without tables, or are about making them; every other command finds an empty database migrated first.
@@ -21,6 +21,7 @@ WORK_WITHOUT_TABLES = {
     "makemessages",
     "makemigrations",
     "migrate",
+    "restore",
     "showmigrations",
     "spectacular",
     "sqlmigrate",
@@ -46,6 +47,8 @@ def main() -> int:
 
 
 def manage(arguments: list[str]) -> int:
+    if arguments[:1] == ["upgrade_postgres"]:  # for which the server need not start
+        return upgrade.main(arguments[1:])
     with database(VAR):
         if wants_tables(arguments) and is_empty():
             print("bin/manage: the database is empty; migrating it first.", file=sys.stderr)

@@ -28,7 +28,6 @@ DATABASE = "routing"
 PORT = 5432  # only names the socket file; given, so that a PGPORT of the caller cannot change it
 
 SETTINGS = {
-    "listen_addresses": "",
     "port": str(PORT),
     "max_connections": "200",
     "shared_buffers": "256MB",
@@ -90,13 +89,14 @@ def local_secret(var: Path) -> str:
 
 
 @contextlib.contextmanager
-def running(data: Path, *, durable: bool = True) -> Iterator[None]:
-    """Keep the server up inside the block, and stop it afterwards unless another holder is still inside its own."""
+def running(data: Path, *, durable: bool = True, listen: str = "") -> Iterator[None]:
+    """Keep the server up inside the block, and stop it afterwards unless another holder is still inside its own.
+    `listen`: an address for other machines as well, who are let in by pg_hba.conf only."""
     data.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{data}.users").open("a") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            ensure_running(data, durable=durable)
+            ensure_running(data, durable=durable, listen=listen)
             yield
         finally:
             with contextlib.suppress(BlockingIOError):
@@ -104,7 +104,7 @@ def running(data: Path, *, durable: bool = True) -> Iterator[None]:
                 stop(data)
 
 
-def ensure_running(data: Path, *, durable: bool = True) -> None:
+def ensure_running(data: Path, *, durable: bool = True, listen: str = "") -> None:
     """Start the server unless it answers: first start, start after a crash, and a start lost to another process.
 
     A server that is not durable loses its data in a power cut, and is made anew when it does not start.
@@ -118,19 +118,21 @@ def ensure_running(data: Path, *, durable: bool = True) -> None:
             return
         server = locate(data)
         try:
-            _start(server, durable=durable)
+            start_server(server, durable=durable, listen=listen)
         except PostgresError:
             if durable:
                 raise
             shutil.rmtree(server.data, ignore_errors=True)
-            _start(server, durable=durable)
+            start_server(server, durable=durable, listen=listen)
 
 
 def stop(data: Path) -> None:
     """Stop the server; sessions that are still open are ended, their transactions rolled back."""
-    if not data.exists():
-        return
-    server = locate(data)
+    if data.exists():
+        stop_server(locate(data))
+
+
+def stop_server(server: Server) -> None:
     if not _postmaster(server.data):
         return
     control = ["-D", str(server.data), "stop", "-w", "-t", "30", "-m"]
@@ -257,13 +259,16 @@ def _home_elsewhere() -> Path:
 # --- starting ---------------------------------------------------------------------------------------------------
 
 
-def _start(server: Server, *, durable: bool) -> None:
+def start_server(server: Server, *, durable: bool, listen: str) -> None:
+    """Makes its files where there are none. Raises PostgresError, also for files of another major version."""
     _make_socket_directory(server)
-    if not (server.data / "PG_VERSION").exists():
+    if not (server.data / "PG_VERSION").exists() and not _finish_upgrade(server.data):
         _initialise(server, durable=durable)
+    _refuse_other_major(server)
     if _postmaster(server.data) and _becomes_ready(server):
         return
     settings = SETTINGS | (DURABLE if durable else DISPOSABLE)
+    settings["listen_addresses"] = listen
     settings["unix_socket_directories"] = str(server.socket)
     options = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in settings.items())
     log = server.data / "server.log"
@@ -290,6 +295,30 @@ def _start(server: Server, *, durable: bool) -> None:
         if not waits or time.monotonic() > patience:
             raise PostgresError(f"PostgreSQL does not start; {log} says:\n{reason[-2000:] or '(nothing)'}")
         time.sleep(0.3)
+
+
+def _finish_upgrade(data: Path) -> bool:
+    """An upgrade that was killed between its last two steps (config.upgrade) has the new files beside."""
+    upgraded = data.with_name(f"{data.name}.upgraded")
+    if not upgraded.exists():
+        return False
+    upgraded.rename(data)
+    return True
+
+
+def _refuse_other_major(server: Server) -> None:
+    found, ours = (server.data / "PG_VERSION").read_text().strip(), major_of(server.binaries)
+    if found != ours:
+        raise PostgresError(
+            f"The database in {server.data} is of PostgreSQL {found}, and the programs here are of {ours}. "
+            f"`bin/manage upgrade_postgres` makes it one of {ours} and keeps the old files; nothing was changed."
+        )
+
+
+def major_of(binaries: Path) -> str:
+    """Of PostgreSQL's programs in that directory: "18"."""
+    said = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return said.stdout.split()[-1].split(".")[0]
 
 
 def _becomes_ready(server: Server) -> bool:

@@ -113,6 +113,21 @@ if flag("DATABASE_PREPARES", True):
 if flag("DATABASE_POOL", False):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 8, "timeout": 10}
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A machine that vanishes (a cable, a power cut) says goodbye to nobody: both ends notice within half a minute, so that
+# the locks of its open transactions end. On a Unix socket these mean nothing.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+} | DATABASES["default"]["OPTIONS"]  # fmt: skip
+if flag("DATABASE_NOTICES_LOSS", True):  # 0 for a pooler between that refuses options
+    asked = [
+        "tcp_keepalives_idle=10",
+        "tcp_keepalives_interval=5",
+        "tcp_keepalives_count=3",
+        "tcp_user_timeout=20000",
+    ]
+    given = DATABASES["default"]["OPTIONS"].get("options", "")
+    DATABASES["default"]["OPTIONS"]["options"] = " ".join([given, *(f"-c {one}" for one in asked)]).strip()
 # What allauth counts and remembers for minutes (guesses, codes that were used) must be the same in every process.
 CACHES = {
     "default": {
@@ -264,6 +279,10 @@ Q_CLUSTER = {
     "bulk": 5,
     "label": "Jobs",
 }
+# Where tasks wait, for several machines: redis://… (docs/deployment.md). Without it they wait in the database.
+BROKER_URL = os.environ.get("BROKER_URL", "")
+if BROKER_URL:
+    Q_CLUSTER["broker_class"] = "operations.broker.RedisBroker"
 
 # Batches of more opportunities than this are planned in parts by all workers, where they fall into parts that share no
 # rep; a part has so many at least.
@@ -324,3 +343,16 @@ METRICS_ALLOW = [
 STOP_DELAY_SECONDS = float(os.environ.get("STOP_DELAY_SECONDS", "0"))
 # From this age on a model that decides gives an alarm.
 MODEL_STALE_DAYS = int(os.environ.get("MODEL_STALE_DAYS", "60"))
+
+# --- backups ------------------------------------------------------------------------------------------------------
+# docs/backup.md. Where the nightly backup goes; unset, none is made. A folder that other machines can read, or a disk
+# that is copied elsewhere: one beside the database is lost with it.
+BACKUP_DIRECTORY = os.environ.get("BACKUP_DIRECTORY", "")
+BACKUP_KEEP_DAILY = int(os.environ.get("BACKUP_KEEP_DAILY", "7"))
+BACKUP_KEEP_WEEKLY = int(os.environ.get("BACKUP_KEEP_WEEKLY", "4"))
+BACKUP_ALARM_HOURS = float(os.environ.get("BACKUP_ALARM_HOURS", "30"))
+# pg_dump and pg_restore of the embedded server, where those in PATH are older than the server.
+try:
+    POSTGRES_PROGRAMS = str(postgres.wheel())
+except postgres.PostgresError:
+    POSTGRES_PROGRAMS = ""

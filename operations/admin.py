@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from operations.models import Incident, InvariantCheck, JobRun, ProcessBeat
+from operations.models import Backup, Incident, InvariantCheck, JobRun, ProcessBeat
 from reps.admin import ReadOnlyAdmin
 
 
@@ -19,6 +19,11 @@ class JobRunAdmin(ReadOnlyAdmin):
 @admin.register(Incident)
 class IncidentAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "said", "began_at", "last_seen_at", "ended_at")
+
+
+@admin.register(Backup)
+class BackupAdmin(ReadOnlyAdmin):
+    list_display = ("began_at", "ended_at", "place", "size_bytes", "error")
 
 
 @admin.register(InvariantCheck)

@@ -95,6 +95,11 @@ def families(seen: Figures) -> Iterable[Metric]:
     yield gauge("routing_database_connections", "Connections to it.", seen.connections)
     if seen.disk_free_share is not None:
         yield gauge("routing_disk_free_ratio", "Of the fullest disk of any process.", seen.disk_free_share)
+    if seen.backups.age_seconds is not None:
+        yield gauge(
+            "routing_backup_age_seconds", "Since the last backup was begun.", seen.backups.age_seconds
+        )
+    yield gauge("routing_backup_failed", "1 where the last try failed.", float(bool(seen.backups.failed)))
     is_on = set(Incident.objects.filter(ended_at__isnull=True).values_list("kind", flat=True))
     alarms = [(kind, float(kind in is_on)) for kind in Incident.Kind.values]
     yield labelled("routing_alarm_on", "1 while the alarm is on.", "kind", alarms)

@@ -29,6 +29,10 @@ settings.load_profile("tests")
 
 @pytest.fixture(autouse=True)
 def empty_process_caches() -> None:
+    forget_what_is_cached()
+
+
+def forget_what_is_cached() -> None:
     """What a process caches outlives a test's rolled-back transaction."""
     live.kept_roster.cache_clear()
     state._present.cache_clear()

@@ -36,16 +36,16 @@ def _played(
     database: str, data: Any, receiver: Receiver, kills: int, say: Callable[[str], None]
 ) -> dict[str, Any]:
     token = stack.fill(database, "small")
-    _ask(database, "prepare", str(receiver.port))
+    ask(database, "prepare", str(receiver.port))
     with House(database, data) as house:
-        load = Load(house.port, token)
+        load = Load([("127.0.0.1", house.port)], token)
         load.start()
         say(f"{kills} kills while leads come in")
         killed = house.kill_at_random(kills, say)
         load.stop()
         say(f"{len(load.acknowledged):,} leads acknowledged; waiting until all is quiet")
-        quiet = house.wait_until(lambda: _ask(database, "waiting")["waiting"] == 0, SETTLES_SECONDS)
-        found = _ask(database, "verdict", json.dumps(load.acknowledged))
+        quiet = house.wait_until(lambda: ask(database, "waiting")["waiting"] == 0, SETTLES_SECONDS)
+        found = ask(database, "verdict", json.dumps(load.acknowledged))
     posts = found.pop("posts")
     seen = receiver.seen
     return {
@@ -56,12 +56,12 @@ def _played(
         **found,
         "posts_missing": len(set(posts) - set(seen)),
         "notifications_duplicated_to_receiver": sum(count - 1 for count in seen.values()),
-        "undelivered": 0 if quiet else _ask(database, "waiting")["waiting"],
+        "undelivered": 0 if quiet else ask(database, "waiting")["waiting"],
         "slowest_restart_s": round(house.slowest_restart, 1),
     }
 
 
-def _ask(database: str, *arguments: str) -> dict[str, Any]:
+def ask(database: str, *arguments: str) -> dict[str, Any]:
     """What a process of its own finds in that database."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.chaos.verdict", arguments[0]],

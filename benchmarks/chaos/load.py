@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 import time
+from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -16,17 +17,26 @@ GIVES_UP_SECONDS = 120.0
 
 
 class Load:
-    """`acknowledged`: our id by the client's own, of everything that was answered with success."""
+    """`acknowledged`: our id by the client's own, of everything that was answered with success. `targets` are asked in
+    turn, the next one after `patience` seconds without an answer."""
 
-    def __init__(self, port: int, token: str) -> None:
-        self.port, self.token = port, token
+    def __init__(
+        self,
+        targets: Sequence[tuple[str, int]],
+        token: str,
+        *,
+        clients: int = CLIENTS,
+        patience: float = 30.0,
+        first: int = 0,
+    ) -> None:
+        self.token, self.patience, self.first = token, patience, first
+        self._targets = itertools.cycle(targets)
         self.acknowledged: dict[str, int] = {}
-        self.sent = 0
-        self._numbers = itertools.count()
+        self.sent = self.begun = 0
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._clients = [
-            threading.Thread(target=self._client, args=(n,), daemon=True) for n in range(CLIENTS)
+            threading.Thread(target=self._client, args=(n,), daemon=True) for n in range(clients)
         ]
 
     def start(self) -> None:
@@ -43,7 +53,8 @@ class Load:
         rng = np.random.default_rng(seed)
         while not self._over.is_set():
             with self._lock:
-                number = next(self._numbers)
+                number = self.first + self.begun
+                self.begun += 1
             body = world.lead(number, rng, world.SMALL.accounts)
             key = f"key-{number}" if number % 2 else ""  # half have nothing but their external id
             answer = self._until_acknowledged(body, key)
@@ -64,8 +75,9 @@ class Load:
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         with self._lock:
             self.sent += 1
+            host, port = next(self._targets)
         try:
-            asked = HTTPConnection("127.0.0.1", self.port, timeout=30)
+            asked = HTTPConnection(host, port, timeout=self.patience)
             asked.request(
                 "POST", stack.ROUTED, json.dumps(body), headers | ({"Idempotency-Key": key} if key else {})
             )

@@ -19,6 +19,7 @@ class Incident(models.Model):
         MODEL = "model", "The model is out of date"
         INVARIANT = "invariant", "A guarantee is broken"
         DISK = "disk", "The disk is nearly full"
+        BACKUP = "backup", "There is no recent backup"
 
     kind = models.CharField(max_length=10, choices=Kind)
     said = models.CharField(max_length=500)

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min, QuerySet
 from django_q.models import OrmQ, Schedule
 
 from analytics.models import Alarm
 from crm.models import Opportunity
-from operations.models import InvariantCheck, ProcessBeat
+from operations.broker import counts_of_broker
+from operations.models import Backup, InvariantCheck, ProcessBeat
 from reps.models import CalendarFeed, Job
 from reps.queries.calendars import calendar_settings, feeds_in_trouble
 from routing.models import AutomationChange, Delivery, ModelVersion, OutboxMessage, QueueItem
@@ -64,6 +66,16 @@ class ModelState:
 
 
 @dataclass(frozen=True)
+class Backups:
+    """`asked`: whether regular ones are made. `age_seconds`: of the last one made, None without any. `failed`: why the
+    last try failed, where it did."""
+
+    asked: bool
+    age_seconds: float | None
+    failed: str
+
+
+@dataclass(frozen=True)
 class Figures:
     at: datetime.datetime
     outbox: Backlog
@@ -81,6 +93,7 @@ class Figures:
     intake_requests: int
     intake_failed: int
     disk_free_share: float | None
+    backups: Backups
 
 
 def figures(at: datetime.datetime) -> Figures:
@@ -100,6 +113,7 @@ def figures(at: datetime.datetime) -> Figures:
         intake_requests=sum(one.intake_requests for one in alive),
         intake_failed=sum(one.intake_failed for one in alive),
         disk_free_share=disk_free_share(alive),
+        backups=backups(at),
         **database(),
     )
 
@@ -143,18 +157,29 @@ def undecided(at: datetime.datetime) -> Backlog:
 
 
 def work(at: datetime.datetime, alive: list[ProcessBeat]) -> Work:
-    # A task that nobody works on is locked until the moment it was asked for, one under way until it counts as lost.
-    waits = OrmQ.objects.filter(lock__lte=at)
+    waiting, running = tasks(at)
     seen = ProcessBeat.objects.filter(kind=ProcessBeat.Kind.WORKER).order_by("-last_seen_at").first()
     kinds = [one.kind for one in alive]
     return Work(
-        tasks=backlog(waits, "lock", at),
-        running=OrmQ.objects.filter(lock__gt=at).count(),
+        tasks=waiting,
+        running=running,
         schedules_overdue=Schedule.objects.filter(next_run__lt=at - OVERDUE_AFTER).exclude(repeats=0).count(),
         beat_age_seconds=None if seen is None else max((at - seen.last_seen_at).total_seconds(), 0.0),
         workers=kinds.count(ProcessBeat.Kind.WORKER),
         webs=kinds.count(ProcessBeat.Kind.WEB),
     )
+
+
+def tasks(at: datetime.datetime) -> tuple[Backlog, int]:
+    """What waits for a worker, and how many are under way: in the table and, where there is one, with the broker."""
+    # A task that nobody works on is locked until the moment it was asked for, one under way until it counts as lost.
+    kept = backlog(OrmQ.objects.filter(lock__lte=at), "lock", at)
+    running = OrmQ.objects.filter(lock__gt=at).count()
+    told = counts_of_broker()
+    if told is None:
+        return kept, running
+    waiting, under_way, oldest = told
+    return Backlog(kept.waiting + waiting, max(kept.oldest_seconds, oldest)), running + under_way
 
 
 def calendars(at: datetime.datetime) -> Calendars:
@@ -182,6 +207,17 @@ def model_state(at: datetime.datetime) -> ModelState | None:
         learned=champion["kind"] != ModelVersion.Kind.RULES,
         drifts=Alarm.objects.filter(kind=Alarm.Kind.CALIBRATION, ended_at__isnull=True).exists(),
         trained_at=None if trained is None else trained.finished_at,
+    )
+
+
+def backups(at: datetime.datetime) -> Backups:
+    """The last try and the last one made are among the newest: of many failures in a row the first would be enough."""
+    tries = list(Backup.objects.values_list("began_at", "error")[:200])
+    made = next((began for began, error in tries if not error), None)
+    return Backups(
+        asked=bool(settings.BACKUP_DIRECTORY),
+        age_seconds=None if made is None else max((at - made).total_seconds(), 0.0),
+        failed=tries[0][1] if tries else "",
     )
 
 

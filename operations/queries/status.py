@@ -237,4 +237,23 @@ def _disk(seen: Figures) -> Part:
     return Part("Disk", tone, f"{percent(free)} free where it is fullest.")
 
 
-PARTS = (_processes, _jobs, _intake, _outbox, _queue, _calendars, _model, _guarantees, _database, _disk)
+def _backups(seen: Figures) -> Part:
+    found = seen.backups
+    last = (
+        "There is none yet."
+        if found.age_seconds is None
+        else f"The last one is {age(found.age_seconds)} old."
+    )
+    if not found.asked:
+        return Part("Backups", GOOD, f"None is made regularly from here (BACKUP_DIRECTORY). {last}")
+    late = found.age_seconds is not None and found.age_seconds > settings.BACKUP_ALARM_HOURS * 3600
+    if late or (found.failed and found.age_seconds is None):
+        return Part("Backups", BAD, f"{last} {found.failed}".strip())
+    if found.failed:
+        return Part("Backups", WARN, f"{last} The last try failed: {found.failed}")
+    return Part("Backups", GOOD, f"{last} One is made each night.")
+
+
+PARTS = (
+    _processes, _jobs, _intake, _outbox, _queue, _calendars, _model, _guarantees, _database, _disk, _backups,
+)  # fmt: skip

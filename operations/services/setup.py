@@ -18,3 +18,11 @@ def schedule_jobs() -> None:
             "next_run": tonight.replace(hour=3, minute=30, second=0, microsecond=0),
         },
     )
+    Schedule.objects.get_or_create(
+        name="Back up",
+        defaults={
+            "func": "operations.jobs.back_up",
+            "schedule_type": Schedule.DAILY,
+            "next_run": tonight.replace(hour=2, minute=0, second=0, microsecond=0),
+        },
+    )

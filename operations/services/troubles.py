@@ -135,6 +135,18 @@ def _disk(seen: Figures, is_on: bool) -> str:
     )
 
 
+def _backup(seen: Figures, _: bool) -> str:
+    found, hours = seen.backups, settings.BACKUP_ALARM_HOURS
+    if not found.asked or (found.age_seconds is None and not found.failed):
+        return ""  # the first is still to come
+    why = f" The last try failed: {found.failed}" if found.failed else ""
+    if found.age_seconds is None:
+        return f"There is no backup yet.{why}"
+    return (
+        f"The last backup is {age(found.age_seconds)} old.{why}" if found.age_seconds > hours * 3600 else ""
+    )
+
+
 LOOKS: Mapping[Kind, Callable[[Figures, bool], str]] = {
     Kind.INTAKE: _intake,
     Kind.UNDECIDED: _undecided,
@@ -144,4 +156,5 @@ LOOKS: Mapping[Kind, Callable[[Figures, bool], str]] = {
     Kind.MODEL: _model,
     Kind.INVARIANT: _invariant,
     Kind.DISK: _disk,
+    Kind.BACKUP: _backup,
 }

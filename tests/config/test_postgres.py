@@ -12,7 +12,7 @@ import psutil
 import psycopg
 import pytest
 
-from config import postgres
+from config import postgres, upgrade
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about what root does")
@@ -174,3 +174,37 @@ def test_secret_is_made_once_and_readable_by_its_owner_only(tmp_path):
     assert secrets == {(tmp_path / "secret_key").read_text()}
     assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_files_of_another_major_version_are_refused_and_left_alone(data):
+    (data / "PG_VERSION").write_text("17\n")
+    with pytest.raises(postgres.PostgresError, match="is of PostgreSQL 17, and the programs here are of 18"):
+        postgres.ensure_running(data)
+    assert (data / "PG_VERSION").read_text() == "17\n"
+    assert not postgres.is_alive(data)
+
+
+def test_an_upgrade_takes_everything_over_and_keeps_the_old_files(data):
+    with postgres.running(data):
+        answer(data, "CREATE TABLE kept (id int PRIMARY KEY)")
+        answer(data, "INSERT INTO kept SELECT generate_series(1, 1000)")
+        before = answer(data, "SELECT system_identifier FROM pg_control_system()")
+    kept = upgrade.upgrade(data, postgres.wheel())  # of the same version: the way is the same
+    assert (kept / "PG_VERSION").exists()
+    with postgres.running(data):
+        assert answer(data, "SELECT count(*) FROM kept") == 1000
+        assert answer(data, "SELECT system_identifier FROM pg_control_system()") != before
+    assert not postgres.is_alive(kept)
+
+
+def test_an_upgrade_killed_between_its_last_steps_is_finished_by_the_next_start(data):
+    with postgres.running(data):
+        answer(data, "CREATE TABLE kept (id int)")
+    data.rename(data.with_name("postgres.upgraded"))
+    with postgres.running(data):
+        assert answer(data, "SELECT count(*) FROM kept") == 0
+
+
+def test_an_upgrade_waits_for_nobody(data):
+    with postgres.running(data), pytest.raises(postgres.PostgresError, match="in use"), upgrade.alone(data):
+        pass

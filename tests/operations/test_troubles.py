@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django_q.models import OrmQ, Schedule
 from analytics.models import Alarm
 from crm.models import Opportunity
 from operations.engine.troubles import Bound, intake_fails
-from operations.models import Incident, InvariantCheck, ProcessBeat
+from operations.models import Backup, Incident, InvariantCheck, ProcessBeat
 from operations.services import beats, invariants
 from operations.services.running import first_line, note_run
 from operations.services.troubles import look_for_trouble
@@ -276,3 +277,26 @@ def test_kept_checks_are_the_last_ones(now: datetime.datetime, monkeypatch: pyte
     for ahead in range(4):
         invariants.check_guarantees(at=now + ahead * MINUTE)
     assert [one.started_at for one in InvariantCheck.objects.all()] == [now + 3 * MINUTE, now + 2 * MINUTE]
+
+
+class TestBackups:
+    def test_one_that_is_too_old_or_failed_first_is_an_alarm(
+        self, now: datetime.datetime, settings: SimpleNamespace
+    ) -> None:
+        Backup.objects.create(began_at=now - 31 * 60 * MINUTE, ended_at=now - 30 * 60 * MINUTE, place="x")
+        assert look(now) == []  # nobody asked for regular ones
+        settings.BACKUP_DIRECTORY = "/backups"
+        assert look(now) == ["backup"]
+        assert Incident.objects.get().said == "The last backup is 31 h old."
+        Backup.objects.create(began_at=now - MINUTE, ended_at=now, place="x")
+        look(now + MINUTE)
+        assert Incident.objects.get().last_seen_at == now
+
+    def test_the_first_is_waited_for_and_its_failure_told(
+        self, now: datetime.datetime, settings: SimpleNamespace
+    ) -> None:
+        settings.BACKUP_DIRECTORY = "/backups"
+        assert look(now) == []
+        Backup.objects.create(began_at=now, ended_at=now, place="/backups", error="No space left.")
+        assert look(now) == ["backup"]
+        assert "There is no backup yet. The last try failed: No space left." in Incident.objects.get().said

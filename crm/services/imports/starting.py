@@ -7,7 +7,9 @@ from django.db import transaction
 from crm.models import ImportFile, ImportRun
 from crm.services.imports.files import ImportRefused
 from reps.models import Job, User
-from reps.services.jobs import ACTIVE, cancel_job, create_job, give_up_if_stopped
+from reps.services.jobs import ACTIVE, cancel_job, create_job, fail_job, give_up_if_stopped
+
+FORGOTTEN_AFTER = datetime.timedelta(minutes=30)  # queued so long, its task is lost or nobody works
 
 
 def lock_run(run: ImportRun) -> ImportRun:
@@ -34,9 +36,12 @@ def start(*, run: ImportRun, kind: str, by: User, at: datetime.datetime) -> tupl
 
 
 def _under_way(run: ImportRun, at: datetime.datetime) -> Job | None:
-    """The run's job that is queued or running; one whose worker died is ended first."""
+    """The run's job that is queued or running; one whose worker died, or that none took up, is ended first."""
     job = Job.objects.filter(pk__in=ImportRun.objects.filter(pk=run.pk).values("job")).first()
     if job is None or job.state not in ACTIVE or give_up_if_stopped(job_id=job.pk, at=at):
+        return None
+    if job.state == Job.State.QUEUED and at - job.created_at > FORGOTTEN_AFTER:
+        fail_job(job_id=job.pk, error="No worker took it up.", at=at)
         return None
     return job
 
