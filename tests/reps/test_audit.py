@@ -223,7 +223,7 @@ def test_each_kind_is_written_by_sql_alone(
     ]  # fmt: skip
     since()
     for row in rows:
-        table = row._meta.db_table  # type: ignore[union-attr]
+        table = row._meta.db_table
         column = next(
             one.column for one in row._meta.concrete_fields if one.column in ("name", "label", "note")
         )
