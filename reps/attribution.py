@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import Cursor
 from django.http import HttpRequest
 from structlog.contextvars import get_contextvars
 
@@ -82,10 +83,11 @@ def actor_of(request: HttpRequest) -> Actor:
 
 @lru_cache(maxsize=8)
 def command_of(arguments: tuple[str, ...]) -> Actor | None:
-    """Of `manage.py`, which command runs; what else has no actor is told by the database itself."""
-    if len(arguments) > 1 and arguments[0].endswith("manage.py"):
+    """Which command runs, `prepare` before the start among them; what else has no actor is the database's own."""
+    program = arguments[0].rpartition("/")[2] if arguments else ""
+    if program == "manage.py" and len(arguments) > 1:
         return Actor(Way.COMMAND.value, through=arguments[1][:200])
-    return None
+    return Actor(Way.COMMAND.value, through="prepare") if program == "prepare.py" else None
 
 
 @lru_cache(maxsize=256)
@@ -105,18 +107,21 @@ def attributed(query: Any) -> Any:
     return query if actor is None else mark(actor) + query
 
 
+class AttributingCursor(Cursor):
+    """Django's cursor, which tells who writes."""
+
+    def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+        return super().execute(attributed(query), *arguments, **options)  # type: ignore[misc]  # psycopg's
+
+    def executemany(self, query: Any, *arguments: Any, **options: Any) -> Any:
+        return super().executemany(attributed(query), *arguments, **options)  # type: ignore[misc]  # psycopg's
+
+
 @lru_cache(maxsize=8)
 def attributing(cursor: type[Any]) -> type[Any]:
-    """The same class of cursors, which tells who writes."""
-
-    class Attributing(cursor):
-        def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-            return super().execute(attributed(query), *arguments, **options)
-
-        def executemany(self, query: Any, *arguments: Any, **options: Any) -> Any:
-            return super().executemany(attributed(query), *arguments, **options)
-
-    return Attributing
+    """The same class of cursors, telling who writes below whatever it does itself: a trace shows statements without."""
+    bases = (AttributingCursor,) if cursor is Cursor else (cursor, AttributingCursor)
+    return type("AttributingCursor", bases, {})
 
 
 def attribute(connection: BaseDatabaseWrapper, **_: Any) -> None:

@@ -23,6 +23,8 @@ FIELDS = {
     "key": "key",
     "content_hash": "content",
 }
+# Records that are what happened, in one word.
+ONE_TIME = {"model": "{} a model", "automation": "set the automation to {}"}
 VERBS = {"created": "created", "changed": "changed", "deleted": "deleted", "emptied": "emptied"}
 WAYS = {
     "visitor": "Somebody who was not signed in",
@@ -67,6 +69,8 @@ def what(told: Told) -> str:
 
 
 def sentence(told: Told) -> str:
+    if told.action == "created" and told.kind in ONE_TIME:
+        return f"{who(told)} {ONE_TIME[told.kind].format(told.record_name.replace('_', ' '))}"
     if told.action in VERBS:
         return f"{who(told)} {VERBS[told.action]} {what(told)}{_changed(told)}"
     others = {

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.db import DatabaseError, connection, connections, transaction
+from django.db.backends.postgresql.base import Cursor
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,12 +17,14 @@ from rest_framework.test import APIClient
 
 from crm.models import Account, Opportunity
 from operations.jobs import begun, ended
-from reps.attribution import Actor, acting, actor_now
+from reps.attribution import Actor, acting, actor_now, attributing
 from reps.models import Absence, ApiToken, AuditEntry, AuditSeal, Organisation, Rep, Skill, Team, User
 from reps.services.audit import forget, forget_old, seal
 from reps.services.calendars.sealing import seal as sealed
+from reps.services.sessions import end_sessions
 from routing.models import AutomationChange, Override, OverrideReason, Policy, Rule, WebForm, Webhook
 from routing.queries.invariants import check_invariants
+from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from tests.conftest import NOW, PASSWORD, user_of
 
@@ -86,6 +90,64 @@ def test_a_token_is_named(ana: Rep, omar: User, api: Api, since: Callable[[], li
     assert entry.changes == {"own_max_open": [10, 7]}
 
 
+def test_what_pages_change_is_told(
+    ada: User, ben: User, east: Team, nia: User, as_user: SignIn, since: Callable[[], list[AuditEntry]]
+) -> None:
+    client, mona = as_user(ada), user_of("Mona", "manager")
+    since()
+    seen = {"seen_at": east.updated_at.isoformat()}
+    client.post(reverse("team_edit", args=[east.pk]), {"name": "Far East", "managers": [mona.pk], **seen})
+    client.post(reverse("user_deactivate", args=[nia.pk]))
+    client.post(reverse("certification_new"), {"certification": "meddic", "depth": 3})
+    client.post(reverse("pause"), {"reason": "fair"})
+    client.post(reverse("tokens"), {"name": "Dialer", "lifetime": "30"})
+    client.post(reverse("token_revoke", args=[ApiToken.objects.get(name="Dialer").pk]))
+    found = since()
+    assert {(one.way, one.user_name) for one in found} == {("person", "Ada")}
+    assert [(one.kind, one.action, one.record_name) for one in found if one.action != "session_ended"] == [
+        ("team", "changed", "Far East"),
+        ("team manager", "deleted", "Ben"),
+        ("team manager", "created", "Mona"),
+        ("user", "changed", "Nia"),
+        ("certification", "created", "meddic"),
+        ("automation", "created", "paused"),
+        ("token", "created", "Dialer"),
+        ("token", "deleted", "Dialer"),
+    ]
+
+
+def test_a_second_factor_is_told_without_its_key(omar: User, since: Callable[[], list[AuditEntry]]) -> None:
+    since()
+    factor = Authenticator.objects.create(user=omar, type="totp", data={"secret": "k3y"})
+    Authenticator.objects.filter(pk=factor.pk).update(last_used_at=NOW)
+    factor.delete()
+    created, deleted = since()
+    assert (created.kind, created.record_name, created.of_name) == ("second factor", "totp", "Omar")
+    assert created.changes["data"] == [None, "secret"]
+    assert deleted.action == "deleted"
+
+
+def test_sessions_that_somebody_ends_are_told(
+    ada: User, omar: User, since: Callable[[], list[AuditEntry]]
+) -> None:
+    Client().post("/login/", {"login": omar.email, "password": PASSWORD})
+    since()
+    with acting(Actor("person", user=ada.pk)):
+        assert end_sessions(user=omar) == 1
+    (entry,) = since()
+    assert (entry.action, entry.user_name, entry.record_name) == ("session_ended", "Ada", "Omar")
+
+
+def test_a_published_configuration_is_told(
+    omar: User, since: Callable[[], list[AuditEntry]], one_policy: None
+) -> None:
+    since()
+    version, _ = publish_configuration(by=omar, at=NOW)
+    (entry,) = [one for one in since() if one.kind == "configuration version"]
+    assert (entry.record_name, entry.user_name) == (str(version.number), "Omar")
+    assert "content" not in entry.changes
+
+
 def test_plain_sql_is_told_by_its_account(ana: Rep, since: Callable[[], list[AuditEntry]]) -> None:
     since()
     run("UPDATE reps_rep SET own_max_open = 99 WHERE id = %s", ana.pk)
@@ -133,6 +195,23 @@ def test_what_a_statement_says_later_is_not_taken_for_its_actor(
         Rep.objects.filter(pk=ana.pk).update(name="/* actor:e30= */")
     Rep.objects.filter(pk=ana.pk).update(name="Ana")
     assert [one.way for one in since()] == ["person", "database"]
+
+
+def test_a_trace_shows_statements_without_their_actor(
+    ana: Rep, since: Callable[[], list[AuditEntry]]
+) -> None:
+    shown: list[str] = []
+
+    class Traced(Cursor):
+        def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+            shown.append(query)
+            return super().execute(query, *arguments, **options)  # type: ignore[misc]  # psycopg's
+
+    since()
+    with acting(Actor("job", through="night")), attributing(Traced)(connection.connection) as cursor:
+        cursor.execute("UPDATE reps_rep SET own_max_open = 3")
+    assert shown == ["UPDATE reps_rep SET own_max_open = 3"]
+    assert [one.through for one in since()] == ["night"]
 
 
 def test_names_of_then_stay(ana: Rep, west: Team, since: Callable[[], list[AuditEntry]]) -> None:
