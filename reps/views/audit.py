@@ -14,7 +14,7 @@ from reps.models import AuditEntry
 from reps.pages import show
 from reps.permissions import SignedIn, requires
 from reps.queries.audit import COLUMNS, actors_known, audit_entries, kinds_known, line_of, rows_of
-from reps.queries.pages import BadCursor, page_of
+from reps.queries.pages import page_of
 
 
 @requires("see_audit")
@@ -25,7 +25,7 @@ def audit_log(request: SignedIn) -> HttpResponse:
         page = page_of(
             audit_entries(search), key="id", descending=True, cursor=request.GET.get("at", ""), size=50
         )
-    except BadCursor as error:
+    except (ValueError, TypeError) as error:  # BadCursor, or one of a list that is sorted by something else
         raise Http404 from error
     context = {
         "filters": filters,
