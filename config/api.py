@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from crm.api import AccountViewSet, ActivityViewSet, ContactViewSet
 from experiments.api import SatisfactionScoreViewSet
+from reps.api.audit import AuditViewSet
 from reps.api.reps import RepViewSet
 from routing.api.batches import BatchViewSet
 from routing.api.changes import ChangeViewSet
@@ -20,6 +21,7 @@ router.register("reps", RepViewSet, basename="api-rep")
 router.register("tag-suggestions", TagSuggestionViewSet, basename="api-tag-suggestion")
 router.register("batches", BatchViewSet, basename="api-batch")
 router.register("changes", ChangeViewSet, basename="api-change")
+router.register("audit", AuditViewSet, basename="api-audit")
 router.register("activities", ActivityViewSet, basename="api-activity")
 router.register("satisfaction-scores", SatisfactionScoreViewSet, basename="api-satisfaction-score")
 

@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "reps.middleware.AttributionMiddleware",
     "reps.middleware.SessionLifetimeMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "reps.middleware.SignInMiddleware",
@@ -338,6 +339,8 @@ METRICS_ALLOW = [
     for part in os.environ.get("METRICS_ALLOW", "").split(",")
     if part.strip()
 ]
+# How long entries of the audit log are kept; 0: for good. Less than a year is a year.
+AUDIT_KEPT_DAYS = int(os.environ.get("AUDIT_KEPT_DAYS", "0"))
 # How long a web process goes on serving after it was asked to stop, while /ready/ says no: as long as whoever sends
 # requests needs to see that.
 STOP_DELAY_SECONDS = float(os.environ.get("STOP_DELAY_SECONDS", "0"))

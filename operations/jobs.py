@@ -10,6 +10,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from operations.services import backups, invariants, troubles
 from operations.services.running import note_run
+from reps.attribution import Actor, Way, act
 from telemetry.traces import span
 
 log = logging.getLogger("jobs")
@@ -47,6 +48,7 @@ def begun(task: dict[str, Any], **_: Any) -> None:
     _traced.close()
     _traced.enter_context(span(f"job {name_of(task)}"))
     bind_contextvars(job=name_of(task), task_id=task.get("id"))
+    act(Actor(Way.JOB.value, through=name_of(task)[:200], request=str(task.get("id") or "")[:64]))
 
 
 def ended(task: dict[str, Any], **_: Any) -> None:
@@ -61,6 +63,7 @@ def ended(task: dict[str, Any], **_: Any) -> None:
     except Exception:
         log.exception("the run of a job could not be noted")
     finally:
+        act(None)
         _traced.close()
         clear_contextvars()
 

@@ -15,6 +15,14 @@ def client_address(request: HttpRequest) -> str:
     return address
 
 
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_proxy(address: str) -> bool:
     try:
         found = ipaddress.ip_address(address)

@@ -18,6 +18,8 @@ from django.http import HttpRequest
 from reps.models import (
     Absence,
     ApiToken,
+    AuditEntry,
+    AuditSeal,
     CalendarFeed,
     CalendarSettings,
     CertificationDepth,
@@ -213,6 +215,18 @@ class GroupRoleAdmin(ReadOnlyAdmin):
 @admin.register(SignInRefusal)
 class SignInRefusalAdmin(ReadOnlyAdmin):
     list_display = ("at", "email", "reason")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "user_name", "way", "through", "action", "kind", "record_name", "of_name")
+    list_filter = ("action", "way")
+    show_facets = admin.ShowFacets.NEVER
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(ReadOnlyAdmin):
+    list_display = ("number", "entry_id", "entry_at")
 
 
 # The library's own pages would edit past our services; the admin site asks for the same sign-in as everything else.

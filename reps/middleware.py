@@ -16,7 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from reps.attribution import acting
 from reps.pages import go_to
+from reps.services.audit import note_download
 
 BEGAN, SEEN = "began_at", "seen_at"  # in the session: seconds since 1970
 MUST_ENROL = "needs_second_factor"  # in the session, until the person has set one up
@@ -51,6 +53,19 @@ class TimeZoneMiddleware:
             with timezone.override(zoneinfo.ZoneInfo(request.user.time_zone)):
                 return self.get_response(request)
         return self.get_response(request)
+
+
+class AttributionMiddleware:
+    """What a request writes is written by whoever sent it; what it downloads is in the audit log."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with acting(request):
+            response = self.get_response(request)
+            note_download(request, response)
+            return response
 
 
 class SessionLifetimeMiddleware:

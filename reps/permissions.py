@@ -70,6 +70,7 @@ MATRIX: dict[str, frozenset[str]] = {
     # operations
     "see_status": frozenset({OPS, ADMIN}),
     "run_jobs": frozenset({ADMIN}),
+    "see_audit": frozenset({ADMIN}),  # of everybody, with what was there before
 }
 
 # What a token may be narrowed to, as permissions of the matrix: a scope never gives what the user's role has not. Every
@@ -84,6 +85,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "batches:read": frozenset({"see_queue"}),
     "batches:write": frozenset({"run_batches", "decide_queue"}),
     "changes:read": frozenset({"follow_changes"}),
+    "audit:read": frozenset({"see_audit"}),
 }
 SCOPE_OF = {permission: scope for scope, permissions in SCOPES.items() for permission in permissions}
 

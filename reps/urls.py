@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, re_path
 from django.views.generic import RedirectView
 
 from reps.views import (
+    audit,
     calendars,
     invitations,
     people,
@@ -77,6 +78,9 @@ urlpatterns: list[URLPattern] = [
     path("settings/sign-in/", sign_in_settings.sign_in_settings_page, name="sign_in_settings"),
     path("settings/sign-in/groups/", sign_in_settings.sign_in_groups, name="sign_in_groups"),
     path("settings/sign-in/test/", sign_in_settings.sign_in_test, name="sign_in_test"),
+    path("audit/", audit.audit_log, name="audit"),
+    path("audit/file.csv", audit.audit_csv, name="audit_csv"),
+    path("audit/file.jsonl", audit.audit_jsonl, name="audit_jsonl"),
     path("users/", people.user_list, name="users"),
     path("users/new/", invitations.user_new, name="user_new"),
     path("users/invitations/<int:pk>/again/", invitations.invitation_again, name="invitation_again"),

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from crm.services.tiers import rank_tiers
+from reps.services import audit
 from reps.services.calendars import sync
 from reps.services.calendars.reading import Network
 from reps.services.profiles import expire_depths
@@ -101,8 +102,8 @@ def keep_clocks() -> int:
 def every_night() -> int:
     """Certifications that expired, the deals behind each tag, the review of tags when one is due, reminders of profiles
     to look over, turns that went to junk (an import may have said so), messages that were delivered long ago, changes
-    that were told long ago, the looks at experiments, what Analytics › Load is made of, and tiers that follow the win
-    rate."""
+    that were told long ago, entries of the audit log that are no longer kept, the looks at experiments, what
+    Analytics › Load is made of, and tiers that follow the win rate."""
     expire_depths(today=timezone.localdate())
     tag_reviews.refresh_all_evidence(at=timezone.now())
     tag_reviews.request_due_review(at=timezone.now())
@@ -112,6 +113,7 @@ def every_night() -> int:
     webhook_keeping.forget_old(at=timezone.now())
     web_forms.forget_hours(at=timezone.now())
     changes.forget_changes(at=timezone.now())
+    audit.forget_old(at=timezone.now())
     experiments.look_at_experiments(at=timezone.now(), day=timezone.localdate())
     load_samples.keep_load_samples(at=timezone.now())
     return rank_tiers(at=timezone.now())
@@ -165,8 +167,8 @@ def every_few_minutes() -> None:
 def every_minute() -> None:
     """The sweep: transfers of accounts whose day has come, proposed changes to profiles, suggestions that
     do not hold any more, who carries too much, intake left behind, batches that are due, first touches that are due
-    or missed, held ones, what waits in the queue and nobody was told of, undelivered messages, digests, webhooks, and
-    a training or a review of tags whose worker died."""
+    or missed, held ones, what waits in the queue and nobody was told of, undelivered messages, digests, webhooks, a
+    training or a review of tags whose worker died, and numbers of the audit log."""
     account_transfers.do_planned(at=timezone.now())
     training.restart_stopped_training(at=timezone.now())
     tag_reviews.give_up_stopped(at=timezone.now())
@@ -182,5 +184,6 @@ def every_minute() -> None:
     digests.make_due(at=timezone.now())
     sending.wake_if_due(at=timezone.now())
     changes.number_all()
+    audit.seal()
     webhook_planning.plan_deliveries(at=timezone.now())
     webhook_sending.wake_if_due(at=timezone.now())

@@ -19,6 +19,7 @@ SCOPE_WORDS = {
     "batches:read": "read batches",
     "batches:write": "run and decide batches",
     "changes:read": "follow all changes",
+    "audit:read": "read the audit log",
 }
 
 

@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 
-from reps.models import User
+from reps.models import AuditEntry, User
 from reps.queries.sign_in import may_use_password, sessions_of
+from reps.services.audit import note
 
 
 @transaction.atomic
@@ -19,12 +20,25 @@ def end_sessions(*, user: User, but: str | None = None) -> int:
     number = sessions_of(user).exclude(session_key=but or "").count()
     for session in UserSession.objects.filter(user=user).exclude(session_key=but or ""):
         session.end()
+    if number:
+        _note_end(user, number)
     return number
 
 
 @transaction.atomic
 def end_session(*, session: UserSession) -> None:
     session.end()
+    _note_end(session.user, 1)
+
+
+def _note_end(user: User, number: int) -> None:
+    note(
+        action=AuditEntry.Action.SESSION_ENDED,
+        kind="user",
+        record_id=user.pk,
+        record_name=user.name,
+        changes={"sessions": [number, None]},
+    )
 
 
 @transaction.atomic

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
+from reps.queries.audit import BROKEN
+
 
 @dataclass(frozen=True)
 class Violation:
@@ -191,6 +193,7 @@ GUARANTEES = (
             OR (e.apart = '' AND x.design <> 'switchback' AND n.arm IS DISTINCT FROM e.arm)
         """,
     ),
+    Guarantee("audit_log_is_whole", "SELECT count(*) FROM reps_auditseal", BROKEN),
 )
 
 

@@ -64,6 +64,7 @@ OPERATIONS = {
     "POST batches/{key}/items/{item}/let-go/": "decide_queue",
     "POST batches/{key}/items/{item}/hold-back/": "decide_queue",
     "GET changes/": "follow_changes",
+    "GET audit/": "see_audit",
     "POST satisfaction-scores/": "import_records",
     "GET activities/": "see_records",
     "POST activities/": "log_activities",
