@@ -72,6 +72,8 @@ class RequestLog:
 
 def named(answer: HttpResponseBase, watched: Watched) -> HttpResponseBase:
     answer["X-Request-ID"] = watched.request_id
+    # What says nothing of caches may be somebody's data: no browser and no proxy keeps it. Static files say something.
+    answer.headers.setdefault("Cache-Control", "private, no-store")
     return answer
 
 

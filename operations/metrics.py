@@ -111,7 +111,7 @@ def of_work(seen: Figures) -> Iterable[Metric]:
     yield gauge("routing_jobs_oldest_seconds", "Age of the oldest of them.", work.tasks.oldest_seconds)
     yield gauge("routing_jobs_running", "Jobs under way.", work.running)
     yield gauge(
-        "routing_schedules_overdue", "Regular jobs overdue by a minute or more.", work.schedules_overdue
+        "routing_schedules_overdue", "Regular jobs overdue by three minutes or more.", work.schedules_overdue
     )
     alive = (("web", float(work.webs)), ("worker", float(work.workers)))
     yield labelled("routing_processes", "Processes that live.", "kind", alive)

@@ -20,7 +20,7 @@ from reps.queries.calendars import calendar_settings, feeds_in_trouble
 from routing.models import AutomationChange, Delivery, ModelVersion, OutboxMessage, QueueItem
 
 ALIVE_FOR = datetime.timedelta(seconds=60)  # without a heartbeat
-OVERDUE_AFTER = datetime.timedelta(seconds=60)
+OVERDUE_AFTER = datetime.timedelta(minutes=3)  # who starts anew has all of them to catch up with
 UNDECIDED_AFTER = datetime.timedelta(minutes=2)
 
 
