@@ -24,6 +24,15 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = os.environ[DATABASE_VARIABLE]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whether a page is accessible and fits is looked at on a phone in the dark each time, on a desktop in the light
+    with the slow tests: the whole has to end within a quarter of an hour."""
+    for item in items:
+        if "accessible" in item.name and "[1440-False]" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 def free_name(var: Path, stack: ExitStack) -> str:
     """A database name that no other run at the same time uses."""
     for number in range(100):

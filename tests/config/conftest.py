@@ -10,6 +10,12 @@ import pytest
 from config import postgres
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: at the end one worker would wait for the other."""
+    items.sort(key=lambda item: item.path.name != "test_start.py")
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Path]:
     """Data of a stopped server, to copy: making them takes a second each time."""

@@ -230,6 +230,7 @@ def test_interruption_during_the_start_leaves_nothing_behind(place, moment_secon
     assert not postgres.is_alive(place / "postgres")
 
 
+@pytest.mark.slow
 def test_manage_works_on_an_empty_directory_and_keeps_its_output_clean(place, data):
     program = "from django.contrib.auth import get_user_model as g; print(g().objects.count())"
     command = ["manage", "shell", "--no-imports", "-c", program]

@@ -153,7 +153,7 @@ class TestKinds:
 
     def test_worker_that_never_was(self, now: datetime.datetime) -> None:
         ProcessBeat.objects.all().delete()
-        Schedule.objects.update(next_run=now - 2 * MINUTE)
+        Schedule.objects.update(next_run=now - 4 * MINUTE)
         assert look_for_trouble(at=now) == ["worker"]
         assert Incident.objects.get().said.startswith("No worker was ever seen, and work waits")
 

@@ -97,6 +97,7 @@ def test_finds_where_less_is_won(seed: int) -> None:
     assert 11 <= found.load <= 19
 
 
+@pytest.mark.slow
 def test_seldom_finds_anything_where_there_is_nothing() -> None:
     found = [supported_load(made(1000, seed)) for seed in range(200)]
     wrong = sum(isinstance(one, Supported) and one.because != "" for one in found)
