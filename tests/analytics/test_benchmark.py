@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 
+@pytest.mark.slow
 def test_last_line_is_one_json_object() -> None:
     out, err = StringIO(), StringIO()
     call_command("benchmark", "decision", "--json", "--short", stdout=out, stderr=err)

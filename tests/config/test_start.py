@@ -240,6 +240,7 @@ def test_manage_works_on_an_empty_directory_and_keeps_its_output_clean(place, da
     assert not postgres.is_alive(place / "postgres")
 
 
+@pytest.mark.slow
 def test_manage_passes_exit_codes_on(place):
     command = launch(
         place, "manage", "migrate", "no_such_app", stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -54,6 +54,7 @@ def test_a_model_that_learned_replaces_the_rules() -> None:
     assert found.deals == int(held_out(DATASET).sum())
 
 
+@pytest.mark.slow
 def test_a_champion_is_judged_only_by_what_it_has_not_learned_from() -> None:
     old = trial(learned(days_ago=90))
     assert (old.champion_judged, old.deals) == ("as_it_was", int(held_out(DATASET).sum()))
