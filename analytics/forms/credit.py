@@ -7,16 +7,13 @@ from crm.forms.whole_table import WholeTableForm
 
 
 class CreditTableForm(WholeTableForm):
+    label = "Crediting table (CSV)"
+    help_text = (
+        "Columns: rep (email or name), territory, industry, size_band, product, kind, source, share (0 to 100), "
+        "valid_from and valid_until. Only rep is needed; what is empty or left out is any."
+    )
     fields_of_rows, needed, most_rows = FIELDS, ("rep",), MOST_ROWS
     refuses_others = True  # an empty cell means any: a column that is spelt wrong would credit everybody
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as every form takes them
-        self.fields["table"].label = "Crediting table (CSV)"
-        self.fields["table"].help_text = (
-            "Columns: rep (email or name), territory, industry, size_band, product, kind, source, share (0 to 100), "
-            "valid_from and valid_until. Only rep is needed; what is empty or left out is any."
-        )
 
     def check(self) -> tuple[list[CreditRow], list[Problem]] | None:
         """Its rows and all that is wrong; None where it is no such table, with the reason beside the field."""

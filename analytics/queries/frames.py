@@ -120,7 +120,7 @@ def _medians(counted: Sequence[QuerySet[Any, Any]]) -> list[tuple[Any, ...]]:
 def _whole_months(*periods: Filters) -> tuple[Q, Q]:
     """The calendar months that lie in one of the periods, as a condition on `month`, and the days of the periods that
     lie in none, as one on `day`."""
-    months, edges = Q(pk__in=()), Q(pk__in=())
+    months, edges = Q(), Q()
     for period in periods:
         first, end = period.first, period.last + DAY
         months_from = min(first if first.day == 1 else month_after(first), end)

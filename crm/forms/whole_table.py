@@ -13,9 +13,11 @@ Rows = list[dict[str, str]]
 
 
 class WholeTableForm(forms.Form):
-    """`fields_of_rows` are the columns that are read, `needed` those that it must have. Others are passed over, but
-    for where one that is spelt wrong would change what the rows say (`refuses_others`)."""
+    """`label` and `help_text` are the file's. `fields_of_rows` are the columns that are read, `needed` those that it
+    must have. Others are passed over, but for where one that is spelt wrong would change what the rows say
+    (`refuses_others`)."""
 
+    label, help_text = "", ""
     fields_of_rows: Sequence[str] = ()
     needed: Sequence[str] = ()
     refuses_others = False
@@ -23,6 +25,10 @@ class WholeTableForm(forms.Form):
     table = forms.FileField(
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv,text/plain"})
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["table"].label, self.fields["table"].help_text = self.label, self.help_text
 
     def clean_table(self) -> Any:
         file = self.cleaned_data["table"]

@@ -41,26 +41,6 @@ NOTHING = Beside((), ())
 
 
 @dataclass(frozen=True)
-class Insertion:
-    """New records and the statement that writes them, for who sends it together with others. `done` takes its answer:
-    the records have their ids then, those that had one keep it."""
-
-    records: tuple[models.Model, ...]
-    asked: tuple[str, list[Any]]
-    targets: tuple[tuple[tuple[str, int], ...], ...]
-
-    def done(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        (keys,) = rows
-        alias = connection.alias
-        for record, key in zip(self.records, keys, strict=True):
-            record.pk = key
-            record._state.adding, record._state.db = False, alias
-        for record, targets in zip(self.records, self.targets, strict=True):
-            for field, target in targets:
-                setattr(record, field, self.records[target])
-
-
-@dataclass(frozen=True)
 class Drawing:
     """Ids for new records that are written later, those that others refer to first; for who asks it together with
     others."""
@@ -80,22 +60,24 @@ class Drawing:
                     key_of(record, field)
 
 
-def insertion(*records: models.Model, beside: Beside = NOTHING) -> Insertion:
-    """What writes at least one new record, those that others refer to first."""
+def insert(*records: models.Model, beside: Beside = NOTHING) -> None:
+    """Writes new records at once, those that others refer to first, and gives them their ids; those that have one keep
+    it."""
+    if not records:
+        return
     values: list[Any] = []
     shape: Shape = tuple(
         (type(record), record.pk is not None, _values(record, records[:place], values))
         for place, record in enumerate(records)
     )
-    asked = (_statement(shape, beside.statements), [*values, *beside.values])
-    return Insertion(records, asked, tuple(targets for _, _, targets in shape))
-
-
-def insert(*records: models.Model, beside: Beside = NOTHING) -> None:
-    """Writes new records at once, and gives them their ids."""
-    if records:
-        new = insertion(*records, beside=beside)
-        new.done(ask(*new.asked))
+    (keys,) = ask(_statement(shape, beside.statements), [*values, *beside.values])
+    alias = connection.alias
+    for record, key in zip(records, keys, strict=True):
+        record.pk = key
+        record._state.adding, record._state.db = False, alias
+    for record, (_, _, targets) in zip(records, shape, strict=True):
+        for field, target in targets:
+            setattr(record, field, records[target])
 
 
 def _values(

@@ -11,15 +11,12 @@ from experiments.services.satisfaction import FIELDS, Given, check_scores
 
 
 class ScoresForm(WholeTableForm):
+    label = "Satisfaction scores (CSV)"
+    help_text = (
+        "Columns: opportunity (our id, or ext: and yours), score (0 to 10), given_at (2026-03-02), and external_id "
+        "if there is one."
+    )
     fields_of_rows, needed = FIELDS, FIELDS[:3]
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # as every form takes them
-        self.fields["table"].label = "Satisfaction scores (CSV)"
-        self.fields["table"].help_text = (
-            "Columns: opportunity (our id, or ext: and yours), score (0 to 10), given_at (2026-03-02), and external_id "
-            "if there is one."
-        )
 
     def check(
         self, opportunities: QuerySet[Opportunity], *, at: datetime.datetime

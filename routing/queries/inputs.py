@@ -127,8 +127,8 @@ def load_inputs(
     holding_off_pause: bool = False,
     first: Companion | None = None,
 ) -> tuple[Inputs, Live]:
-    """Everything to decide an opportunity with, now. `first`: what is written in the same breath, the opportunity
-    perhaps. `holding_off_pause`: no pause comes before the transaction's end."""
+    """Everything to decide an opportunity with, now. `first`: what is asked in the same breath, the ids
+    of new records perhaps. `holding_off_pause`: no pause comes before the transaction's end."""
     state, live = look(at, holding_off_pause=holding_off_pause, first=first)
     book = ArmBook.of([opportunity], live, at)
     return inputs_of(opportunity, live, state, at, may_repeat=may_repeat, book=book), live

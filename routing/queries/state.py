@@ -100,7 +100,7 @@ def look(
     at: datetime.datetime, *, holding_off_pause: bool = False, first: Companion | None = None
 ) -> tuple[RosterState, Live]:
     """What is in force now and the state of everybody, in one round trip where the process knows the roster. `first`
-    is written with it, before. `holding_off_pause`: no pause comes before the transaction's end."""
+    is asked with it, before. `holding_off_pause`: no pause comes before the transaction's end."""
     before = (*((first.asked,) if first else ()), *(((HOLD_OFF_PAUSE, ()),) if holding_off_pause else ()))
     expected = _kept.expected(at)
     answers = ask_all(*before, *(expected.asked if expected else ((LIVE, ()),)))
