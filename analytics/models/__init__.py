@@ -3,7 +3,16 @@ were told."""
 
 from analytics.models.coaching import CoachingFinding, CoachingLook
 from analytics.models.credit import CreditCheck, CreditTable, QuotaCredit
-from analytics.models.facts import ChosenMatch, DaySum, Fact, RepDay, RepMonthSum, TouchMonthSum, TouchSum
+from analytics.models.facts import (
+    ChosenMatch,
+    DaySum,
+    Fact,
+    MonthSum,
+    RepDay,
+    RepMonthSum,
+    TouchMonthSum,
+    TouchSum,
+)
 from analytics.models.gaps import FallThrough, ReadUpTo
 from analytics.models.marks import Mark, Refreshed, StaleDay
 from analytics.models.reports import Alarm, Report
@@ -19,6 +28,7 @@ __all__ = [
     "Fact",
     "FallThrough",
     "Mark",
+    "MonthSum",
     "QuotaCredit",
     "ReadUpTo",
     "Refreshed",

@@ -107,15 +107,17 @@ class ChosenMatch(models.Model):
         return f"Assignment {self.assignment_id}"
 
 
-class DaySum(models.Model):
-    """Facts of a day, counted: all of them (`by` all), or apart by source or policy (`key`)."""
+class By(models.TextChoices):
+    """What sums are of: everything, or apart by source or policy."""
 
-    class By(models.TextChoices):
-        ALL = "all", "All"
-        SOURCE = "source", "Source"
-        POLICY = "policy", "Policy"
+    ALL = "all", "All"
+    SOURCE = "source", "Source"
+    POLICY = "policy", "Policy"
 
-    day = models.DateField()
+
+class Counted(models.Model):
+    """Facts, counted: all of them (`by` all), or apart by source or policy (`key`)."""
+
     by = models.CharField(max_length=8, choices=By)
     key = models.CharField(max_length=120, blank=True)
     event = models.CharField(max_length=8, choices=Fact.Event)
@@ -131,6 +133,16 @@ class DaySum(models.Model):
     value_sum = models.FloatField()
 
     class Meta:
+        abstract = True
+
+
+class DaySum(Counted):
+    """The facts of a day."""
+
+    By = By
+    day = models.DateField()
+
+    class Meta:
         indexes = (
             models.Index(fields=["by", "day"], name="day_sum_read"),
             models.Index(fields=["by", "key"], name="day_sum_keys"),
@@ -139,6 +151,21 @@ class DaySum(models.Model):
 
     def __str__(self) -> str:
         return f"{self.by} {self.key} {self.day}"
+
+
+class MonthSum(Counted):
+    """The facts of a calendar month, for long periods."""
+
+    month = models.DateField()
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["by", "key", "month"], name="month_sum_read"),
+            models.Index(fields=["month"], name="month_sum_by_month"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.by} {self.key} {self.month}"
 
 
 class TouchSum(models.Model):
@@ -161,7 +188,7 @@ class TouchMonthSum(models.Model):
     """The same of a calendar month, of all of them or apart by source or policy: for long periods."""
 
     month = models.DateField()
-    by = models.CharField(max_length=8, choices=DaySum.By)
+    by = models.CharField(max_length=8, choices=By)
     key = models.CharField(max_length=120, blank=True)
     mode = models.CharField(max_length=9, choices=Fact.Mode)
     kind = models.CharField(max_length=10)

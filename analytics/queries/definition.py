@@ -3,7 +3,7 @@
 `tests/analytics/by_hand.py` says the same in plain Python, opportunity by opportunity; a test holds both together.
 """
 
-VERSION = 2  # raise it with any change of what a fact is: the refresh then works everything out anew
+VERSION = 3  # raise it with any change of what a fact is: the refresh then works everything out anew
 
 # How an assignment came about. A suggestion that a person approved is the router's; where the person did not see it (a
 # policy in shadow) it is the person's.
@@ -124,6 +124,14 @@ SELECT day, %(by)s, {key}, event, kind, path, mode, bin, count(*), count(hit), c
     count(score), coalesce(sum(score), 0), coalesce(sum(value), 0)
 FROM analytics_fact WHERE day = ANY(%(days)s)
 GROUP BY day, {key}, event, kind, path, mode, bin
+"""
+MONTH_SUMS = """
+INSERT INTO analytics_monthsum (month, by, key, event, kind, path, mode, bin, count, known, hits, scored, score_sum,
+    value_sum)
+SELECT %(month)s, by, key, event, kind, path, mode, bin, sum(count), sum(known), sum(hits), sum(scored),
+    sum(score_sum), sum(value_sum)
+FROM analytics_daysum WHERE day >= %(month)s AND day < %(next)s
+GROUP BY by, key, event, kind, path, mode, bin
 """
 KEYS = {"all": "''::text", "source": "source", "policy": "policy"}
 TOUCH_SUMS = f"""

@@ -67,13 +67,20 @@ class Filters:
 
     def of_sums(self) -> Q:
         """The same on the sums of days, where `summed_by` names some."""
+        return Q(day__range=(self.first, self.last)) & self.of_what_is_summed()
+
+    def of_what_is_summed(self) -> Q:
+        """The same on the sums of any days or months."""
         assert self.summed_by is not None
         by, key = self.summed_by
-        return Q(by=by, key=key) & self.of_touch_sums()
+        return Q(by=by, key=key) & self.of_kind()
 
     def of_touch_sums(self) -> Q:
         """The same on the sums of first touches, which are of everything but for the kind."""
-        return Q(day__range=(self.first, self.last)) & (Q(kind=self.kind) if self.kind else Q())
+        return Q(day__range=(self.first, self.last)) & self.of_kind()
+
+    def of_kind(self) -> Q:
+        return Q(kind=self.kind) if self.kind else Q()
 
     @property
     def is_of_everybody(self) -> bool:

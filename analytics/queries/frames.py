@@ -29,7 +29,7 @@ from django.db.models.functions import Coalesce, TruncMonth, TruncWeek
 
 from analytics.engine.months import month_after
 from analytics.engine.shares import Share
-from analytics.models import DaySum, Fact, RepDay, RepMonthSum, TouchMonthSum, TouchSum
+from analytics.models import DaySum, Fact, MonthSum, RepDay, RepMonthSum, TouchMonthSum, TouchSum
 from analytics.queries.definition import THREE_DIGITS
 from analytics.queries.filters import DAY, Filters
 
@@ -48,10 +48,12 @@ SHARES = ("count", "known", "hits")
 TOUCHED = ("start", "is_now", "mode", "rounded")
 # The first duration at which half of the counted ones are reached, of each step and of all together.
 MEDIANS = """
-WITH counted (start, is_now, mode, seconds, n) AS ({counted}),
+WITH counted AS (
+    SELECT start, is_now, mode, seconds, n::int FROM ({counted}) AS c (start, is_now, mode, seconds, n)
+),
 both_ways AS (
     SELECT * FROM counted
-    UNION ALL SELECT NULL, is_now, mode, seconds, sum(n) FROM counted GROUP BY is_now, mode, seconds
+    UNION ALL SELECT NULL, is_now, mode, seconds, sum(n)::int FROM counted GROUP BY is_now, mode, seconds
 ),
 reached AS (
     SELECT *, sum(n) OVER (PARTITION BY start, is_now, mode ORDER BY seconds) AS upto,
@@ -67,8 +69,15 @@ ROUTED = (Fact.Path.MODEL, Fact.Path.PERSON)
 def counted(filters: Filters) -> pd.DataFrame:
     """Events by step, path, mode and tens of the score: columns CELLS and COUNTS."""
     both = _with_before(filters)
-    rows, figures = _sums_or_facts(both)
-    return _frame(_by_step(rows, filters), CELLS, {name: figures[f"n_{name}"] for name in COUNTS})
+    if filters.step == "month" and both.summed_by is not None:
+        months, edges = _whole_months(filters.before, filters)
+        whole = MonthSum.objects.filter(months, both.of_what_is_summed())
+        whole = whole.annotate(start=F("month"), is_now=_is_now("month", filters))
+        days = _by_step(DaySum.objects.filter(edges, both.of_what_is_summed()), filters)
+        figures = {name: OF_SUMS[f"n_{name}"] for name in COUNTS}
+        return _together(CELLS, *(_frame(rows, CELLS, figures) for rows in (whole, days)))
+    rows, found = _sums_or_facts(both)
+    return _frame(_by_step(rows, filters), CELLS, {name: found[f"n_{name}"] for name in COUNTS})
 
 
 def touches(filters: Filters) -> pd.DataFrame:
@@ -77,10 +86,8 @@ def touches(filters: Filters) -> pd.DataFrame:
     period whole months come from their sums, the days around them from what there is of days."""
     both = _with_before(filters)
     if filters.step == "month" and both.summed_by is not None:
-        by, key = both.summed_by
         months, edges = _whole_months(filters.before, filters)
-        of_kind = Q(kind=filters.kind) if filters.kind else Q()
-        sums = TouchMonthSum.objects.filter(months & of_kind, by=by, key=key)
+        sums = TouchMonthSum.objects.filter(months, both.of_what_is_summed())
         whole = sums.annotate(start=F("month"), is_now=_is_now("month", filters), rounded=F("seconds"))
         counted = [whole.values(*TOUCHED).annotate(n=Sum("count")), _touched(both, filters, edges)]
     else:
@@ -139,8 +146,7 @@ def rep_tens(filters: Filters, event: str) -> pd.DataFrame:
     months, edges = _whole_months(filters)
     sums = RepMonthSum.objects.filter(months, event=event)
     whole = _frame(sums, cells, {name: Sum(name) for name in SHARES})
-    together = pd.concat([whole, _rep_facts(edges, event)])
-    return together.groupby(list(cells), dropna=False, as_index=False).sum()
+    return _together(cells, whole, _rep_facts(edges, event))
 
 
 def _rep_facts(where: Q, event: str) -> pd.DataFrame:
@@ -150,16 +156,22 @@ def _rep_facts(where: Q, event: str) -> pd.DataFrame:
 
 def closed_by_stratum(filters: Filters) -> pd.DataFrame:
     """What closed in the period by month, source, kind and path, of what the model routed or a person assigned."""
-    if filters.is_of_everybody:
-        rows: QuerySet[Any] = DaySum.objects.filter(filters.of_touch_sums(), by=DaySum.By.SOURCE)
-        rows = rows.annotate(stratum_source=F("key"))
+    cells = ("start", "stratum_source", "kind", "path")
+    closed = Q(event=Fact.Event.CLOSED, path__in=ROUTED)
+    if filters.is_of_everybody or filters.summed_by == (DaySum.By.SOURCE, filters.source):
+        closed &= Q(by=DaySum.By.SOURCE) & filters.of_kind()
+        closed &= Q(key=filters.source) if filters.source else Q()
+        months, edges = _whole_months(filters)
+        whole = MonthSum.objects.filter(months, closed).annotate(start=F("month"))
+        days = DaySum.objects.filter(edges, closed).annotate(start=TruncMonth("day"))
         figures: dict[str, Any] = {name: Sum(name) for name in SHARES}
+        parts = [rows.annotate(stratum_source=F("key")) for rows in (whole, days)]
+        found = _together(cells, *(_frame(rows, cells, figures) for rows in parts))
     else:
-        rows = Fact.objects.filter(filters.of_facts()).annotate(stratum_source=F("source"))
-        figures = {name: OF_FACTS[f"n_{name}"] for name in SHARES}
-    closed = rows.filter(event=Fact.Event.CLOSED, path__in=ROUTED).annotate(month=TruncMonth("day"))
-    found = _frame(closed, ("month", "stratum_source", "kind", "path"), figures)
-    return found.rename(columns={"stratum_source": "source"})
+        facts = Fact.objects.filter(filters.of_facts(), closed)
+        facts = facts.annotate(start=TruncMonth("day"), stratum_source=F("source"))
+        found = _frame(facts, cells, {name: OF_FACTS[f"n_{name}"] for name in SHARES})
+    return found.rename(columns={"start": "month", "stratum_source": "source"})
 
 
 def closed_by_path(filters: Filters) -> dict[str, Share]:
@@ -199,6 +211,11 @@ def _by_step(rows: QuerySet[Any], filters: Filters) -> QuerySet[Any]:
 
 def _is_now(field: str, filters: Filters) -> ExpressionWrapper:
     return ExpressionWrapper(Q(**{f"{field}__gte": filters.first}), output_field=BooleanField())
+
+
+def _together(cells: Sequence[str], *frames: pd.DataFrame) -> pd.DataFrame:
+    """Frames of the same cells as one."""
+    return pd.concat(frames).groupby(list(cells), dropna=False, as_index=False).sum()
 
 
 def _frame(rows: QuerySet[Any], cells: Sequence[str], figures: dict[str, Any]) -> pd.DataFrame:

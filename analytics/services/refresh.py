@@ -15,7 +15,16 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from analytics.engine.months import month_after
-from analytics.models import DaySum, Mark, Refreshed, RepMonthSum, StaleDay, TouchMonthSum, TouchSum
+from analytics.models import (
+    DaySum,
+    Mark,
+    MonthSum,
+    Refreshed,
+    RepMonthSum,
+    StaleDay,
+    TouchMonthSum,
+    TouchSum,
+)
 from analytics.queries import definition
 from analytics.services.chosen import keep_chosen_matches
 from reps.queries.people import organisation
@@ -149,8 +158,9 @@ def _sum_up(days: list[datetime.date]) -> None:
 
 def _sum_up_month(cursor: Any, month: datetime.date) -> None:
     span = {"month": month, "next": month_after(month)}
-    RepMonthSum.objects.filter(month=month).delete()
-    TouchMonthSum.objects.filter(month=month).delete()
+    for model in (MonthSum, RepMonthSum, TouchMonthSum):
+        model._default_manager.filter(month=month).delete()
+    cursor.execute(definition.MONTH_SUMS, span)
     cursor.execute(definition.REP_MONTH_SUMS, span)
     for by, key in definition.KEYS.items():
         cursor.execute(definition.TOUCH_MONTH_SUMS.format(key=key), {**span, "by": by})

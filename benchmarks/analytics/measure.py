@@ -45,6 +45,13 @@ SUMS_TOUCHED = """
 SELECT day, sum(hits)::bigint FROM analytics_daysum WHERE by = 'all' AND event = 'assigned' AND path <> 'import'
 GROUP BY 1 HAVING sum(hits) > 0 ORDER BY 1
 """
+DAYS_BY_MONTH = """
+SELECT date_trunc('month', day)::date, by, sum(count)::bigint, sum(hits)::bigint FROM analytics_daysum
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+MONTHS = """
+SELECT month, by, sum(count)::bigint, sum(hits)::bigint FROM analytics_monthsum GROUP BY 1, 2 ORDER BY 1, 2
+"""
 PAIRS = ((SCAN_ASSIGNED, SUMS_ASSIGNED), (SCAN_CLOSED, SUMS_CLOSED), (SCAN_TOUCHED, SUMS_TOUCHED))
 
 
@@ -53,7 +60,7 @@ def main() -> int:
     from routing.queries.invariants import check_invariants
 
     lag = measured_lag()
-    equal = all(is_same(rows(scan), rows(sums)) for scan, sums in PAIRS)
+    equal = all(is_same(rows(scan), rows(sums)) for scan, sums in (*PAIRS, (DAYS_BY_MONTH, MONTHS)))
     scan = seconds(lambda: [rows(one) for one, _ in PAIRS])
     sums = seconds(frames_of_the_page)
     violations = [f"{one.guarantee}: {one.detail}" for one in check_invariants().violations]

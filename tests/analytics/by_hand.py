@@ -190,6 +190,12 @@ def three_digits(seconds: int) -> int:
     return (2 * seconds + unit) // (2 * unit) * unit
 
 
+def dated_by_month(rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The same rows as if each were of the first day of its month."""
+    place = FIELDS.index("day")
+    return [(*row[:place], row[place].replace(day=1), *row[place + 1 :]) for row in rows]
+
+
 def day_sums(rows: list[tuple[Any, ...]], key: str) -> list[tuple[Any, ...]]:
     """(day, key, event, kind, path, mode, bin) with count, known, hits, scored; key "" for all."""
     place = {name: FIELDS.index(name) for name in FIELDS}

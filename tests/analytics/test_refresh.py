@@ -17,6 +17,7 @@ from analytics.models import (
     DaySum,
     Fact,
     Mark,
+    MonthSum,
     Refreshed,
     RepMonthSum,
     StaleDay,
@@ -48,9 +49,9 @@ def stored() -> list[tuple[Any, ...]]:
     return by_hand.in_order(list(Fact.objects.values_list(*by_hand.FIELDS)))
 
 
-def stored_sums(by: str) -> list[tuple[Any, ...]]:
-    names = ("day", "key", "event", "kind", "path", "mode", "bin", "count", "known", "hits", "scored")
-    return by_hand.in_order(list(DaySum.objects.filter(by=by).values_list(*names)))
+def stored_sums(by: str, model: Any = DaySum, when: str = "day") -> list[tuple[Any, ...]]:
+    names = (when, "key", "event", "kind", "path", "mode", "bin", "count", "known", "hits", "scored")
+    return by_hand.in_order(list(model.objects.filter(by=by).values_list(*names)))
 
 
 def assert_equal_to_the_definition() -> None:
@@ -58,6 +59,7 @@ def assert_equal_to_the_definition() -> None:
     assert stored() == facts
     for by, key in (("all", ""), ("source", "source"), ("policy", "policy")):
         assert stored_sums(by) == by_hand.day_sums(facts, key)
+        assert stored_sums(by, MonthSum, "month") == by_hand.day_sums(by_hand.dated_by_month(facts), key)
     touches = Counter[tuple[Any, ...]]()
     touches_by_month, months = Counter[tuple[Any, ...]](), Counter[tuple[Any, ...]]()
     for row in facts:

@@ -148,6 +148,7 @@ def test_every_record_of_ours_is_in_the_admin_site() -> None:
         "ChosenMatch",
         "DaySum",
         "TouchSum",
+        "MonthSum",
         "TouchMonthSum",
         "RepMonthSum",
         "RepDay",
