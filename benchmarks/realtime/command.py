@@ -49,10 +49,11 @@ def _measured(running: stack.Stack, *, short: bool, say: Callable[[str], None]) 
     per_second = len(many) / seconds
     say(f"half of {per_second:.0f} a second")
     paced = client.at_rate(running, leads, per_second=per_second / 2, seconds=6 if short else 30)
-    say("bulk")
+    say("one after the other, and in bulk")
+    alone, alone_seconds = client.saturated(running, leads, lines=1, seconds=6 if short else 20)
     bulk, bulk_seconds = client.in_bulk(running, leads, rows=BULK_ROWS, requests=2 if short else 6)
-    _check([*routed, *many, *paced], bare, bulk, running)
-    single = 1 / float(np.mean(_seconds(routed)))
+    _check([*routed, *many, *paced, *alone], bare, bulk, running)
+    single = len(alone) / alone_seconds
     bulk_rows = sum(answer.body["accepted"] for answer in bulk) / bulk_seconds
     return {
         "vs_bare_insert": round(float(np.median(_seconds(routed)) / np.median(_seconds(bare))), 2),

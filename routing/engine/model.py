@@ -14,6 +14,7 @@ artifact is plain data; nothing here learns.
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from routing.engine.columns import COLUMNS, DIMENSIONS, HISTORY, log_value
 from routing.engine.facts import OpportunityFacts
 from routing.engine.levels import CROSSED, Levels
-from routing.engine.roster import Floats, Mask, Roster
+from routing.engine.roster import Floats, Ints, Mask, Roster
 from routing.engine.season import seasonal_log_odds
 
 ROUNDING = 9  # decimals that decide: scores and priorities are rounded to 1e-9, then ties go by rep id
@@ -165,18 +166,27 @@ def score(
     if model.learned is not None:
         own |= history_effects(model.learned, facts, roster)
     n = len(reference)
-    absolute, parts = np.zeros(n), np.zeros((len(DIMENSIONS), n)).T  # a dimension's numbers side by side
-    effects: dict[str, Floats] = {}
+    # Sums over the k effects go row by row, to the last bit as adding one after the other does.
+    columns = np.array(list(own.values()), dtype=np.float64).reshape(len(own), n)
+    absolute = np.add.reduce(columns, axis=0)
     referred = np.flatnonzero(reference)
-    for name, column in own.items():
-        absolute += column
-        # The sum over the count is what `mean` gives, to the last bit, and takes half as long.
-        average = np.add.reduce(column.take(referred)) / len(referred) if len(referred) else 0.0
-        effects[name] = column - average
-        parts[:, EFFECT_DIMENSION[name]] += effects[name]
+    if len(referred):
+        columns -= (np.add.reduce(columns.take(referred, axis=1), axis=1) / len(referred))[:, None]
+    parts = np.zeros((len(DIMENSIONS), n))
+    for dimension, rows in _rows_of_dimensions(tuple(own)):
+        np.add.reduce(columns.take(rows, axis=0), axis=0, out=parts[dimension])
+    effects = dict(zip(own, columns, strict=True))
+    parts = parts.T  # a dimension's numbers side by side
     ratio = np.round(parts.sum(axis=1), ROUNDING)
     probability, low = _probabilities(model.learned, absolute, reference, facts, at)
     return Scores(parts, ratio, match_score(ratio), probability, low, effects, found)
+
+
+@lru_cache(maxsize=256)
+def _rows_of_dimensions(names: tuple[str, ...]) -> tuple[tuple[int, Ints], ...]:
+    """Which of these effects count in which dimension."""
+    of = np.array([EFFECT_DIMENSION[name] for name in names])
+    return tuple((int(dimension), np.flatnonzero(of == dimension)) for dimension in np.unique(of))
 
 
 def match_score(log_odds_ratio: Floats) -> Floats:
