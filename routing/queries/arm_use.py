@@ -15,6 +15,7 @@ from typing import Any
 from django.db import connection
 
 from reps.queries.prepared import ask_all
+from routing.queries.state import NO_ID
 
 MANY, KEPT_SECONDS = 2000, 5.0
 Used = Mapping[tuple[int, str], Mapping[int, int]]
@@ -29,9 +30,9 @@ SELECT x.experiment_id, x.arm, x.rep_id, count(*) FROM (
 ) x WHERE x.rep_id IS NOT NULL GROUP BY 1, 2, 3
 """
 NEWEST = "SELECT coalesce(max(id), 0) FROM experiments_exposure"
-SINCE = """
+SINCE = f"""
 SELECT experiment_id, arm, rep_id, count(*) FROM experiments_exposure
-WHERE id > %s AND experiment_id = ANY(%s::bigint[]) AND apart = '' AND rep_id IS NOT NULL GROUP BY 1, 2, 3
+WHERE id > %s AND id < {NO_ID} AND experiment_id = ANY(%s::bigint[]) AND apart = '' AND rep_id IS NOT NULL GROUP BY 1, 2, 3
 """
 
 

@@ -38,6 +38,9 @@ int8send(r.id) || int4send(r.load) || int4send(r.pending) || float8send(r.pipeli
 || float8send(r.pending_value::float8) || float8send(r.turn_finish)
 || boolsend(age(r.xmin) <= age(pg_snapshot_xmin(pg_current_snapshot())::xid))
 """
+# Of a range with two ends the planner believes that it is small, whatever the ends are. Of one with one end it believes
+# that it is a third of the table, and reads all of a large one.
+NO_ID = 2**63 - 1
 ASSIGNED = "int8send(id) || int8send(rep_id) || int8send((extract(epoch FROM assigned_at) * 1000000)::int8)"
 REP = np.dtype(
     [
@@ -61,7 +64,8 @@ SELECT {IN_FORCE}, pg_current_snapshot()::text,
     (SELECT string_agg({REP_NUMBERS}, ''::bytea) FROM reps_rep r WHERE r.left_at IS NULL
         AND (age(r.xmin) <= (SELECT age(pg_snapshot_xmin(%(seen)s::pg_snapshot)::xid))
             OR r.id = ANY(%(again)s::bigint[]))),
-    (SELECT string_agg({ASSIGNED}, ''::bytea) FROM crm_assignment WHERE id > %(low)s AND source <> 'import'),
+    (SELECT string_agg({ASSIGNED}, ''::bytea) FROM crm_assignment
+        WHERE id > %(low)s AND id < {NO_ID} AND source <> 'import'),
     ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
     EXISTS (SELECT 1 FROM routing_rostersnapshot WHERE digest = %(digest)s),
     coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false)
