@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "experiments",
     "routing",
     "analytics",
+    "privacy",
     "operations",
     "django.contrib.admin",
     "django.contrib.auth",
