@@ -25,7 +25,7 @@ TELLING_LETTERS = 8  # a shorter name of an opportunity may be any text's word
 @dataclass(frozen=True)
 class Subject:
     """A person. `members`: the records that are this person, a rep's user among them. `titles`: what the opportunities
-    of a contact are called, where that says whose they are."""
+    of a contact are called, where that says whose they are. `addresses`: from where a user came."""
 
     kind: Kind
     pk: int
@@ -34,6 +34,7 @@ class Subject:
     identity: Identity
     emails: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
     is_erased: bool = False
 
     @property
@@ -82,6 +83,7 @@ def load_subject(kind: str, pk: int) -> Subject | None:
         identity=Identity(label, tuple(alone), tuple(sorted(shared)), tuple(phones)),
         emails=tuple(emails),
         titles=titles,
+        addresses=tuple(_addresses(members)),
         is_erased=record.name == label,
     )
 
@@ -148,6 +150,11 @@ def _titles(contact: Contact) -> list[str]:
         f"Opportunity {pk}" for pk in Opportunity.objects.filter(contact=contact).values_list("pk", flat=True)
     }
     return sorted(names - taken - neutral)
+
+
+def _addresses(members: Mapping[Kind, int]) -> list[str]:
+    entries = AuditEntry.objects.filter(user_id=members.get(Kind.USER, -1), address__isnull=False)
+    return sorted({str(address) for address in entries.order_by().values_list("address", flat=True)})
 
 
 # --- who is called the same ----------------------------------------------------------------------------------------

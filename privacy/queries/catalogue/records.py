@@ -27,7 +27,7 @@ RECORDS = (
     table("crm.AccountOwnerChange", named="reason"),
     table("crm.AccountTransfer", named="reason failure"),
     table("crm.Activity", named="note external_id", contact=[on(OF_CONTACT, blank="note external_id")]),
-    table("crm.Alias", none="spelling term"),
+    table("crm.Alias", named="spelling term"),
     table("crm.Assignment", named="reason", contact=[on(OF_CONTACT, blank="reason")]),
     table("crm.CustomField", none="key label choices"),
     table(
@@ -49,8 +49,8 @@ RECORDS = (
     table("crm.ImportRun", named="options report"),
     table(
         "crm.Opportunity",
-        none="source industry country region city postal_code language competitors currency flags not_again",
-        named="external_id lock_reason",
+        none="country region city postal_code language currency flags not_again",
+        named="source industry competitors external_id lock_reason",
         special={
             "name": "becomes its account’s name, else “Opportunity 12”; elsewhere a mention is replaced",
             "custom": "texts go that are no category (five opportunities of others say the same)",
@@ -60,7 +60,7 @@ RECORDS = (
     table("crm.Product", none="name family external_id"),
     table("crm.RegionLanguage", none="country region language"),
     table("crm.StageChange", named="reason", contact=[on(OF_CONTACT, blank="reason")]),
-    table("crm.Term", none="name"),
+    table("crm.Term", named="name"),
     table("territories.Territory", named="name condition note"),
     table("experiments.Enrolment", none="unit"),
     table(

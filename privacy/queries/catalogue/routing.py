@@ -42,7 +42,11 @@ ROUTING = (
         named="name",
         special={"content": "a file that names the person is emptied, once its evaluation is over"},
     ),
-    table("routing.IntakeReceipt", contact=[on(OF_CONTACT, blank="idempotency_key fingerprint", answer={})]),
+    table(
+        "routing.IntakeReceipt",
+        named="answer",
+        contact=[on(OF_CONTACT, blank="idempotency_key fingerprint", answer={})],
+    ),
     table("routing.LoadSample", none="content"),
     table("routing.ModelEvent", named="note"),
     table("routing.ModelSettings", none="left_out"),
@@ -62,10 +66,7 @@ ROUTING = (
     table(
         "routing.OutboxMessage",
         none="topic",
-        named="last_error",
-        special={
-            "payload": "the words go where it is of an opportunity of the contact; else a mention is replaced"
-        },
+        named="payload last_error",  # and all its words where it is of an opportunity of the contact
     ),
     table("routing.Override", named="note", contact=[on(OF_CONTACT, blank="note")]),
     table("routing.OverrideReason", named="label"),
@@ -89,16 +90,16 @@ ROUTING = (
     ),
     table("analytics.Alarm", named="evidence"),
     table("analytics.CoachingFinding", none="dimension level", named="note", rep=[gone("rep")]),
-    table("analytics.CreditCheck", none="why kind source", named="rule policy territory"),
+    table("analytics.CreditCheck", none="why kind", named="rule policy territory source"),
     table("analytics.CreditTable", named="file_name"),
     table("analytics.DaySum", none="kind", named="key"),
-    table("analytics.Fact", none="source", named="policy"),
+    table("analytics.Fact", named="source policy"),
     table(
         "analytics.FallThrough",
-        none="cause missing lacking kind source industry size_band country language product",
-        named="policy territory",
+        none="cause missing lacking kind size_band country language product",
+        named="policy territory source industry",
     ),
-    table("analytics.QuotaCredit", none="industry product source"),
+    table("analytics.QuotaCredit", none="product", named="industry source"),
     table("analytics.ReadUpTo", none="name"),
     table("analytics.Refreshed", none="time_zone"),
     table("analytics.Report", named="said content", user=[gone("user")]),

@@ -9,10 +9,10 @@ import datetime
 from collections import Counter
 from collections.abc import Sequence
 
-from crm.engine.matching.matcher import Lead
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
+from crm.engine.matching.matcher import Lead
 from crm.models import Account, Contact, Opportunity
 from crm.services import ownership
 from crm.services.account_owners import lock_accounts

@@ -49,6 +49,10 @@ def _erase_actor(subject: Subject) -> set[int]:
     entries = AuditEntry.objects.filter(user_id=user)
     ids = set(entries.values_list("pk", flat=True))
     entries.update(user_name=subject.label, user_email="", address=None, agent="")
+    # before the sign-in nobody is known, but from where somebody came is
+    visits = AuditEntry.objects.filter(user_id__isnull=True, address__in=subject.addresses)
+    ids |= set(visits.values_list("pk", flat=True))
+    visits.update(address=None, agent="")
     return ids
 
 
@@ -61,8 +65,9 @@ def _erase_about(subject: Subject) -> set[int]:
     for entry in AuditEntry.objects.filter(about):
         said = {name: scrubbed(getattr(entry, name), pattern, subject.label) for name in TEXTS}
         said["changes"] = _without_words(said["changes"], everything=entry.kind in PRIVATE)
-        if entry.kind == "token":
-            said["record_id"] = said["record_name"] = GONE
+        if entry.kind in PRIVATE:
+            said["record_name"] = GONE
+            said["record_id"] = GONE if entry.kind == "token" else entry.record_id  # a token's is its name
         changed |= _write(entry, said)
     return changed
 

@@ -22,7 +22,7 @@ def erase_in_libraries(subjects: Iterable[Subject], crowd: Crowd, counts: Counte
     users = {str(pk) for subject in subjects if (pk := subject.members.get(Kind.USER)) is not None}
     _erase_sessions(users, crowd, counts)
     _erase_tasks(crowd, counts)
-    _erase_cache(crowd)
+    _erase_cache(crowd, {address for subject in subjects for address in subject.addresses})
 
 
 def _erase_sessions(users: set[str], crowd: Crowd, counts: Counter[str]) -> None:
@@ -70,12 +70,14 @@ def _letters(values: Any) -> list[str]:
     return found
 
 
-def _erase_cache(crowd: Crowd) -> None:
+def _erase_cache(crowd: Crowd, addresses: set[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT cache_key, value FROM cache_entries")
         gone = [
             key for key, value in cursor.fetchall()
-            if crowd.is_in(key) or any(in_bytes(_unpacked(value), who.pattern) for who in crowd.people)
+            if crowd.is_in(key)
+            or any(key.endswith(address) for address in addresses)
+            or any(in_bytes(_unpacked(value), who.pattern) for who in crowd.people)
         ]  # fmt: skip
         cursor.execute("DELETE FROM cache_entries WHERE cache_key = ANY(%s)", [gone])
 

@@ -1,14 +1,13 @@
 """Every text that may name anybody, read once for all who are erased together; a mention is replaced."""
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import CharField, Q, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db import IntegrityError, transaction
 
 from privacy.engine.identity import Crowd
 from privacy.queries.catalogue import TABLES, Table
+from privacy.queries.catalogue.mentions import saying
 from privacy.services.erasing.linked import fitting
 
 EXTRA = {"crm.Opportunity": ("name", "custom")}  # special for the contact's own, and may name anybody else
@@ -26,22 +25,22 @@ def erase_mentions(crowd: Crowd, counts: Counter[str]) -> None:
             counts[one.model] += _replace(one, columns, crowd)
 
 
-def saying(one: Table, columns: Iterable[str], crowd: Crowd) -> "QuerySet[Any]":
-    """The rows with a mention."""
-    said, rows = Q(), one.rows_model._base_manager.all()
-    for name in columns:
-        if isinstance(one.rows_model._meta.get_field(name), CharField | TextField):
-            said |= Q(**{f"{name}__iregex": crowd.query})
-        else:
-            rows = rows.alias(**{f"said_{name}": Cast(name, TextField())})
-            said |= Q(**{f"said_{name}__iregex": crowd.query})
-    return rows.filter(said)
-
-
 def _replace(one: Table, columns: tuple[str, ...], crowd: Crowd) -> int:
     changed = 0
-    for row in list(saying(one, columns, crowd).values("pk", *columns)):
+    for row in list(saying(one, columns, crowd).order_by("pk").values("pk", *columns)):
         new = {name: said for name in columns if (said := crowd.scrubbed(row[name])) != row[name]}
         if new:
-            changed += one.rows_model._base_manager.filter(pk=row["pk"]).update(**fitting(one, new))
+            changed += _write(one, row["pk"], fitting(one, new))
     return changed
+
+
+def _write(one: Table, pk: Any, new: dict[str, Any]) -> int:
+    """Two spellings of a name may become the same words where each may stand only once."""
+    rows = one.rows_model._base_manager.filter(pk=pk)
+    try:
+        with transaction.atomic():
+            return rows.update(**new)
+    except IntegrityError:
+        return rows.update(
+            **{name: f"{value} ({pk})" if isinstance(value, str) else value for name, value in new.items()}
+        )
