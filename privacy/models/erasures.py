@@ -39,3 +39,7 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display() or 'Retention'} {self.person_id or ''}".strip()
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())

@@ -42,7 +42,18 @@ class Subject:
         return self.identity.label
 
 
-def find_people(words: str) -> list[tuple[Kind, Any]]:
+@dataclass(frozen=True)
+class Found:
+    kind: Kind
+    record: Any  # a contact, rep or user
+
+    @property
+    def where(self) -> str:
+        place = getattr(self.record, "account" if self.kind == Kind.CONTACT else "team", None)
+        return str(place or "")
+
+
+def find_people(words: str) -> list[Found]:
     """Contacts, reps and users by a part of the name or address, or the number's end; a rep's user is the rep."""
     words = words.strip()
     if len(words) < 2:
@@ -51,12 +62,11 @@ def find_people(words: str) -> list[tuple[Kind, Any]]:
     named = Q(name__icontains=words) | Q(email__icontains=words)
     contacts = Contact.objects.annotate(tail=PHONE_TAIL)
     by_phone = Q(tail=digits[-7:]) & ~Q(phone="") if len(digits) >= 7 else Q(pk__in=[])
-    found: list[tuple[Kind, Any]] = []
-    found += [(Kind.REP, rep) for rep in Rep.objects.filter(named).order_by("name", "pk")[:MOST_FOUND]]
-    users = User.objects.filter(named, rep__isnull=True)
-    found += [(Kind.USER, user) for user in users.order_by("name", "pk")[:MOST_FOUND]]
-    known = contacts.filter(named | by_phone).select_related("account").order_by("name", "pk")
-    return found + [(Kind.CONTACT, contact) for contact in known[:MOST_FOUND]]
+    reps = Rep.objects.filter(named).select_related("team").order_by("name", "pk")[:MOST_FOUND]
+    users = User.objects.filter(named, rep__isnull=True).order_by("name", "pk")[:MOST_FOUND]
+    known = contacts.filter(named | by_phone).select_related("account").order_by("name", "pk")[:MOST_FOUND]
+    parts = ((Kind.REP, reps), (Kind.USER, users), (Kind.CONTACT, known))
+    return [Found(kind, record) for kind, rows in parts for record in rows]
 
 
 def load_subject(kind: str, pk: int) -> Subject | None:

@@ -54,6 +54,11 @@ def counted(settings: RetentionSettings, at: datetime.datetime) -> dict[str, int
     return found
 
 
+def told_counts(found: Mapping[str, int]) -> list[tuple[int, str]]:
+    """In numbers and words."""
+    return [(number, WORDS[rule]) for rule, number in found.items() if rule in WORDS]
+
+
 def last_run() -> RetentionRun | None:
     return RetentionRun.objects.filter(ended_at__isnull=False).first()
 

@@ -42,12 +42,18 @@ def write_journal(path: Path | None = None) -> int:
         return 0
     path.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+        if _ends_amid_a_line(path):
+            file.write("\n")
         for at, kind, person_id, account_id in new:
             line = {"at": at.isoformat(), "kind": kind, "id": person_id, "account": account_id is not None}
             file.write(json.dumps(line) + "\n")
         file.flush()
         os.fsync(file.fileno())
     return len(new)
+
+
+def _ends_amid_a_line(path: Path) -> bool:
+    return bool((text := path.read_bytes()) and not text.endswith(b"\n"))
 
 
 def read_journal(path: Path) -> list[Line]:

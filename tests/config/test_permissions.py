@@ -37,6 +37,7 @@ OPEN = {
 }
 EVERYBODY = {"home", "password_change", "account_change_password", "account_set_password", "styleguide"}
 EVERYBODY |= {"security", "session_end", "sessions_end", "account_reauthenticate"}  # the own account
+EVERYBODY |= {"my_data", "my_data_export"}  # what is held on oneself
 EVERYBODY |= {
     "mfa_index", "mfa_list_webauthn", "mfa_add_webauthn", "mfa_edit_webauthn", "mfa_remove_webauthn",
     "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_generate_recovery_codes",

@@ -49,8 +49,9 @@ class Command(BaseCommand):
         getattr(self, f"_{options['does']}")(options)
 
     def _find(self, options: dict[str, Any]) -> None:
-        for kind, record in find_people(options["words"]):
-            self.stdout.write(f"{kind.value} {record.pk}: {record.name} {record.email}".rstrip())
+        for one in find_people(options["words"]):
+            record = one.record
+            self.stdout.write(f"{one.kind.value} {record.pk}: {record.name} {record.email}".rstrip())
 
     def _held(self, options: dict[str, Any]) -> None:
         for one in held_on(self._subject(options)):
