@@ -30,7 +30,7 @@ from privacy.services.erasing.linked import erase_linked
 from privacy.services.erasing.mentions import erase_mentions
 from privacy.services.erasing.opportunities import erase_account, erase_words, opportunity_ids
 from privacy.services.journal import write_journal
-from reps.models import Rep, User
+from reps.models import Invitation, Rep, User
 from reps.permissions import may
 from reps.services.people import refuse_without_admin
 from routing.models import WebForm
@@ -93,6 +93,7 @@ def _erase(
         ids = sorted({pk for one in subjects for pk in opportunity_ids(one)})
         contents = contents_of(ids)
         keys = erase_words(ids, counts)
+        invitations = _invitations(subjects)
         for subject in subjects:
             erase_linked(subject, counts)
             if subject.kind == Kind.REP:
@@ -105,11 +106,16 @@ def _erase(
         erase_files(crowd, counts)
         erase_in_libraries(subjects, crowd, counts)
         named = dict(Opportunity.objects.filter(pk__in=ids).values_list("pk", "name"))
-        erase_in_audit(subjects, named, crowd, counts)
+        erase_in_audit(subjects, named, invitations, crowd, counts)
         told = {model: number for model, number in sorted(counts.items()) if number}
         Erasure.objects.filter(pk__in=[one.pk for one in erasures]).update(counts=told)
     for one in erasures:
         one.counts = told
+
+
+def _invitations(subjects: Sequence[Subject]) -> list[int]:
+    users = [pk for one in subjects if (pk := one.members.get(Kind.USER)) is not None]
+    return list(Invitation.objects.filter(accepted_by__in=users).values_list("pk", flat=True))
 
 
 class erasing:

@@ -18,19 +18,33 @@ GONE = "erased"
 TEXTS = ("user_name", "user_email", "through", "record_id", "record_name", "of_name", "changes")
 # Of these records of the person every text is the person's.
 PRIVATE = ("calendar", "absence", "account at the provider", "token", "second factor", "invitation")
+# Columns that refer to a person (audit_named of reps 0023).
+REFERS = {
+    Kind.REP: ("rep_id", "owner_id", "from_rep_id", "to_rep_id", "covering_id"),
+    Kind.USER: (
+        "user_id", "by_id", "acts_as_id", "made_by_id", "settled_by_id", "created_by_id", "invited_by_id",
+        "accepted_by_id", "published_by_id", "imported_by_id", "locked_by_id", "returned_by_id",
+    ),
+}  # fmt: skip
 WORDS = ("note", "reason", "external_id", "uid", "phone")
 
 
 def erase_in_audit(
-    subjects: Iterable[Subject], opportunities: dict[int, str], crowd: Crowd, counts: Counter[str]
+    subjects: Iterable[Subject],
+    opportunities: dict[int, str],
+    invitations: list[int],
+    crowd: Crowd,
+    counts: Counter[str],
 ) -> None:
-    """`opportunities`: what those of the contacts are called now."""
+    """`opportunities`: what those of the contacts are called now. `invitations`: those of the users, gone by now."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEAL_LOCK])
     changed: set[int] = set()
     for subject in subjects:
         changed |= _erase_actor(subject)
-        changed |= _erase_about(subject)
+        changed |= _erase_about(subject, invitations)
+        for kind, pk in subject.members.items():
+            changed |= _erase_references(subject, REFERS.get(kind, ()), pk)
     changed |= _erase_opportunities(opportunities)
     changed |= _erase_mentions(crowd)
     counts["reps.AuditEntry"] += len(changed)
@@ -56,8 +70,8 @@ def _erase_actor(subject: Subject) -> set[int]:
     return ids
 
 
-def _erase_about(subject: Subject) -> set[int]:
-    about = Q(pk__in=[])
+def _erase_about(subject: Subject, invitations: list[int]) -> set[int]:
+    about = Q(kind="invitation", record_id__in=[str(pk) for pk in invitations])
     for kind, pk in subject.members.items():
         about |= Q(kind=kind.value, record_id=str(pk)) | Q(of_kind=kind.value, of_id=str(pk))
     changed = set()
@@ -70,6 +84,35 @@ def _erase_about(subject: Subject) -> set[int]:
             said["record_id"] = GONE if entry.kind == "token" else entry.record_id  # a token's is its name
         changed |= _write(entry, said)
     return changed
+
+
+def _erase_references(subject: Subject, fields: tuple[str, ...], pk: int) -> set[int]:
+    """What refers to the person has the name of then beside the id, also where others are called the same."""
+    changed = set()
+    for entry in AuditEntry.objects.filter(changes__has_any_keys=fields) if fields else ():
+        names = {
+            one["name"]
+            for field in fields
+            for one in entry.changes.get(field) or ()
+            if isinstance(one, dict) and one.get("id") == pk
+        }
+        if names - {subject.label}:
+            said: dict[str, Any] = {"changes": _relabelled(entry.changes, fields, pk, subject.label)}
+            for name in ("record_name", "of_name"):
+                said[name] = subject.label if getattr(entry, name) in names else getattr(entry, name)
+            changed |= _write(entry, said)
+    return changed
+
+
+def _relabelled(changes: dict[str, Any], fields: tuple[str, ...], pk: int, label: str) -> dict[str, Any]:
+    new = {
+        field: [
+            one | {"name": label} if isinstance(one, dict) and one.get("id") == pk else one for one in pair
+        ]
+        for field, pair in changes.items()
+        if field in fields and isinstance(pair, list)
+    }
+    return changes | new
 
 
 def _without_words(changes: Any, *, everything: bool) -> Any:
