@@ -23,8 +23,7 @@ class Line:
 
 
 def journal_path() -> Path:
-    """Where backups go, so that it is copied with them; else among the installation's files."""
-    return Path(settings.BACKUP_DIRECTORY or settings.VAR_DIR) / NAME
+    return Path(settings.ERASURE_JOURNAL)
 
 
 def write_journal(path: Path | None = None) -> int:

@@ -4,19 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reps', '0023_the_audit_log_is_written_by_triggers'),
+        ("reps", "0023_the_audit_log_is_written_by_triggers"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditRedaction',
+            name="AuditRedaction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('entry_id', models.BigIntegerField(unique=True)),
-                ('erasure_id', models.BigIntegerField()),
-                ('digest', models.BinaryField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("entry_id", models.BigIntegerField(unique=True)),
+                ("erasure_id", models.BigIntegerField()),
+                ("digest", models.BinaryField()),
             ],
         ),
     ]

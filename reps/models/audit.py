@@ -91,8 +91,8 @@ class AuditSeal(models.Model):
 
 
 class AuditRedaction(models.Model):
-    """An entry that says less than when it was sealed: somebody was erased since (`erasure_id`, of privacy). `digest` is
-    over its seal and what it says now, so that it cannot say anything else either."""
+    """An entry that says less than when it was sealed: somebody was erased since (`erasure_id`, of privacy). `digest`
+    is over its seal and what it says now, so that it cannot say anything else either."""
 
     entry_id = models.BigIntegerField(unique=True)
     erasure_id = models.BigIntegerField()

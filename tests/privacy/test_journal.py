@@ -29,7 +29,7 @@ SILENT = lambda text: None  # noqa: E731
 
 @pytest.fixture(autouse=True)
 def beside(settings: Any, tmp_path: Path) -> None:
-    settings.BACKUP_DIRECTORY = str(tmp_path)
+    settings.ERASURE_JOURNAL = str(tmp_path / "erasures.jsonl")
 
 
 @pytest.mark.django_db
