@@ -28,6 +28,8 @@ def told_of(held: Sequence[Held]) -> list[Told]:
 
 
 def _goes(one: Table, why: str) -> str:
+    if "content" in one.special and one.named:  # a file that somebody uploaded
+        return "the file is emptied"
     if why != OWN:
         return "deleted" if one.dropped else "the name is replaced"
     if any(isinstance(link, Gone) for links in one.of.values() for link in links) or one.dropped:

@@ -1,5 +1,7 @@
 """No text of the database is without an answer to: whose may it be, and what becomes of it."""
 
+from pathlib import Path
+
 import pytest
 from django.apps import apps
 from django.db import connection
@@ -7,7 +9,9 @@ from django.db import connection
 from privacy.models import Kind
 from privacy.queries.catalogue import TABLES, WITHOUT_MODEL, Gone, Table
 from privacy.queries.catalogue.tables import is_text
+from privacy.queries.catalogue.words import HEAD, catalogue_lines
 
+ROOT = Path(__file__).resolve().parents[2]
 BY_MODEL = {one.model: one for one in TABLES}
 MODELS = [model for model in apps.get_models(include_auto_created=True) if not model._meta.proxy]
 
@@ -55,6 +59,13 @@ def test_every_table_has_a_model_or_is_named() -> None:
             "current_schema()::regnamespace"
         )
         assert {name for (name,) in cursor.fetchall()} - known == set()
+
+
+def test_the_document_is_the_catalogue() -> None:
+    """`bin/manage privacy catalogue` prints what belongs there."""
+    text = (ROOT / "docs" / "privacy.md").read_text()
+    start = text.index(HEAD[0])
+    assert text[start:].strip().splitlines() == list(catalogue_lines())
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""`privacy find|held|export|erase|retention`: what is held on a person, and that it is held no longer."""
+"""`privacy find|held|export|erase|retention|catalogue`: what is held on a person, and that it is held no longer."""
 
 import sys
 from argparse import ArgumentParser
@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from privacy.models import Kind
+from privacy.queries.catalogue.words import catalogue_lines
 from privacy.queries.held import held_on
 from privacy.queries.people import Subject, find_people, load_subject
 from privacy.queries.retention import WORDS, counted, retention_settings
@@ -42,6 +43,7 @@ class Command(BaseCommand):
                     "--with-account", action="store_true", help="An account that is only this person too."
                 )
                 one.add_argument("--yes", action="store_true", help="Without asking.")
+        does.add_parser("catalogue", help="What may be personal, by table, as docs/privacy.md has it.")
         rules = does.add_parser("retention", help="What the rules would take now; with --apply takes it.")
         rules.add_argument("--apply", action="store_true")
 
@@ -52,6 +54,10 @@ class Command(BaseCommand):
         for one in find_people(options["words"]):
             record = one.record
             self.stdout.write(f"{one.kind.value} {record.pk}: {record.name} {record.email}".rstrip())
+
+    def _catalogue(self, options: dict[str, Any]) -> None:
+        for line in catalogue_lines():
+            self.stdout.write(line)
 
     def _held(self, options: dict[str, Any]) -> None:
         for one in held_on(self._subject(options)):

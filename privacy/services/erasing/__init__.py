@@ -9,7 +9,6 @@ import datetime
 from collections import Counter
 from collections.abc import Sequence
 
-from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
 from crm.engine.matching.matcher import Lead
@@ -32,7 +31,6 @@ from privacy.services.erasing.opportunities import erase_account, erase_words, o
 from privacy.services.journal import write_journal
 from reps.models import Invitation, Rep, User
 from reps.permissions import may
-from reps.services.people import refuse_without_admin
 from routing.models import WebForm
 from routing.queries.configuration import compiled
 
@@ -149,6 +147,8 @@ def _lock(subjects: Sequence[Subject]) -> None:
     ownership.lock_opportunities(pk for one in subjects for pk in opportunity_ids(one))
     lock_accounts(one.account_id for one in contacts if one.account_id)
     ownership.lock_reps(ids(Kind.REP))
+    if ids(Kind.USER):  # nobody else takes the last admin's role meanwhile
+        list(User.objects.select_for_update(no_key=True).filter(role=User.Role.ADMIN).order_by("pk"))
     for model, kind in ((Contact, Kind.CONTACT), (User, Kind.USER)):
         list(model._base_manager.select_for_update(no_key=True).filter(pk__in=ids(kind)).order_by("pk"))
 
@@ -189,10 +189,9 @@ def _personal_refusals(subject: Subject, by: User | None) -> list[str]:
         user = User.objects.get(pk=user_id)
         if by is not None and by.pk == user_id:
             found.append("You cannot erase yourself: another admin does.")
-        try:
-            refuse_without_admin(User(pk=user_id, role=user.role, is_active=False))
-        except ValidationError as error:
-            found.append(" ".join(error.messages))
+        admins = User.objects.filter(role=User.Role.ADMIN, is_active=True)
+        if user in admins and not admins.exclude(pk=user_id).exists():
+            found.append("This is the last active admin. Make somebody else an admin first.")
         forms = WebForm.objects.filter(acts_as=user, is_active=True).values_list("name", flat=True)
         if forms:
             found.append(
