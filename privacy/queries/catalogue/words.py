@@ -14,7 +14,14 @@ HEAD = (
 def catalogue_lines() -> Iterator[str]:
     yield from HEAD
     for one in sorted(TABLES, key=lambda one: one.rows_model._meta.db_table):
-        yield f"| `{one.rows_model._meta.db_table}` | {_whose(one)} | {_erasing(one)} | {_listed(one.named)} | {_none(one)} |"
+        cells = (
+            f"`{one.rows_model._meta.db_table}`",
+            _whose(one),
+            _erasing(one),
+            _listed(one.named),
+            _none(one),
+        )
+        yield f"| {' | '.join(cells)} |"
     for name, said in sorted(WITHOUT_MODEL.items()):
         yield f"| `{name}` | | {said} | | |"
 
