@@ -79,6 +79,13 @@ def place(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
     """A filled database of its own."""
     with django_db_blocker.unblock():
         template = str(connection.settings_dict["NAME"])
+        with (
+            connection.cursor() as cursor
+        ):  # a template must not be in use, by a test's server of before either
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
         connection.close()
         with stack.scratch_database(f"{template}_privacy", template):
             with looking_at(f"{template}_privacy"):

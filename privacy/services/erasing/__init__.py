@@ -7,7 +7,8 @@ finds nobody of that name afterwards and is somebody new.
 
 import datetime
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from django.db import connection, transaction
 
@@ -116,18 +117,13 @@ def _invitations(subjects: Sequence[Subject]) -> list[int]:
     return list(Invitation.objects.filter(accepted_by__in=users).values_list("pk", flat=True))
 
 
-class erasing:
-    """Within, history may be rewritten, of personal columns only, under this erasure."""
-
-    def __init__(self, erasure: Erasure) -> None:
-        self.erasure = erasure
-
-    def __enter__(self) -> None:
-        _say(str(self.erasure.pk))
-
-    def __exit__(self, *_: object) -> None:
-        if not connection.needs_rollback:
-            _say("")
+@contextmanager
+def erasing(erasure: Erasure) -> Iterator[None]:
+    """Within, history may be rewritten, of personal columns only, under this erasure. What fails is rolled back, and
+    the permission with it."""
+    _say(str(erasure.pk))
+    yield
+    _say("")
 
 
 def _say(erasure: str) -> None:
