@@ -89,6 +89,6 @@ def test_pages_and_the_api_say_erased_contact(
         f"/api/v1/contacts/{zorvexa.pk}/",
         "/api/v1/changes/",
     ):
-        answer = api(ada).get(address)
-        assert answer.status_code == 200, address
-        assert not says(answer.content.decode(), CONTACT_MARKERS), address
+        told = api(ada).get(address)
+        assert told.status_code == 200, address
+        assert not says(told.content.decode(), CONTACT_MARKERS), address
