@@ -91,6 +91,7 @@ SECTIONS = (
             Item("Sign-in", "sign_in_settings", "edit_users"),
             Item("Status", "status", "see_status"),
             Item("Audit Log", "audit", "see_audit"),
+            Item("Privacy", "privacy", "erase_people"),
         ),
     ),
 )

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "experiments",
     "routing",
     "analytics",
+    "privacy",
     "operations",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -351,6 +352,10 @@ MODEL_STALE_DAYS = int(os.environ.get("MODEL_STALE_DAYS", "60"))
 # docs/backup.md. Where the nightly backup goes; unset, none is made. A folder that other machines can read, or a disk
 # that is copied elsewhere: one beside the database is lost with it.
 BACKUP_DIRECTORY = os.environ.get("BACKUP_DIRECTORY", "")
+# Whom a restored backup has to forget again, by number. It must outlive the database: beside the backups, or elsewhere.
+ERASURE_JOURNAL = os.environ.get("ERASURE_JOURNAL", "") or str(
+    Path(BACKUP_DIRECTORY or VAR_DIR) / "erasures.jsonl"
+)
 BACKUP_KEEP_DAILY = int(os.environ.get("BACKUP_KEEP_DAILY", "7"))
 BACKUP_KEEP_WEEKLY = int(os.environ.get("BACKUP_KEEP_WEEKLY", "4"))
 BACKUP_ALARM_HOURS = float(os.environ.get("BACKUP_ALARM_HOURS", "30"))

@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("routing.urls")),
     path("", include("crm.urls")),
     path("analytics/", include("analytics.urls")),
+    path("", include("privacy.urls")),
     path("", include("operations.urls")),
     path("styleguide/", views.styleguide, name="styleguide"),
     path("api/v1/", include("config.api")),

@@ -71,6 +71,7 @@ MATRIX: dict[str, frozenset[str]] = {
     "see_status": frozenset({OPS, ADMIN}),
     "run_jobs": frozenset({ADMIN}),
     "see_audit": frozenset({ADMIN}),  # of everybody, with what was there before
+    "erase_people": frozenset({ADMIN}),  # and export what is held on them; the own data are everybody's
 }
 
 # What a token may be narrowed to, as permissions of the matrix: a scope never gives what the user's role has not. Every

@@ -16,4 +16,5 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 AXES_ENABLED = False
+ERASURE_JOURNAL = os.devnull  # a test that restores a backup must not hear of another test's erasures
 TOKEN_USE_EVERY_SECONDS = 0  # a thread would hold a connection that no test knows of

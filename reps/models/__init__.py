@@ -1,7 +1,7 @@
 """People: users and roles, teams, reps with their skills and limits, absence; and the jobs that people start."""
 
 from reps.models.absence import Absence
-from reps.models.audit import AuditEntry, AuditSeal
+from reps.models.audit import AuditEntry, AuditRedaction, AuditSeal
 from reps.models.calendars import CalendarFeed, CalendarSettings, ClosingDay
 from reps.models.capacity import OverCapacity
 from reps.models.jobs import Job
@@ -17,6 +17,7 @@ __all__ = [
     "Absence",
     "ApiToken",
     "AuditEntry",
+    "AuditRedaction",
     "AuditSeal",
     "CalendarFeed",
     "CalendarSettings",

@@ -88,3 +88,15 @@ class AuditSeal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}"
+
+
+class AuditRedaction(models.Model):
+    """An entry that says less than when it was sealed: somebody was erased since (`erasure_id`, of privacy). `digest`
+    is over its seal and what it says now, so that it cannot say anything else either."""
+
+    entry_id = models.BigIntegerField(unique=True)
+    erasure_id = models.BigIntegerField()
+    digest = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"Entry {self.entry_id}"

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = [
-    "config", "operations", "analytics", "routing", "experiments", "territories", "crm", "reps", "telemetry",
+    "config", "operations", "privacy", "analytics", "routing", "experiments", "territories", "crm", "reps",
+    "telemetry",
 ]  # fmt: skip
 
 

@@ -37,7 +37,11 @@ class Command(BaseCommand):
             raise CommandError(f"{error}\nNothing was changed.") from error
         if options["json"]:
             held = asdict(done.held)
-            self.stdout.write(json.dumps({"checked": done.checked, "same_key": done.same_key, "held": held}))
+            self.stdout.write(
+                json.dumps(
+                    {"checked": done.checked, "same_key": done.same_key, "held": held, "erased": done.erased}
+                )
+            )
         else:
             self._tell(done)
 
@@ -61,6 +65,8 @@ class Command(BaseCommand):
         say(
             f"{held.jobs:,} unfinished jobs were ended; {held.sessions:,} sessions: everybody signs in again."
         )
+        if done.erased:
+            say(f"{done.erased:,} people who were erased after the backup was made are erased again.")
         if not done.same_key:
             say(
                 "The SECRET_KEY is another: give calendars, webhooks, chat and single sign-on their secrets anew."

@@ -3,7 +3,8 @@
 Whatever goes wrong before, and whoever kills it, leaves what was there as it was.
 """
 
-from collections.abc import Iterator
+import datetime
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,9 @@ from operations.services.backups import files, programs
 from operations.services.backups.files import BackupError, Manifest, Say
 from operations.services.backups.holding import Held, empty_broker, hold
 from operations.services.backups.making import count_rows
+from privacy.models import Erasure
+from privacy.services.again import erase_again
+from privacy.services.journal import NAME, Line, journal_path, read_journal, write_journal
 from routing.queries.invariants import Findings, check_invariants
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -33,6 +37,7 @@ WHERE datname = %s AND pid <> pg_backend_pid() AND backend_type = 'client backen
 class Restored:
     manifest: Manifest
     held: Held
+    erased: int  # people who were erased after the backup was made
     checked: int  # rows that the guarantees were held against
     same_key: bool
     broker_emptied: bool
@@ -48,15 +53,18 @@ def restore(*, path: Path, replace: bool, say: Say) -> Restored:
             raise BackupError("The database is not empty. Restore into an empty one, or say --replace.")
         say("checking the file")
         files.check_whole(manifest, archive)
+        lines = _journal(path)
         connection.close()
         with _server() as server:
             _refuse_others(server, name)
             with _beside(server, f"{name}_restoring") as new:
                 _load(server, new, manifest, archive, say)
-                held, findings = _finish(new, manifest, say)
+                held, erased, findings = _finish(new, manifest, lines, say)
                 _swap(server, name, new)
     emptied = empty_broker()
-    return Restored(manifest, held, sum(findings.checked.values()), manifest.key == files.key_mark(), emptied)
+    return Restored(
+        manifest, held, erased, sum(findings.checked.values()), manifest.key == files.key_mark(), emptied
+    )
 
 
 def check_known(manifest: Manifest) -> None:
@@ -151,12 +159,23 @@ def _load(server: Connection, name: str, manifest: Manifest, archive: ZipFile, s
         raise BackupError(f"Not all rows came back: {', '.join(sorted(wrong))}.")
 
 
-def _finish(name: str, manifest: Manifest, say: Say) -> tuple[Held, Findings]:
-    """Makes it one of this version, holds what must not go on, and proves its guarantees."""
+def _journal(path: Path) -> list[Line]:
+    """Erasures that are told beside the backup, where backups go, and in the database that is to be replaced."""
+    if not is_empty() and connection.introspection.table_names().count(Erasure._meta.db_table):
+        write_journal()
+    found = [line for place in {path.parent / NAME, journal_path()} for line in read_journal(place)]
+    return sorted(set(found), key=lambda line: line.at)
+
+
+def _finish(name: str, manifest: Manifest, lines: Sequence[Line], say: Say) -> tuple[Held, int, Findings]:
+    """Makes it one of this version, holds what must not go on, erases anew, and proves its guarantees."""
     with looking_at(name):
         say("migrating to this version")
         call_command("migrate", interactive=False, verbosity=0)
         held = hold(at=timezone.now(), made_at=manifest.made_at)
+        say("erasing whom it had forgotten since")
+        made_at = datetime.datetime.fromisoformat(manifest.made_at)
+        erased = erase_again(lines=lines, made_at=made_at, at=timezone.now())
         say("checking the guarantees")
         findings = check_invariants()
     if findings.violations:
@@ -165,7 +184,7 @@ def _finish(name: str, manifest: Manifest, say: Say) -> tuple[Held, Findings]:
             f"The restored database breaks {len(findings.violations)} guarantees, so it was not put in place: "
             f"{first.guarantee}: {first.detail}"
         )
-    return held, findings
+    return held, erased, findings
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from analytics.apps import prepare as prepare_analytics
 from operations.apps import prepare as prepare_operations
+from privacy.apps import prepare as prepare_privacy
 from routing.apps import prepare
 
 OF_THE_CODE = {"django_content_type", "auth_permission"}
@@ -26,6 +27,7 @@ class Command(flush.Command):
             prepare()
             prepare_analytics()
             prepare_operations()
+            prepare_privacy()
         else:
             set_triggers(connection, "DISABLE")  # the audit log refuses to be emptied
             super().handle(**options)

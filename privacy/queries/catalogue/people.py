@@ -1,0 +1,78 @@
+"""Users, reps, profiles, sign-in, the audit log; what runs; erasures themselves."""
+
+from privacy.queries.catalogue.tables import gone, on, table
+
+PEOPLE = (
+    table(
+        "reps.Absence",
+        named="note",
+        rep=[on("rep", blank="note event_key", reason="other")],
+    ),
+    table("reps.ApiToken", none="digest token_key name scopes last_used_from", user=[gone("user")]),
+    table(
+        "reps.AuditEntry",
+        none="request_id kind of_kind of_id",
+        special=dict.fromkeys(
+            (
+                "user_name",
+                "user_email",
+                "through",
+                "address",
+                "agent",
+                "record_id",
+                "record_name",
+                "of_name",
+                "changes",
+            ),
+            "of the person’s own and about the person: redacted under the seal; elsewhere a mention is replaced",
+        ),
+    ),
+    table("reps.AuditRedaction", none="digest"),
+    table("reps.AuditSeal", none="digest"),
+    table(
+        "reps.CalendarFeed",
+        none="name host username sealed content etag last_modified read_as skipped last_error",
+        rep=[gone("rep")],
+    ),
+    table("reps.CalendarSettings", none="vacation_words sick_words other_words"),
+    table("reps.CertificationDepth", none="certification"),
+    table("reps.ClosingDay", none="name country"),
+    table("reps.GroupRole", none="group"),
+    table("reps.Invitation", named="name", dropped="email", user=[gone("accepted_by")]),
+    table("reps.Job", none="kind", named="stage result error"),
+    table("reps.Organisation", none="name base_currency default_language time_zone"),
+    table("reps.ProfileChange", named="changes note", rep=[on("rep", blank="note")]),
+    table(
+        "reps.ProfileProposal",
+        none="told_state",
+        named="difference changes reason",
+        rep=[on("rep", blank="reason")],
+    ),
+    table(
+        "reps.Rep",
+        none="tier_evidence time_zone country subdivision working_hours",
+        rep=[on("pk", blank="email external_id", label="name")],
+    ),
+    table("reps.RoleTemplate", none="name"),
+    table("reps.SignInRefusal", named="reason groups", dropped="email"),
+    table("reps.SignInSettings", none="server_url client_id sealed button_label scopes groups_claim"),
+    table("reps.SignInSettings_break_glass", user=[gone("user")]),
+    table("reps.Skill", none="name"),
+    table("reps.TagReview", none="unavailable settings"),
+    table("reps.TagSuggestion", none="name before", named="sentence reason", rep=[on("rep", blank="reason")]),
+    table("reps.Team", none="external_id", named="name"),
+    table("reps.Team_managers", user=[gone("user")]),
+    table(
+        "reps.User",
+        none="time_zone",
+        special={"email": "becomes an address that nobody has"},
+        user=[on("pk", label="name", password="!", is_active=False, last_login=None)],
+    ),
+    table("operations.Backup", none="place error"),
+    table("operations.Incident", named="said"),
+    table("operations.InvariantCheck", named="named"),
+    table("operations.JobRun", none="func", named="last_error"),
+    table("operations.ProcessBeat", none="host version"),
+    table("privacy.Erasure", none="counts", named="reason"),
+    table("privacy.RetentionRun", none="counts"),
+)
