@@ -32,7 +32,8 @@ SELECT x.experiment_id, x.arm, x.rep_id, count(*) FROM (
 NEWEST = "SELECT coalesce(max(id), 0) FROM experiments_exposure"
 SINCE = f"""
 SELECT experiment_id, arm, rep_id, count(*) FROM experiments_exposure
-WHERE id > %s AND id < {NO_ID} AND experiment_id = ANY(%s::bigint[]) AND apart = '' AND rep_id IS NOT NULL GROUP BY 1, 2, 3
+WHERE id > %s AND id < {NO_ID} AND experiment_id = ANY(%s::bigint[]) AND apart = '' AND rep_id IS NOT NULL
+GROUP BY 1, 2, 3
 """
 
 

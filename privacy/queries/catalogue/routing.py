@@ -103,6 +103,7 @@ ROUTING = (
     table("analytics.ReadUpTo", none="name"),
     table("analytics.Refreshed", none="time_zone"),
     table("analytics.Report", named="said content", user=[gone("user")]),
+    table("analytics.MonthSum", none="kind", named="key"),
     table("analytics.TouchMonthSum", none="kind", named="key"),
     table("analytics.TouchSum", none="kind"),
 )
