@@ -9,6 +9,7 @@ from django_q.signals import post_execute_in_worker, pre_execute
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from operations.services import backups, invariants, troubles
+from operations.services.history import months
 from operations.services.running import note_run
 from reps.attribution import Actor, Way, act
 from telemetry.traces import span
@@ -29,6 +30,11 @@ def back_up() -> str:
     """The nightly backup, where BACKUP_DIRECTORY asks for one."""
     made = backups.back_up(at=timezone.now(), say=log.info)
     return made.place if made else ""
+
+
+def keep_history() -> int:
+    """Partitions of the months to come, and ids lifted to this month's; each hour."""
+    return months.keep_months(at=timezone.now()).made
 
 
 # --- around every job ------------------------------------------------------------------------------------------------

@@ -26,3 +26,7 @@ def schedule_jobs() -> None:
             "next_run": tonight.replace(hour=2, minute=0, second=0, microsecond=0),
         },
     )
+    Schedule.objects.get_or_create(
+        name="Keep history",
+        defaults={"func": "operations.jobs.keep_history", "schedule_type": Schedule.HOURLY},
+    )
