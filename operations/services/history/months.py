@@ -28,8 +28,8 @@ class Kept:
 
 
 def keep_months(*, at: datetime.datetime) -> Kept:
-    """Makes the partitions of this month and the next two, then lifts ids to this month's: in this order, each committed,
-    so that nobody draws an id that has no place yet. Where somebody holds a lock for long, the next run makes them."""
+    """Makes the partitions of this month and the next two, then lifts ids to this month's: in this order, each
+    committed, so that nobody draws an id that has no place yet. Where somebody holds a lock for long, the next run makes them."""
     try:
         made = _asked("SELECT make_history_months(%s)", at)
     except OperationalError:
@@ -47,8 +47,8 @@ def _asked(statement: str, at: datetime.datetime) -> int:
 
 
 def close_months(*, at: datetime.datetime) -> list[Month]:
-    """Says of each month that is over between which moments its rows lie, so that a query bounded by time leaves it out;
-    returns those closed now. An empty month has nothing to leave out."""
+    """Says of each month that is over between which moments its rows lie, so that a query bounded by time leaves it
+    out; returns those closed now. An empty month has nothing to leave out."""
     today = (at.astimezone(datetime.UTC) - SETTLED_AFTER).date()
     over = [one for history in HISTORIES for one in months_of(history) if one.ends <= today]
     return [one for one in over if not one.is_bounded and _close(one)]
@@ -73,9 +73,7 @@ def _bound(cursor: Any, month: Month, first: datetime.datetime, last: datetime.d
     with transaction.atomic():
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
         cursor.execute(_said(month, "ALTER TABLE {part} DROP CONSTRAINT IF EXISTS {bound}"))
-        add = (
-            "ALTER TABLE {part} ADD CONSTRAINT {bound} CHECK ({moment} >= {first} AND {moment} <= {last}) NOT VALID"
-        )
+        add = "ALTER TABLE {part} ADD CONSTRAINT {bound} CHECK ({moment} >= {first} AND {moment} <= {last}) NOT VALID"
         cursor.execute(_said(month, add, first=sql.Literal(first), last=sql.Literal(last)))
     cursor.execute(_said(month, "ALTER TABLE {part} VALIDATE CONSTRAINT {bound}"))
 
@@ -83,3 +81,10 @@ def _bound(cursor: Any, month: Month, first: datetime.datetime, last: datetime.d
 def _said(month: Month, statement: LiteralString, **more: sql.Composable) -> sql.Composed:
     names = {"part": month.table, "moment": month.history.moment, "bound": BOUND}
     return sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()}, **more)
+
+
+def tell_planner() -> None:
+    """What is known of a history as a whole, which PostgreSQL gathers of each month by itself only."""
+    with connection.cursor() as cursor:
+        for history in HISTORIES:
+            cursor.execute(sql.SQL("ANALYZE ONLY {}").format(sql.Identifier(history.table)))
