@@ -10,7 +10,7 @@ Each step says where it is before it begins (`ArchivedMonth.state`), so that a r
 
 import datetime
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.db import OperationalError, connection
 from django.db.models import F
@@ -21,10 +21,11 @@ from operations.queries.histories import BY_KIND, History, Month, months_of
 from operations.services.backups import BackupError
 from operations.services.history import files
 from operations.services.history.months import SETTLED_AFTER
-from operations.services.history.removing import give_room_back, remove
+from operations.services.history.removing import give_room_back, is_empty, remove
 
 log = logging.getLogger("operations.history")
 State = ArchivedMonth.State
+Say = Callable[[str], None]
 LOCK = 7_262_024
 AGAIN_AFTER = datetime.timedelta(days=30)
 
@@ -48,7 +49,11 @@ def due(at: datetime.datetime) -> Iterator[tuple[Month, datetime.datetime]]:
     for retention in Retention.objects.filter(months__isnull=False, kind__in=BY_KIND):
         history, limit = BY_KIND[retention.kind], months_before(at, retention.months or 0)
         for month in months_of(history):
-            if month.ends <= limit and _is_to_do(known.get((history.kind, month.name)), at):
+            if (
+                month.ends <= limit
+                and _is_to_do(known.get((history.kind, month.name)), at)
+                and not is_empty(month)
+            ):
                 yield month, datetime.datetime.combine(limit, datetime.time(), datetime.UTC)
 
 
@@ -65,16 +70,18 @@ def months_before(at: datetime.datetime, months: int) -> datetime.date:
     return datetime.date(number // 12, number % 12 + 1, 1)
 
 
-def archive_month(month: Month, *, before: datetime.datetime, at: datetime.datetime) -> ArchivedMonth:
-    """Goes on from wherever it stands. `before`: what was closed before it is old."""
+def archive_month(
+    month: Month, *, before: datetime.datetime, at: datetime.datetime, say: Say = lambda text: None
+) -> ArchivedMonth:
+    """Goes on from wherever it stands. `before`: what was closed before it is old. `say` is told of each step done."""
     record, _ = ArchivedMonth.objects.get_or_create(
         kind=month.history.kind,
         month=month.name,
         defaults={"began_at": at, "looked_at": at, "file": str(files.place_of(month))},
     )
     try:
-        _write(record, month)
-        _remove(record, month, before)
+        _write(record, month, say)
+        _remove(record, month, before, say)
         _save(record, looked_at=at, error="")
     except (files.ArchiveError, BackupError, OSError, OperationalError) as error:
         log.warning("%s of %s could not be archived: %s", month.history.kind, month.name, error)
@@ -82,7 +89,7 @@ def archive_month(month: Month, *, before: datetime.datetime, at: datetime.datet
     return record
 
 
-def _write(record: ArchivedMonth, month: Month) -> None:
+def _write(record: ArchivedMonth, month: Month, say: Say) -> None:
     path = files.place_of(month)
     if record.state == State.WRITTEN:
         try:
@@ -91,6 +98,7 @@ def _write(record: ArchivedMonth, month: Month) -> None:
             _save(record, state=State.WRITING)
     if record.state == State.WRITING:
         written = files.write(month, path)
+        say("read back")
         files.check(path, rows=written.rows, sha256=written.sha256)
         _save(
             record,
@@ -100,9 +108,10 @@ def _write(record: ArchivedMonth, month: Month) -> None:
             size_bytes=written.size,
             sha256=written.sha256,
         )
+        say(f"{written.rows:,} rows written to {path}")
 
 
-def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime) -> None:
+def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime, say: Say) -> None:
     """The file is looked at before anything goes, each time."""
     path = files.place_of(month)
     files.check(path, rows=record.rows, sha256=record.sha256)
@@ -111,9 +120,11 @@ def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime) -> N
     def done(gone: int, kept: int) -> None:
         counted = ArchivedMonth.objects.filter(pk=record.pk)
         counted.update(removed_rows=F("removed_rows") + gone, kept_rows=F("kept_rows") + kept)
+        say(f"{gone:,} rows removed, {kept:,} are still needed here")
 
     remove(month, path, before=before, done=done)
-    give_room_back(month)
+    if give_room_back(month):
+        say("nothing of it is needed here")
     _save(record, state=State.REMOVED)
     record.refresh_from_db()
 

@@ -29,7 +29,8 @@ class Kept:
 
 def keep_months(*, at: datetime.datetime) -> Kept:
     """Makes the partitions of this month and the next two, then lifts ids to this month's: in this order, each
-    committed, so that nobody draws an id that has no place yet. Where somebody holds a lock for long, the next run makes them."""
+    committed, so that nobody draws an id that has no place yet. Where somebody holds a lock for long, the next run
+    makes them."""
     try:
         made = _asked("SELECT make_history_months(%s)", at)
     except OperationalError:
