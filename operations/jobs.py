@@ -44,6 +44,7 @@ def archive_history() -> int:
     months.close_months(at=now)
     worked_on = archiving.archive_due(at=now)
     removing.drop_empty(at=now)
+    archiving.check_files(at=now)
     months.tell_planner()
     sampling.note_sizes(at=now)
     return len(worked_on)

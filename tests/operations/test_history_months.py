@@ -2,6 +2,7 @@
 
 import datetime
 import threading
+from typing import Any
 
 import psycopg
 import pytest
@@ -33,13 +34,13 @@ def tables(history: object) -> list[str]:
     return [month.table for month in months_of(history)]  # type: ignore[arg-type]
 
 
-def scalar(statement: str) -> object:
+def scalar(statement: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchone()[0]
 
 
-def run(statement: str, *values: object) -> None:
+def run(statement: str, *values: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 

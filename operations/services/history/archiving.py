@@ -11,6 +11,7 @@ Each step says where it is before it begins (`ArchivedMonth.state`), so that a r
 import datetime
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from django.db import OperationalError, connection
 from django.db.models import F
@@ -22,11 +23,13 @@ from operations.services.backups import BackupError
 from operations.services.history import files
 from operations.services.history.months import SETTLED_AFTER
 from operations.services.history.removing import give_room_back, is_empty, remove
+from reps.models import User
 
 log = logging.getLogger("operations.history")
 State = ArchivedMonth.State
 Say = Callable[[str], None]
 LOCK = 7_262_024
+CHECKED_A_NIGHT = 3
 AGAIN_AFTER = datetime.timedelta(days=30)
 
 
@@ -82,7 +85,7 @@ def archive_month(
     try:
         _write(record, month, say)
         _remove(record, month, before, say)
-        _save(record, looked_at=at, error="")
+        _save(record, looked_at=at, checked_at=at, error="")
     except (files.ArchiveError, BackupError, OSError, OperationalError) as error:
         log.warning("%s of %s could not be archived: %s", month.history.kind, month.name, error)
         _save(record, looked_at=at, error=str(error)[:500])
@@ -129,13 +132,30 @@ def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime, say:
     record.refresh_from_db()
 
 
+def check_files(*, at: datetime.datetime, most: int = CHECKED_A_NIGHT) -> int:
+    """Reads the files that were read longest ago; how many of these are not what was written, which
+    is kept with them."""
+    damaged = 0
+    records = ArchivedMonth.objects.filter(state=State.REMOVED).order_by(
+        F("checked_at").asc(nulls_first=True), "pk"
+    )
+    for record in records[:most]:
+        try:
+            files.check(Path(record.file), rows=record.rows, sha256=record.sha256)
+            _save(record, checked_at=at, error="")
+        except files.ArchiveError as error:
+            damaged += 1
+            _save(record, checked_at=at, error=str(error)[:500])
+    return damaged
+
+
 def _save(record: ArchivedMonth, **values: object) -> None:
     for name, value in values.items():
         setattr(record, name, value)
     record.save(update_fields=list(values))
 
 
-def save_retention(*, history: History, months: int | None, by: object) -> Retention:
+def save_retention(*, history: History, months: int | None, by: User | None) -> Retention:
     """Raises ValueError below what has to stay. The audit log notes who (a trigger)."""
     if history.least_months is None or (months is not None and months < history.least_months):
         raise ValueError(f"{history.label}: {history.least_months} months at least.")

@@ -74,7 +74,7 @@ def _remove_piece(month: Month, piece: files.Rows, file: str, before: datetime.d
         rows = cursor.fetchall()
         same = [row[0] for row in rows if _plain(row) == archived[row[0]]]
         cursor.execute("SELECT set_config('routing.archives_history', 'on', true)")
-        statement = sql.SQL(STATEMENTS[month.history.kind]).format(part=part)  # type: ignore[arg-type]
+        statement = sql.SQL(STATEMENTS[month.history.kind]).format(part=part)
         cursor.execute(statement, {"ids": same, "before": before, "file": file})
         gone = cursor.rowcount
         cursor.execute(
