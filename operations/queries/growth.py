@@ -3,6 +3,10 @@
 import datetime
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
+
+from django.apps import apps
+from django.utils.text import capfirst
 
 from operations.engine import growth as engine
 from operations.engine.growth import MONTH, WEEK, Pace
@@ -23,6 +27,7 @@ class Growing:
     """A table or the whole. Sizes in words; `share` of the database, in percent; `line`: points of its sparkline."""
 
     name: str
+    table: str
     rows: int
     months: int
     size: str
@@ -87,7 +92,7 @@ def growth(at: datetime.datetime) -> Growth:
         tone=tone,
         whole=_growing(whole, samples[""], size),
         tables=[_growing(one, samples[one.table], size) for one in sizes[:SHOWN]],
-        histories=_histories(),
+        histories=_histories(at.date()),
         archived=[_archived(one) for one in ArchivedMonth.objects.all()],
         free="Nobody has told" if free is None else bytes_in_words(free),
     )
@@ -119,7 +124,7 @@ def _verdict(whole: Samples, free: int | None) -> tuple[str, str]:
             "good",
         )
     tone = "bad" if left < 30 else "warn" if left < 180 else "good"
-    until = f"about {days(left)}" if left < 2 * engine.YEAR else f"more than {left / engine.YEAR:.0f} years"
+    until = f"for about {days(left)}" if left < 2 * engine.YEAR else "for years"
     return f"{said}. At this pace the disk lasts {until}: {bytes_in_words(free)} are free.", tone
 
 
@@ -129,7 +134,8 @@ def _growing(one: TableSize, samples: Samples, database: int) -> Growing:
         f"about {bytes_in_words(engine.in_a_year(one.size_bytes, month.bytes_per_day))}"
     )  # fmt: skip
     return Growing(
-        name=one.table or "The whole database",
+        name=_names().get(one.table, one.table),
+        table=one.table,
         rows=one.rows,
         months=one.months,
         size=bytes_in_words(one.size_bytes),
@@ -140,6 +146,13 @@ def _growing(one: TableSize, samples: Samples, database: int) -> Growing:
         in_a_year=year,
         line=spark(samples),
     )
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, str]:
+    """What the tables of ours hold, in words."""
+    models = apps.get_models(include_auto_created=True)
+    return {one._meta.db_table: capfirst(str(one._meta.verbose_name_plural)) for one in models}
 
 
 def a_day(found: Pace | Unavailable) -> str:
@@ -163,14 +176,14 @@ def spark(samples: Samples) -> str:
     )
 
 
-def _histories() -> list[HistoryView]:
+def _histories(today: datetime.date) -> list[HistoryView]:
     kept = retentions()
     states = {(one.kind, one.month): one for one in ArchivedMonth.objects.all()}
-    return [_history(one, kept.get(one.kind), states) for one in HISTORIES]
+    return [_history(one, kept.get(one.kind), states, today) for one in HISTORIES]
 
 
 def _history(
-    history: History, months: int | None, states: dict[tuple[str, str], ArchivedMonth]
+    history: History, months: int | None, states: dict[tuple[str, str], ArchivedMonth], today: datetime.date
 ) -> HistoryView:
     parts = months_of(history)
     kept = history.kept or (
@@ -178,18 +191,19 @@ def _history(
     )
     return HistoryView(
         history=history,
-        months=[_month(part, states.get((history.kind, part.name))) for part in reversed(parts)],
+        months=[_month(part, states.get((history.kind, part.name)), today) for part in reversed(parts)],
         kept=kept,
         rows=sum(part.rows for part in parts),
         size=bytes_in_words(sum(part.size_bytes for part in parts)),
     )
 
 
-def _month(part: Part, record: ArchivedMonth | None) -> MonthLine:
+def _month(part: Part, record: ArchivedMonth | None, today: datetime.date) -> MonthLine:
     if record is not None:
         state, tone = record.get_state_display(), "bad" if record.error else "good"
     else:
-        state, tone = ("closed", "") if part.is_bounded else ("open", "")
+        ahead = part.month is not None and part.month > today
+        state, tone = "closed" if part.is_bounded else "made ahead" if ahead else "open", ""
     return MonthLine(part, bytes_in_words(part.size_bytes), state, tone)
 
 
