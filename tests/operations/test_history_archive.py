@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection
+from rest_framework.test import APIClient
 
 from analytics.models import DaySum, Fact
 from analytics.services.refresh import make_anew, refresh
@@ -195,6 +196,20 @@ class TestDecisions:
         with pytest.raises(CommandError, match="cannot be read"):
             call_command("replay_decision", 999, archive=Path(__file__))
 
+    def test_it_comes_back_whole(self, old: list[Opportunity], capsys: pytest.CaptureFixture[str]) -> None:
+        whole = rows_of(before_of(DECISIONS))
+        record = archive(DECISIONS)
+        assert rows_of(before_of(DECISIONS)) != whole
+        call_command("history", "restore", record.file)
+        assert rows_of(before_of(DECISIONS)) == whole
+        call_command("replay_decision", all=True)
+        assert capsys.readouterr().out == "4 decisions are whole again.\n5 of 5 replay identically.\n"
+        call_command("history", "restore", record.file)
+        call_command("history")
+        assert "decisions   before   open" in capsys.readouterr().out
+        with pytest.raises(CommandError, match="cannot be read"):
+            call_command("history", "restore", __file__)
+
     def test_what_closes_later_goes_later(self, old: list[Opportunity]) -> None:
         Retention.objects.create(kind="decisions", months=13)
         assert [record.kept_rows for record in archive_due(at=NOW)] == [1]
@@ -259,6 +274,15 @@ class TestActivities:
         assert not Activity.objects.filter(external_id=gone).exists()
         with pytest.raises(InTheArchive, match="is in the archive"):
             log_activity(opportunity_id=old[4].pk, kind="call", rep=None, happened_at=NOW, external_id=gone)
+
+    def test_a_caller_is_told_so(self, old: list[Opportunity]) -> None:
+        archive(ACTIVITIES)
+        client = APIClient()
+        client.force_authenticate(User.objects.get(email="omar@example.com"))
+        call = {"opportunity": old[4].pk, "kind": "call", "external_id": f"{old[0].pk}-2"}
+        answer = client.post("/api/v1/activities/", call, format="json")
+        assert answer.status_code == 400
+        assert "is in the archive" in str(answer.json())
 
     def test_what_was_changed_since_it_was_written_stays(self, old: list[Opportunity]) -> None:
         with pytest.raises(Killed):

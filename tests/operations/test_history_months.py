@@ -16,6 +16,7 @@ from operations.queries.histories import AUDIT, CHANGES, DECISIONS, HISTORIES, m
 from operations.services.history.months import Kept, close_months, keep_months
 from reps.models import AuditEntry, Team
 from routing.models import Change, Decision
+from routing.queries.invariants import check_invariants
 from routing.services.decisions import route
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -211,6 +212,16 @@ class TestUnique:
         twice[1].pk, twice[1].assignment_id = None, 4711
         with pytest.raises(IntegrityError, match="assignment_id"):
             Decision.objects.bulk_create(twice)
+
+    def test_what_only_months_hold_is_proven_each_night(self, house: str) -> None:
+        keep_months(at=DECEMBER)
+        Change.objects.create(number=7, event="opportunity.held", at=DECEMBER)
+        with pytest.raises(IntegrityError, match="number"):
+            Change.objects.create(number=7, event="opportunity.held", at=DECEMBER)
+        assert check_invariants().violations == []
+        keep_months(at=JANUARY)
+        Change.objects.create(number=7, event="opportunity.held", at=JANUARY)
+        assert [one.detail for one in check_invariants().violations] == ["number 7 was given to 2 changes"]
 
 
 class TestRefused:
