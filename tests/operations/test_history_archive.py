@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient
 
 from analytics.models import DaySum, Fact
 from analytics.services.refresh import make_anew, refresh
+from benchmarks.realtime import stack
 from crm.models import Activity, ActivityKey, Opportunity
 from crm.services import ownership
 from crm.services.activities import InTheArchive, log_activity
@@ -305,6 +307,20 @@ class TestKilled:
         assert [row for piece in files.read(Path(record.file)) for row in piece] == whole
         assert [path.name for path in Path(record.file).parent.iterdir()] == ["decisions-before.parquet"]
 
+    def test_a_file_stays_where_it_was_written(
+        self, old: list[Opportunity], settings: Any, tmp_path: Path
+    ) -> None:
+        with pytest.raises(Killed):
+            archive(DECISIONS, say=killed_after("rows removed"))
+        settings.ARCHIVE_DIRECTORY = tmp_path / "elsewhere"
+        record = archive(DECISIONS)
+        assert (record.state, Path(record.file).parent) == (State.REMOVED, tmp_path / "archive")
+
+    def test_a_table_in_use_keeps_its_gaps(self, house: str, old: list[Opportunity]) -> None:
+        with psycopg.connect(stack.address_of(house)) as other:
+            other.execute("LOCK TABLE routing_decision_before IN SHARE UPDATE EXCLUSIVE MODE")
+            assert archive(DECISIONS).state == State.REMOVED
+
     def test_a_file_damaged_before_anything_went_is_written_anew(self, old: list[Opportunity]) -> None:
         with pytest.raises(Killed):
             archive(DECISIONS, say=killed_after("rows written"))
@@ -376,6 +392,9 @@ class TestAudit:
         record = archive(AUDIT)
         assert (record.rows, record.removed_rows, record.kept_rows) == (5, 5, 0)
         assert not AuditEntry.objects.filter(kind="x").exists()
+        told = AuditEntry.objects.get(action="forgotten")
+        assert told.changes == {"entries": [5, None], "file": [None, record.file]}
+        assert check_invariants().violations == []
         with pytest.raises(DatabaseError, match="only added to"):
             run("DELETE FROM reps_auditentry")
 

@@ -18,12 +18,13 @@ from django.db.models import F
 from django.utils import timezone
 
 from operations.models import ArchivedMonth, Retention
-from operations.queries.histories import BY_KIND, History, Month, months_of
+from operations.queries.histories import AUDIT, BY_KIND, History, Month, months_of
 from operations.services.backups import BackupError
 from operations.services.history import files
 from operations.services.history.months import SETTLED_AFTER
 from operations.services.history.removing import give_room_back, is_empty, remove
-from reps.models import User
+from reps.models import AuditEntry, User
+from reps.services import audit
 
 log = logging.getLogger("operations.history")
 State = ArchivedMonth.State
@@ -93,13 +94,14 @@ def archive_month(
 
 
 def _write(record: ArchivedMonth, month: Month, say: Say) -> None:
-    path = files.place_of(month)
+    path = Path(record.file)
     if record.state == State.WRITTEN:
         try:
             files.check(path, rows=record.rows, sha256=record.sha256)
         except files.ArchiveError:
             _save(record, state=State.WRITING)
     if record.state == State.WRITING:
+        path = files.place_of(month)
         written = files.write(month, path)
         say("read back")
         files.check(path, rows=written.rows, sha256=written.sha256)
@@ -116,7 +118,7 @@ def _write(record: ArchivedMonth, month: Month, say: Say) -> None:
 
 def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime, say: Say) -> None:
     """The file is looked at before anything goes, each time."""
-    path = files.place_of(month)
+    path, before_it = Path(record.file), record.removed_rows
     files.check(path, rows=record.rows, sha256=record.sha256)
     _save(record, state=State.REMOVING, kept_rows=0)
 
@@ -130,6 +132,9 @@ def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime, say:
         say("nothing of it is needed here")
     _save(record, state=State.REMOVED)
     record.refresh_from_db()
+    if month.history is AUDIT:
+        gone = {"entries": [record.removed_rows - before_it, None], "file": [None, record.file]}
+        audit.note(action=AuditEntry.Action.FORGOTTEN, kind="audit log", changes=gone)
 
 
 def check_files(*, at: datetime.datetime, most: int = CHECKED_A_NIGHT) -> int:

@@ -99,11 +99,20 @@ def _thin_before(month: Month, rows: files.Rows) -> int:
 
 def give_room_back(month: Month) -> bool:
     """To the disk: an empty month goes, another is written anew without its gaps. Whether the month is gone. Where
-    somebody holds its lock, another night does it."""
+    somebody holds its lock, the room is only free for PostgreSQL."""
     if is_empty(month):
         return month.month is not None and _drop(month)
+    part = sql.Identifier(month.table)
     with connection.cursor() as cursor:
-        cursor.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(month.table)))
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, false)", [PATIENCE]
+        )  # no transaction may be around it
+        try:
+            cursor.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(part))
+        except OperationalError:
+            log.warning("%s is in use, so it was not written anew", month.table)
+        finally:
+            cursor.execute("RESET lock_timeout")
     return False
 
 
