@@ -33,7 +33,7 @@ class Activity(models.Model):
 
 class ActivityKey(models.Model):
     """An external id with its activity. Activities stand in partitions by month, which are unique each by itself; a
-    trigger keeps this table (crm.0010), so that an id is there once for good, in the archive too."""
+    trigger keeps this table (crm 0010), so that an id is there once for good, in the archive too."""
 
     external_id = models.CharField(max_length=120, primary_key=True)
     activity_id = models.BigIntegerField()

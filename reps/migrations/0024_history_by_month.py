@@ -1,10 +1,10 @@
-"""History in partitions by month (docs/growth.md), the audit log first; routing and crm split theirs with the same.
+"""History in partitions by month (docs/growth.md): the functions that make them. reps, crm and routing split theirs.
 
 A partition is a range of ids: at a month's turn the sequence of ids is lifted to year and month times a thousand million
 (202612000000000 for December 2026). So the key stays `id`, references to it hold, ids rise with time and stay legible,
 and a row costs what it did. Who comes late with the lifting has some rows in the month before, and nothing else.
 
-    CALL split_history('routing_decision')   once, in a migration: the table becomes the partition of what was before
+    CALL split_history('routing_decision')   once (reps 0025): the table becomes the partition of what was before
     make_history_months(at)                  this month's partition and the next two of each history
     turn_history(at)                         lifts ids to this month's, where its partition is there
 
@@ -145,100 +145,9 @@ BEGIN
         PERFORM make_history_month(whole, (month + make_interval(months => n))::date);
     END LOOP;
 END $$;
-
--- Nobody waits long: what reads every row does so under a lock that lets others write, and the swap, which is
--- instantaneous, asks for its lock again and again rather than have everybody queue behind it.
-CREATE PROCEDURE split_history(whole text) LANGUAGE plpgsql AS $$
-DECLARE
-    month date := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC');
-    is_done boolean := false;
-    tries int := 0;
-    one record;
-BEGIN
-    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT IF EXISTS history_before', whole);
-    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT history_before CHECK (id < %s) NOT VALID', whole, history_cut(month));
-    COMMIT;
-    EXECUTE format('ALTER TABLE %I VALIDATE CONSTRAINT history_before', whole);
-    COMMIT;
-    LOOP
-        BEGIN
-            PERFORM set_config('lock_timeout', '2s', true);
-            PERFORM swap_history(whole, month);
-            is_done := true;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            tries := tries + 1;
-            IF tries >= 60 THEN
-                RAISE;
-            END IF;
-        END;
-        COMMIT;
-        EXIT WHEN is_done;
-        PERFORM pg_sleep(0.5);
-    END LOOP;
-    FOR one IN SELECT conrelid::regclass AS referring, conname FROM pg_constraint
-               WHERE confrelid = to_regclass(whole) AND contype = 'f' AND NOT convalidated AND conparentid = 0 LOOP
-        EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', one.referring, one.conname);
-        COMMIT;
-    END LOOP;
-END $$;
-"""
-
-# The trigger's word for its table is that of the partition by now.
-REFUSE = r"""
-CREATE OR REPLACE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'DELETE' AND TG_TABLE_NAME LIKE 'reps\_auditentry%' AND current_setting('routing.forgets_audit', true) = 'on' THEN
-        IF OLD.at < now() - interval '365 days' THEN
-            RETURN OLD;
-        END IF;
-    END IF;
-    RAISE EXCEPTION 'the audit log is only added to: % of % is refused', TG_OP, TG_TABLE_NAME;
-END $$;
-"""
-
-# The type of its rows was renamed with the table.
-SEALING = """
-DROP FUNCTION audit_digest(bytea, reps_auditentry_before);
-CREATE FUNCTION audit_digest(before bytea, entry reps_auditentry) RETURNS bytea LANGUAGE sql STABLE
-SET timezone TO 'UTC' AS $$
-    SELECT sha256(before || convert_to(jsonb_build_array(
-        entry.id, entry.at, entry.way, entry.user_id, entry.user_name, entry.user_email, entry.through, entry.address,
-        entry.agent, entry.request_id, entry.action, entry.kind, entry.record_id, entry.record_name, entry.of_kind,
-        entry.of_id, entry.of_name, entry.changes)::text, 'UTF8'))
-$$;
-CREATE OR REPLACE FUNCTION seal_audit() RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    reached bigint := 0;
-    chained bytea := '';
-    since timestamptz;
-    entry reps_auditentry;
-BEGIN
-    PERFORM pg_advisory_xact_lock(7262022);
-    SELECT number, digest, entry_at INTO reached, chained, since FROM reps_auditseal ORDER BY number DESC LIMIT 1;
-    reached := coalesce(reached, 0);
-    chained := coalesce(chained, '');
-    -- A transaction may commit late what it wrote early, but none lasts a day.
-    FOR entry IN
-        SELECT e.* FROM reps_auditentry e
-        WHERE (since IS NULL OR e.at > since - interval '1 day')
-          AND NOT EXISTS (SELECT 1 FROM reps_auditseal s WHERE s.entry_id = e.id)
-        ORDER BY e.id
-    LOOP
-        reached := reached + 1;
-        chained := audit_digest(chained, entry);
-        INSERT INTO reps_auditseal (number, entry_id, entry_at, digest) VALUES (reached, entry.id, entry.at, chained);
-    END LOOP;
-    RETURN reached;
-END $$;
 """
 
 
 class Migration(migrations.Migration):
-    atomic = False  # it ends transactions in between, so that nobody waits
-
     dependencies = [("reps", "0023_the_audit_log_is_written_by_triggers")]
-    operations = [
-        migrations.RunSQL(FUNCTIONS),
-        migrations.RunSQL("CALL split_history('reps_auditentry')"),
-        migrations.RunSQL(REFUSE + SEALING),
-    ]
+    operations = [migrations.RunSQL(FUNCTIONS)]

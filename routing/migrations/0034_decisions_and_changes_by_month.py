@@ -1,4 +1,5 @@
-"""Decisions and changes in partitions by month, with everything that referred to them."""
+"""Decisions and changes in partitions by month, with everything that referred to them. Killed anywhere in it, this
+migration is run again from its beginning."""
 
 from django.db import migrations
 
@@ -8,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("routing", "0033_what_is_audited"),
-        ("reps", "0024_history_by_month"),
+        ("reps", "0025_the_audit_log_by_month"),
         ("analytics", "0008_what_is_audited"),  # references to decisions
     ]
     operations = [

@@ -1,5 +1,4 @@
-"""Activities in partitions by month. An external id is there once for good, whichever month its activity is of: a table
-of its own keeps it."""
+"""An external id is there once for good, whichever month its activity is of: a table of its own keeps it."""
 
 from django.db import migrations, models
 
@@ -25,21 +24,11 @@ CREATE TRIGGER activity_key_changed BEFORE UPDATE OF external_id ON crm_activity
 CREATE TRIGGER activity_key_gone BEFORE DELETE ON crm_activity
     FOR EACH ROW WHEN (OLD.external_id IS NOT NULL) EXECUTE FUNCTION keep_activity_key();
 """
-# Of those that are there: after the triggers, which keep those that come meanwhile.
-FILL = """
-INSERT INTO crm_activitykey (external_id, activity_id)
-SELECT external_id, id FROM crm_activity WHERE external_id IS NOT NULL
-ON CONFLICT (external_id) DO NOTHING
-"""
 
 
 class Migration(migrations.Migration):
-    atomic = False  # it ends transactions in between, so that nobody waits
-
     dependencies = [
         ("crm", "0009_not_offered_again"),
-        ("reps", "0024_history_by_month"),
-        ("analytics", "0002_what_changed_is_marked"),
     ]
     operations = [
         migrations.CreateModel(
@@ -50,6 +39,4 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(KEYS),
-        migrations.RunSQL(FILL),
-        migrations.RunSQL("CALL split_history('crm_activity')"),
     ]
