@@ -3,37 +3,44 @@
 from django.db import migrations
 
 SPLIT = r"""
--- Nobody waits long: what reads every row does so under a lock that lets others write, and the swap, which is
--- instantaneous, asks for its lock again and again rather than have everybody queue behind it.
+-- Nobody waits long: what reads every row does so under a lock that lets others write; what wants the table for itself is
+-- instantaneous, and asks for its lock again and again rather than have everybody queue behind it.
 CREATE OR REPLACE PROCEDURE split_history(whole text) LANGUAGE plpgsql AS $$
 DECLARE
     month date := date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC');
-    is_done boolean := false;
+    step text;
+    is_done boolean;
     tries int := 0;
     one record;
 BEGIN
-    is_done := EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = to_regclass(whole));
-    IF NOT is_done THEN
-        EXECUTE format('ALTER TABLE %I DROP CONSTRAINT IF EXISTS history_before', whole);
-        EXECUTE format('ALTER TABLE %I ADD CONSTRAINT history_before CHECK (id < %s) NOT VALID', whole, history_cut(month));
-        COMMIT;
-        EXECUTE format('ALTER TABLE %I VALIDATE CONSTRAINT history_before', whole);
-        COMMIT;
-    END IF;
-    WHILE NOT is_done LOOP
-        BEGIN
-            PERFORM set_config('lock_timeout', '2s', true);
-            PERFORM swap_history(whole, month);
-            is_done := true;
-        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-            tries := tries + 1;
-            IF tries >= 60 THEN
-                RAISE;
+    FOREACH step IN ARRAY ARRAY['bound', 'swap'] LOOP
+        is_done := EXISTS (SELECT FROM pg_partitioned_table WHERE partrelid = to_regclass(whole));
+        CONTINUE WHEN is_done;
+        WHILE NOT is_done LOOP
+            BEGIN
+                PERFORM set_config('lock_timeout', '2s', true);
+                IF step = 'bound' THEN
+                    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT IF EXISTS history_before', whole);
+                    EXECUTE format('ALTER TABLE %I ADD CONSTRAINT history_before CHECK (id < %s) NOT VALID', whole,
+                                   history_cut(month));
+                ELSE
+                    PERFORM swap_history(whole, month);
+                END IF;
+                is_done := true;
+            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+                tries := tries + 1;
+                IF tries >= 120 THEN
+                    RAISE;
+                END IF;
+            END;
+            COMMIT;
+            IF NOT is_done THEN
+                PERFORM pg_sleep(0.5);
             END IF;
-        END;
-        COMMIT;
-        IF NOT is_done THEN
-            PERFORM pg_sleep(0.5);
+        END LOOP;
+        IF step = 'bound' THEN
+            EXECUTE format('ALTER TABLE %I VALIDATE CONSTRAINT history_before', whole);
+            COMMIT;
         END IF;
     END LOOP;
     FOR one IN SELECT conrelid::regclass AS referring, conname FROM pg_constraint
