@@ -14,7 +14,7 @@ FROM python:3.13-slim
 # OR-Tools and scikit-learn need the OpenMP library.
 RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home routing \
-    && mkdir -p /srv/var /srv/backups && chown routing /srv/var /srv/backups
+    && mkdir -p /srv/var /srv/backups /srv/archive && chown routing /srv/var /srv/backups /srv/archive
 COPY --from=build /srv/venv /srv/venv
 COPY --from=build /srv/routing /srv/routing
 COPY --from=build --chown=routing /srv/var/static /srv/var/static

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from crm.models import Account, AccountOwnerChange, Activity, Contact, CustomField, Opportunity
 from crm.models.accounts import SizeBand
 from crm.queries.opportunities import opportunities_visible_to
-from crm.services.activities import log_activity
+from crm.services.activities import InTheArchive, log_activity
 from crm.services.records import save_account, save_contact
 from reps.api.records import ExternalId, Moment, RecordViewSet, StrictSerializer, find_by_key, with_values
 from reps.models import Rep, User
@@ -197,15 +197,18 @@ class ActivityViewSet(RecordViewSet):
         """Logs one; a known `external_id` gives the one logged before."""
         values = self.validated(request.data)
         opportunity: Opportunity = values["opportunity"]
-        activity, is_new = log_activity(
-            opportunity_id=opportunity.pk,
-            kind=values["kind"],
-            rep=values.get("rep") or opportunity.owner,
-            happened_at=values.get("happened_at") or timezone.now(),
-            note=values.get("note", ""),
-            external_id=values.get("external_id"),
-            by=self.user,
-        )
+        try:
+            activity, is_new = log_activity(
+                opportunity_id=opportunity.pk,
+                kind=values["kind"],
+                rep=values.get("rep") or opportunity.owner,
+                happened_at=values.get("happened_at") or timezone.now(),
+                note=values.get("note", ""),
+                external_id=values.get("external_id"),
+                by=self.user,
+            )
+        except InTheArchive as error:
+            raise serializers.ValidationError({"external_id": [str(error)]}) from error
         return self.shown(activity, status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
 

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils import timezone
 
 
 class OperationsConfig(AppConfig):
@@ -26,6 +27,9 @@ def kind_of_process(arguments: list[str]) -> str:
 
 
 def prepare(**_: Any) -> None:
+    from operations.services.history.months import are_there, keep_months
     from operations.services.setup import schedule_jobs
 
+    if are_there():
+        keep_months(at=timezone.now())
     schedule_jobs()

@@ -9,6 +9,7 @@ from django_q.signals import post_execute_in_worker, pre_execute
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from operations.services import backups, invariants, troubles
+from operations.services.history import archiving, months, removing, sampling
 from operations.services.running import note_run
 from reps.attribution import Actor, Way, act
 from telemetry.traces import span
@@ -29,6 +30,24 @@ def back_up() -> str:
     """The nightly backup, where BACKUP_DIRECTORY asks for one."""
     made = backups.back_up(at=timezone.now(), say=log.info)
     return made.place if made else ""
+
+
+def keep_history() -> int:
+    """Partitions of the months to come, and ids lifted to this month's; each hour."""
+    return months.keep_months(at=timezone.now()).made
+
+
+def archive_history() -> int:
+    """Closes the months that are over, archives what is beyond its retention, and notes how large everything is; each
+    night. How many months it worked on."""
+    now = timezone.now()
+    months.close_months(at=now)
+    worked_on = archiving.archive_due(at=now)
+    removing.drop_empty(at=now)
+    archiving.check_files(at=now)
+    months.tell_planner()
+    sampling.note_sizes(at=now)
+    return len(worked_on)
 
 
 # --- around every job ------------------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ def _judged(assignment: Assignment) -> ChosenMatch | None:
     if decision is None:
         return None
     kept = {"assignment_id": assignment.pk, "decision_id": decision.pk, "rep_id": assignment.rep_id}
+    if decision.archive:
+        return ChosenMatch(**kept, router_rep_id=decision.rep_id, router_score=decision.score)
     try:
         inputs = stored_inputs(decision)
         verdict = decide(inputs)

@@ -68,7 +68,8 @@ def _mark() -> int:
 def counts(decision: Decision) -> bool:
     """Whether somebody was looked for: not where it was locked, or waits for what it repeats."""
     is_repeat = decision.via == Decision.Via.DUPLICATE and decision.outcome == Decision.Outcome.HOLD
-    return decision.outcome != Decision.Outcome.UNTOUCHED and not is_repeat
+    has_no_cause = bool(decision.archive) and decision.via in FALL_THROUGH  # it went into the archive
+    return decision.outcome != Decision.Outcome.UNTOUCHED and not is_repeat and not has_no_cause
 
 
 def _keep(decisions: Iterable[Decision]) -> None:

@@ -2,7 +2,7 @@
 
 from crm.models.account_owners import AccountOwnerChange, AccountTransfer, AccountTransferItem
 from crm.models.accounts import Account, Contact, RegionLanguage
-from crm.models.activities import Activity
+from crm.models.activities import Activity, ActivityKey
 from crm.models.duplicates import DuplicateLink
 from crm.models.fields import CustomField
 from crm.models.imports import ImportFile, ImportMapping, ImportRun
@@ -20,6 +20,7 @@ __all__ = [
     "AccountTransfer",
     "AccountTransferItem",
     "Activity",
+    "ActivityKey",
     "Alias",
     "Assignment",
     "Contact",

@@ -29,3 +29,14 @@ class Activity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} on {self.opportunity}"
+
+
+class ActivityKey(models.Model):
+    """An external id with its activity. Activities stand in partitions by month, which are unique each by itself; a
+    trigger keeps this table (crm 0010), so that an id is there once for good, in the archive too."""
+
+    external_id = models.CharField(max_length=120, primary_key=True)
+    activity_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return self.external_id

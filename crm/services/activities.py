@@ -2,9 +2,9 @@
 
 import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from crm.models import Activity, Opportunity
+from crm.models import Activity, ActivityKey, Opportunity
 from crm.services.ownership import lock_opportunity
 from reps.models import Rep, User
 
@@ -20,16 +20,15 @@ def log_activity(
     external_id: str | None = None,
     by: User | None = None,
 ) -> tuple[Activity, bool]:
-    """Logs one, and whether it is new: a known `external_id` gives the one logged before.
+    """Logs one, and whether it is new: a known `external_id` gives the one logged before. Raises InTheArchive for one
+    that is no longer here.
 
     The owner's first activity at or after the assignment is the first touch; one logged late but earlier moves it.
     """
     opportunity = lock_opportunity(opportunity_id)
-    if external_id:
-        known = Activity.objects.filter(external_id=external_id).first()
-        if known is not None:
-            return known, False
-    activity = Activity.objects.create(
+    if known := _known(external_id):
+        return known, False
+    activity = Activity(
         opportunity=opportunity,
         kind=kind,
         rep=rep,
@@ -38,10 +37,31 @@ def log_activity(
         external_id=external_id or None,
         logged_by=by,
     )
+    try:
+        with transaction.atomic():
+            activity.save(force_insert=True)
+    except IntegrityError:  # somebody logged it at the same moment, on another opportunity
+        if known := _known(external_id):
+            return known, False
+        raise
     if _is_touch(opportunity, rep, happened_at):
         opportunity.first_touch_at = happened_at
         opportunity.save(update_fields=["first_touch_at"])
     return activity, True
+
+
+class InTheArchive(Exception):
+    """An activity that was logged once and has gone into the archive since."""
+
+
+def _known(external_id: str | None) -> Activity | None:
+    key = ActivityKey.objects.filter(external_id=external_id).first() if external_id else None
+    if key is None:
+        return None
+    known = Activity.objects.filter(pk=key.activity_id).first()
+    if known is None:
+        raise InTheArchive(f"An activity with the external id “{external_id}” is in the archive.")
+    return known
 
 
 def _is_touch(opportunity: Opportunity, rep: Rep | None, at: datetime.datetime) -> bool:

@@ -20,6 +20,7 @@ class Incident(models.Model):
         INVARIANT = "invariant", "A guarantee is broken"
         DISK = "disk", "The disk is nearly full"
         BACKUP = "backup", "There is no recent backup"
+        GROWTH = "growth", "The disk will be full soon"
 
     kind = models.CharField(max_length=10, choices=Kind)
     said = models.CharField(max_length=500)

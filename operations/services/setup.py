@@ -26,3 +26,15 @@ def schedule_jobs() -> None:
             "next_run": tonight.replace(hour=2, minute=0, second=0, microsecond=0),
         },
     )
+    Schedule.objects.get_or_create(
+        name="Keep history",
+        defaults={"func": "operations.jobs.keep_history", "schedule_type": Schedule.HOURLY},
+    )
+    Schedule.objects.get_or_create(
+        name="Archive history",
+        defaults={
+            "func": "operations.jobs.archive_history",
+            "schedule_type": Schedule.DAILY,
+            "next_run": tonight.replace(hour=4, minute=0, second=0, microsecond=0),
+        },
+    )

@@ -52,6 +52,16 @@ $$;
 
 CREATE OR REPLACE FUNCTION refuse_change_of_history() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- what goes into the archive, as before (routing 0035)
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME LIKE 'routing\_decision%'
+            AND current_setting('routing.archives_history', true) = 'on' THEN
+        IF to_jsonb(NEW) - '{state,columns,trace}'::text[] = to_jsonb(OLD) - '{state,columns,trace}'::text[]
+                AND NEW.trace -> 'steps' = OLD.trace -> 'steps' AND OLD.made_at < now() - interval '365 days'
+                AND (NEW.trace ? 'archive' AND NEW.state = '' AND NEW.columns = ''
+                     OR OLD.trace ? 'archive' AND NOT NEW.trace ? 'archive') THEN
+            RETURN NEW;
+        END IF;
+    END IF;
     IF TG_OP = 'UPDATE' AND erases() THEN
         IF (CASE TG_TABLE_NAME
             WHEN 'routing_configurationversion' THEN
@@ -80,7 +90,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'reps_auditentry' AND current_setting('routing.forgets_audit', true) = 'on' THEN
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME LIKE 'reps\_auditentry%' AND current_setting('routing.forgets_audit', true) = 'on' THEN
         IF OLD.at < now() - interval '365 days' THEN
             RETURN OLD;
         END IF;
@@ -118,6 +128,15 @@ SELECT audit_table('privacy_retentionsettings', '{"kind": "retention settings"}'
 BACKWARD = r"""
 CREATE OR REPLACE FUNCTION refuse_change_of_history() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME LIKE 'routing\_decision%'
+            AND current_setting('routing.archives_history', true) = 'on' THEN
+        IF to_jsonb(NEW) - '{state,columns,trace}'::text[] = to_jsonb(OLD) - '{state,columns,trace}'::text[]
+                AND NEW.trace -> 'steps' = OLD.trace -> 'steps' AND OLD.made_at < now() - interval '365 days'
+                AND (NEW.trace ? 'archive' AND NEW.state = '' AND NEW.columns = ''
+                     OR OLD.trace ? 'archive' AND NOT NEW.trace ? 'archive') THEN
+            RETURN NEW;
+        END IF;
+    END IF;
     RAISE EXCEPTION '% is history: a row of it is never changed or deleted', TG_TABLE_NAME;
 END $$;
 CREATE OR REPLACE FUNCTION crm_refuse_change_of_history() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -126,7 +145,7 @@ BEGIN
 END $$;
 CREATE OR REPLACE FUNCTION refuse_change_of_audit() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' AND TG_TABLE_NAME = 'reps_auditentry' AND current_setting('routing.forgets_audit', true) = 'on' THEN
+    IF TG_OP = 'DELETE' AND TG_TABLE_NAME LIKE 'reps\_auditentry%' AND current_setting('routing.forgets_audit', true) = 'on' THEN
         IF OLD.at < now() - interval '365 days' THEN
             RETURN OLD;
         END IF;
@@ -146,8 +165,8 @@ DROP FUNCTION only_differs(jsonb, jsonb, text[]);
 class Migration(migrations.Migration):
     dependencies = [
         ("privacy", "0001_initial"),
-        ("reps", "0024_audit_redactions"),
-        ("routing", "0033_what_is_audited"),
-        ("crm", "0009_not_offered_again"),
+        ("reps", "0026_audit_redactions"),
+        ("routing", "0035_archived_decisions"),
+        ("crm", "0011_activities_by_month"),
     ]
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]

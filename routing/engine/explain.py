@@ -88,6 +88,8 @@ def headline(facts: OpportunityFacts, via: str, trace: Mapping[str, Any], names:
     """The one sentence of the queue: "won 9 of 14 Healthcare deals and speaks German"."""
     if via in _HEADLINES:
         return _HEADLINES[via](trace["steps"], names)
+    if "archive" in trace:
+        return f"its reasons are in the archive ({trace['archive']})"
     known = Known.from_trace(trace)
     good = [phrase for name, _ in by_weight(known.effects) if (phrase := helps(name, known, facts))]
     said = (

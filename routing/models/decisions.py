@@ -92,3 +92,8 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"Decision {self.pk}: {self.outcome}"
+
+    @property
+    def archive(self) -> str:
+        """The file that its inputs and reasons went to (docs/growth.md); empty while they are here."""
+        return str(self.trace.get("archive", ""))

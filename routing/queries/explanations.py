@@ -9,6 +9,7 @@ from reps.models import Rep
 from routing.engine.comparison import Comparison, Other, compare, runners_up
 from routing.engine.explain import Line, Part, headline, ladder_lines, shown_sum
 from routing.engine.explain import parts as explain_parts
+from routing.engine.facts import OpportunityFacts
 from routing.engine.ladder import decide
 from routing.engine.trace import known_of
 from routing.models import Decision
@@ -42,6 +43,8 @@ class Explanation:
 
 def explain(decision: Decision, *, also: int | None = None) -> Explanation:
     """The explanation, with the runners-up; `also` adds one rep who was asked about. Few queries for any roster."""
+    if decision.archive:
+        return _archived(decision)
     inputs = stored_inputs(decision)
     verdict = decide(inputs)
     if is_blind(decision):
@@ -111,6 +114,30 @@ def _blind(decision: Decision, compared: Comparison) -> Explanation:
     )
 
 
+def _archived(decision: Decision) -> Explanation:
+    """What stayed here of one in the archive: who and how, and the steps."""
+    names = load_names([decision])
+    lines = ladder_lines(decision.trace["steps"], names)
+    said = headline(OpportunityFacts.from_json(decision.facts), decision.via, decision.trace, names)
+    return Explanation(
+        decision=decision,
+        headline=lines[-1].sentence if decision.rep_id is None and lines else said,
+        rep_name="" if decision.rep_id is None else names.rep(decision.rep_id),
+        score=None if decision.score is None else round(decision.score),
+        committed=None,
+        max_open=None,
+        parts=[],
+        total=0.0,
+        odds=1.0,
+        penalty=0.0,
+        lines=lines,
+        configuration_number=decision.configuration.number,
+        model_number=decision.model.number,
+        win_range=_win_range(decision),
+        shadow=shadow_words(decision),
+    )
+
+
 def _win_range(decision: Decision) -> str:
     """ "34 to 41 %": the promise, and what the model says in full; "" where no deal was learned from."""
     if decision.win_probability is None or decision.win_probability_low is None:
@@ -121,7 +148,7 @@ def _win_range(decision: Decision) -> str:
 
 def reps_to_ask_about(decision: Decision) -> list[tuple[int, str]]:
     """Everybody who was on the roster then and has a name now, for "why not …?"."""
-    if is_blind(decision):
+    if is_blind(decision) or decision.archive:
         return []
     ids = [rep.id for rep in stored_inputs(decision).roster.reps]
     return list(Rep.objects.filter(pk__in=ids).order_by("name").values_list("pk", "name"))

@@ -193,6 +193,22 @@ GUARANTEES = (
             OR (e.apart = '' AND x.design <> 'switchback' AND n.arm IS DISTINCT FROM e.arm)
         """,
     ),
+    Guarantee(
+        "history_is_unique",
+        "SELECT (SELECT count(number) FROM routing_change) + (SELECT count(assignment_id) FROM routing_decision)",
+        # within a month an index holds it (docs/growth.md)
+        """
+        SELECT 'number ' || number || ' was given to ' || count(*) || ' changes'
+        FROM routing_change WHERE number IS NOT NULL GROUP BY number HAVING count(*) > 1
+        UNION ALL
+        SELECT 'assignment ' || assignment_id || ' was made by ' || count(*) || ' decisions'
+        FROM routing_decision WHERE assignment_id IS NOT NULL GROUP BY assignment_id HAVING count(*) > 1
+        UNION ALL
+        SELECT 'activity ' || a.id || ' is not the one that its external id names'
+        FROM crm_activity a LEFT JOIN crm_activitykey k ON k.external_id = a.external_id
+        WHERE a.external_id IS NOT NULL AND k.activity_id IS DISTINCT FROM a.id
+        """,
+    ),
     Guarantee("audit_log_is_whole", "SELECT count(*) FROM reps_auditseal", BROKEN),
 )
 

@@ -95,12 +95,14 @@ class ValuedLog:
 
 
 def predictions(first: datetime.datetime, last: datetime.datetime | None = None) -> QuerySet[Any]:
-    """Decisions by prediction of a period, each with whether it was followed and planned in a batch."""
+    """Decisions by prediction of a period, each with whether it was followed and planned in a batch; those in the
+    archive cannot be decided again."""
     approved = QueueItem.objects.filter(decision=OuterRef("pk"), assignment__rep=OuterRef("rep"))
     found = Decision.objects.filter(via=Decision.Via.PREDICTION, made_at__gte=first)
     if last is not None:
         found = found.filter(made_at__lte=last)
-    return found.exclude(outcome=Decision.Outcome.SHADOW).annotate(
+    found = found.exclude(outcome=Decision.Outcome.SHADOW).exclude(trace__has_key="archive")
+    return found.annotate(
         is_followed=Q(assignment__isnull=False) | Exists(approved),
         is_planned=Q(trace__steps__contains=[{"name": "batch"}]),
     )

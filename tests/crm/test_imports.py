@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -240,6 +240,26 @@ def test_activities_make_the_first_touch(omar: User, ana: Rep) -> None:
     assert Opportunity.objects.get(external_id="O1").first_touch_at.hour == 12
     again = import_files(files=files, by=omar, at=LATER, accept_good=True)
     assert again.report["targets"]["activities"]["unchanged"] == 2
+
+
+def test_an_activity_in_the_archive_does_not_come_again(omar: User, ana: Rep) -> None:
+    files = given(
+        (
+            "activities.csv",
+            "external_id,opportunity,kind,happened_at\nX1,O1,call,2025-01-03\nX2,O1,call,2025-01-04\n",
+        ),
+        ("deals.csv", "external_id,stage,owner,opened_at\nO1,Open,Ana,2025-01-03\n"),
+    )
+    import_files(files=files, by=omar, at=NOW, accept_good=True)
+    with connection.cursor() as cursor:  # as operations.services.history.removing does
+        cursor.execute("SELECT set_config('routing.archives_history', 'on', true)")
+        cursor.execute("DELETE FROM crm_activity WHERE external_id = 'X1'")
+        cursor.execute("SELECT set_config('routing.archives_history', '', true)")
+    again = import_files(files=files, by=omar, at=LATER, accept_good=True)
+    assert again.files.get(target="activities").errors == [
+        [2, "external_id", "X1", "is of an activity that is in the archive"]
+    ]
+    assert again.report["targets"]["activities"]["unchanged"] == 1
 
 
 def test_open_rows_without_owner_are_routed_only_when_asked(omar: User) -> None:

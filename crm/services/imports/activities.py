@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from crm.engine.imports.columns import Values
-from crm.models import Activity, Opportunity
+from crm.models import Activity, ActivityKey, Opportunity
 from crm.services.imports.opportunities import OpportunityPlan
 from crm.services.imports.plans import Ambiguous, Tally, World, change, chunks
 from crm.services.imports.records import Seen, refuse, repeats, rows_of
@@ -42,6 +42,7 @@ def plan_activities(
     plan, seen = ActivityPlan(), Seen()
     targets = _targets(values, opportunities)
     stored = _stored(values)
+    archived = _known(values) - stored.keys()
     for place, row in rows_of(values):
         if repeats(values, place, row, seen, ("external_id",)):
             continue
@@ -51,6 +52,9 @@ def plan_activities(
             continue
         if row["happened_at"] > world.at + datetime.timedelta(days=1):
             refuse(values, place, "happened_at", "lies in the future")
+            continue
+        if row.get("external_id") in archived:
+            refuse(values, place, "external_id", "is of an activity that is in the archive")
             continue
         if not _by_rep(values, world, place, row):
             continue
@@ -69,14 +73,23 @@ def _targets(values: Values, plans: list[OpportunityPlan]) -> dict[str, tuple[Op
     return found
 
 
+def _ids(values: Values) -> list[str]:
+    if "external_id" not in values.frame:
+        return []
+    return sorted({text for text in values.frame["external_id"] if text})
+
+
+def _known(values: Values) -> set[str | None]:
+    """External ids that were given once, whether the activity is here or in the archive."""
+    found: set[str | None] = set()
+    for chunk in chunks(_ids(values), 50_000):
+        found |= set(ActivityKey.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+    return found
+
+
 def _stored(values: Values) -> dict[str | None, Activity]:
-    ids = (
-        sorted({text for text in values.frame["external_id"] if text})
-        if "external_id" in values.frame
-        else []
-    )
     found: dict[str | None, Activity] = {}
-    for chunk in chunks(ids, 50_000):
+    for chunk in chunks(_ids(values), 50_000):
         found |= {record.external_id: record for record in Activity.objects.filter(external_id__in=chunk)}
     return found
 

@@ -18,7 +18,7 @@ from operations.services.backups.files import BackupError, Manifest, Say
 STAMP = "routing-%Y%m%dT%H%M%SZ.backup"
 TABLES = """
 SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY 1
+WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1
 """
 
 

@@ -3,6 +3,8 @@
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -10,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from routing.engine.ladder import ENGINE_VERSION, decide
 from routing.engine.trace import digest, pack_columns
 from routing.models import Decision
+from routing.queries.archived import archived_decisions
 from routing.queries.inputs import stored_inputs
 
 
@@ -21,19 +24,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="*", type=int, metavar="ID", help="Decisions to replay.")
         parser.add_argument("--all", action="store_true", help="Every decision there is.")
+        parser.add_argument("--archive", type=Path, metavar="FILE", help="Those of a file of the archive.")
         parser.add_argument("--json", action="store_true", help="One JSON object on the last line.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["ids"] and not options["all"]:
             raise CommandError("Name the decisions to replay, or use --all.")
-        decisions = Decision.objects.order_by("pk")
-        if not options["all"]:
-            decisions = decisions.filter(pk__in=options["ids"])
-            missing = sorted(set(options["ids"]) - set(decisions.values_list("pk", flat=True)))
-            if missing:
-                raise CommandError(f"There is no decision {', '.join(map(str, missing))}.")
         replayed, different = 0, []
-        for decision in decisions.iterator(chunk_size=200):
+        for decision in asked_for(options["ids"], options["archive"]):
             replayed += 1
             if not is_identical(decision):
                 different.append(decision.pk)
@@ -49,6 +47,34 @@ class Command(BaseCommand):
             self.stdout.write(f"{replayed - len(different)} of {replayed} replay identically.")
         if different:
             sys.exit(1)
+
+
+def asked_for(ids: list[int], archive: Path | None) -> Iterator[Decision]:
+    """These, or all; raises CommandError for one that is not there."""
+    seen = set()
+    for decision in _in_the_file(archive, ids) if archive else _in_the_database(ids):
+        seen.add(decision.pk)
+        yield decision
+    if missing := sorted(set(ids) - seen):
+        raise CommandError(f"There is no decision {', '.join(map(str, missing))}.")
+
+
+def _in_the_file(archive: Path, ids: list[int]) -> Iterator[Decision]:
+    try:
+        yield from archived_decisions(archive, ids)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CommandError(f"{archive} cannot be read as an archive of decisions: {error}") from error
+
+
+def _in_the_database(ids: list[int]) -> Iterator[Decision]:
+    found = Decision.objects.order_by("pk")
+    if not ids:
+        yield from found.exclude(trace__has_key="archive").iterator(chunk_size=200)
+        return
+    for decision in found.filter(pk__in=ids):
+        if decision.archive:
+            raise CommandError(f"Decision {decision.pk} is in the archive: --archive …/{decision.archive}")
+        yield decision
 
 
 def is_identical(decision: Decision) -> bool:

@@ -31,7 +31,7 @@ def run(statement: str, *values: Any) -> None:
 
 AUDITED = {
     "analytics_credittable", "crm_account", "crm_accounttransfer", "crm_customfield", "crm_exchangerate", "crm_product",
-    "experiments_experiment", "mfa_authenticator", "privacy_erasure",
+    "experiments_experiment", "mfa_authenticator", "operations_retention", "privacy_erasure",
     "privacy_retentionsettings", "reps_absence", "reps_apitoken", "reps_calendarfeed",
     "reps_calendarsettings", "reps_certificationdepth", "reps_closingday", "reps_grouprole", "reps_invitation",
     "reps_invitation_teams", "reps_organisation", "reps_rep", "reps_roletemplate", "reps_signinsettings",

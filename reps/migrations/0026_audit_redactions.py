@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reps", "0023_the_audit_log_is_written_by_triggers"),
+        ("reps", "0025_the_audit_log_by_month"),
     ]
 
     operations = [
