@@ -25,8 +25,8 @@ PACKED = re.compile(r"[A-Za-z0-9+/=_-]{24,}")
 def tables() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT format('%I', relname) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = "
-            "current_schema()::regnamespace ORDER BY 1"
+            "SELECT format('%I', relname) FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition"
+            " AND relnamespace = current_schema()::regnamespace ORDER BY 1"
         )
         return [name for (name,) in cursor.fetchall()]
 

@@ -26,6 +26,7 @@ RECORDS = (
     ),
     table("crm.AccountOwnerChange", named="reason"),
     table("crm.AccountTransfer", named="reason failure"),
+    table("crm.ActivityKey", special={"external_id": "follows the activity’s, by a trigger"}),
     table("crm.Activity", named="note external_id", contact=[on(OF_CONTACT, blank="note external_id")]),
     table("crm.Alias", named="spelling term"),
     table("crm.Assignment", named="reason", contact=[on(OF_CONTACT, blank="reason")]),
