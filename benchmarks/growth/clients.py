@@ -22,8 +22,8 @@ def leads() -> Iterator[Any]:
 
 
 def in_turn(webs: Sequence[Stack], leads: Iterator[Any], count: int) -> list[list[float]]:
-    """Sends each of so many leads to all, each time in another order; the seconds, by web process. Raises AssertionError
-    for one that was not decided."""
+    """Sends each of so many leads to all, each time in another order; the seconds, by web process. Raises
+    AssertionError for one that was not decided."""
 
     async def work() -> list[list[float]]:
         lines = [Line(web) for web in webs]

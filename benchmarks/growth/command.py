@@ -17,8 +17,8 @@ FOLLOWED = 5  # times that the worker follows up a part of them
 
 
 def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Keys: ratio, follow_ratio, past (decisions → ms, p99_ms, follow_ms a lead, database_gb, bytes_per_decision with its
-    indexes, months), violations (of the longest past)."""
+    """Keys: ratio, follow_ratio, past (decisions → ms, p99_ms, follow_ms a lead, database_gb, bytes_per_decision with
+    its indexes, months), violations (of the longest past)."""
     pasts, rounds = (PASTS_SHORT, ROUNDS_SHORT) if short else (PASTS, ROUNDS)
     with contextlib.ExitStack() as open_:
         first = open_.enter_context(stack.scratch_database(DATABASE))

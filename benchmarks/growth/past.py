@@ -1,8 +1,8 @@
-"""The past of a database, made by the database itself: `python -m benchmarks.growth.past originals|fill N|check|follow`.
+"""The past of a database, made by the database: `python -m benchmarks.growth.past originals|fill N|check|follow`.
 
 `originals` routes leads through the API, which `fill` copies as often as asked, closed and spread over two years. Their
-partitions are those of the two years that come, since what an upgraded database had before is one partition; it makes no
-difference to the database which months they are called by. Triggers are off meanwhile (`session_replication_role`).
+partitions are those of the two years that come, since what an upgraded database had before is one partition; it makes
+no difference to the database which months they are called by. Triggers are off meanwhile (`session_replication_role`).
 """
 
 import datetime
