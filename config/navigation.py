@@ -90,6 +90,7 @@ SECTIONS = (
             Item("Users", "users", "edit_users"),
             Item("Sign-in", "sign_in_settings", "edit_users"),
             Item("Status", "status", "see_status"),
+            Item("Growth", "growth", "see_status"),
             Item("Audit Log", "audit", "see_audit"),
         ),
     ),

@@ -1,8 +1,17 @@
-"""Heartbeats, runs of jobs, alarms and checks in the admin site, to look at."""
+"""Heartbeats, runs of jobs, alarms, checks and what grows in the admin site, to look at."""
 
 from django.contrib import admin
 
-from operations.models import Backup, Incident, InvariantCheck, JobRun, ProcessBeat
+from operations.models import (
+    ArchivedMonth,
+    Backup,
+    GrowthSample,
+    Incident,
+    InvariantCheck,
+    JobRun,
+    ProcessBeat,
+    Retention,
+)
 from reps.admin import ReadOnlyAdmin
 
 
@@ -29,3 +38,19 @@ class BackupAdmin(ReadOnlyAdmin):
 @admin.register(InvariantCheck)
 class InvariantCheckAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "rows", "violations", "ended_at")
+
+
+@admin.register(Retention)
+class RetentionAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "months", "changed_at", "changed_by")
+    list_select_related = ("changed_by",)
+
+
+@admin.register(ArchivedMonth)
+class ArchivedMonthAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "rows", "removed_rows", "kept_rows", "file", "checked_at", "error")
+
+
+@admin.register(GrowthSample)
+class GrowthSampleAdmin(ReadOnlyAdmin):
+    list_display = ("day", "table", "rows", "size_bytes")

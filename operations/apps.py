@@ -27,8 +27,9 @@ def kind_of_process(arguments: list[str]) -> str:
 
 
 def prepare(**_: Any) -> None:
-    from operations.services.history.months import keep_months
+    from operations.services.history.months import are_there, keep_months
     from operations.services.setup import schedule_jobs
 
-    keep_months(at=timezone.now())
+    if are_there():
+        keep_months(at=timezone.now())
     schedule_jobs()

@@ -8,7 +8,6 @@ from django.utils import timezone
 from django_q.signals import post_execute_in_worker, pre_execute
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from operations.queries.histories import CHANGES
 from operations.services import backups, invariants, troubles
 from operations.services.history import archiving, months, removing, sampling
 from operations.services.running import note_run
@@ -43,8 +42,9 @@ def archive_history() -> int:
     night. How many months it worked on."""
     now = timezone.now()
     months.close_months(at=now)
-    removing.drop_forgotten(CHANGES, at=now)
     worked_on = archiving.archive_due(at=now)
+    removing.drop_empty(at=now)
+    archiving.check_files(at=now)
     months.tell_planner()
     sampling.note_sizes(at=now)
     return len(worked_on)

@@ -70,6 +70,7 @@ MATRIX: dict[str, frozenset[str]] = {
     # operations
     "see_status": frozenset({OPS, ADMIN}),
     "run_jobs": frozenset({ADMIN}),
+    "edit_retention": frozenset({ADMIN}),  # what goes into the archive goes for good
     "see_audit": frozenset({ADMIN}),  # of everybody, with what was there before
 }
 

@@ -31,6 +31,7 @@ FEWEST_FAILED = 3  # of one or two failures nothing follows
 UNDECIDED = Bound(0, 0)
 CALENDAR_SHARE = Bound(0.1, 0.05)
 DISK_FULL_SHARE = Bound(0.95, 0.92)
+DAYS_TO_FULL = Bound(-30, -40)  # the fewer the worse, so turned round
 
 
 def intake_fails(requests: int, failed: int, *, is_on: bool) -> bool:

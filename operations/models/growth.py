@@ -49,6 +49,9 @@ class ArchivedMonth(models.Model):
     )
     began_at = models.DateTimeField()
     looked_at = models.DateTimeField(help_text="When it was last worked on.")
+    checked_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the file was last read and was whole."
+    )
     error = models.CharField(max_length=500, blank=True)
 
     class Meta:

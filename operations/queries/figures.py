@@ -14,7 +14,9 @@ from django_q.models import OrmQ, Schedule
 from analytics.models import Alarm
 from crm.models import Opportunity
 from operations.broker import counts_of_broker
-from operations.models import Backup, InvariantCheck, ProcessBeat
+from operations.engine import growth
+from operations.models import Backup, GrowthSample, InvariantCheck, ProcessBeat
+from reps.engine.unavailable import Unavailable
 from reps.models import CalendarFeed, Job
 from reps.queries.calendars import calendar_settings, feeds_in_trouble
 from routing.models import AutomationChange, Delivery, ModelVersion, OutboxMessage, QueueItem
@@ -93,6 +95,9 @@ class Figures:
     intake_requests: int
     intake_failed: int
     disk_free_share: float | None
+    full_in_days: (
+        float | None
+    )  # at the pace of the last week; None where it does not grow, or nobody can tell
     backups: Backups
 
 
@@ -113,6 +118,7 @@ def figures(at: datetime.datetime) -> Figures:
         intake_requests=sum(one.intake_requests for one in alive),
         intake_failed=sum(one.intake_failed for one in alive),
         disk_free_share=disk_free_share(alive),
+        full_in_days=full_in_days(alive),
         backups=backups(at),
         **database(),
     )
@@ -122,6 +128,21 @@ def disk_free_share(alive: list[ProcessBeat]) -> float | None:
     """Where it is fullest; None where nobody has told."""
     told = (one.disk_free_bytes / one.disk_total_bytes for one in alive if one.disk_total_bytes)
     return min(told, default=None)
+
+
+def disk_free_bytes(alive: list[ProcessBeat]) -> int | None:
+    """Where the least is free; None where nobody has told."""
+    return min((one.disk_free_bytes for one in alive if one.disk_total_bytes), default=None)
+
+
+def full_in_days(alive: list[ProcessBeat]) -> float | None:
+    week = GrowthSample.objects.filter(table="").values_list("day", "size_bytes")[: growth.WEEK + 1]
+    free, pace = disk_free_bytes(alive), growth.pace(dict(week), growth.WEEK)
+    return (
+        None
+        if free is None or isinstance(pace, Unavailable)
+        else growth.full_in_days(free, pace.bytes_per_day)
+    )
 
 
 def backlog(rows: QuerySet[Any], field: str, at: datetime.datetime) -> Backlog:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db import connection, models
 
 from crm.models import Activity
+from operations.models import Retention
 from reps.models import AuditEntry
 from routing.models import Change, Decision
 
@@ -82,3 +83,8 @@ def _month(history: History, table: str, bounds: str, rows: int, size: int, is_b
     named = NAMED.search(table)
     month = datetime.date(int(named[1]), int(named[2]), 1) if named else None
     return Month(history, table, month, datetime.date(int(ends[1]), int(ends[2]), 1), rows, size, is_bounded)
+
+
+def retentions() -> dict[str, int | None]:
+    """For how many months each kind is kept whole, where that was settled."""
+    return dict(Retention.objects.values_list("kind", "months"))

@@ -234,7 +234,11 @@ def _disk(seen: Figures) -> Part:
     tone = (
         BAD if used > engine.DISK_FULL_SHARE.begins else WARN if used > engine.DISK_FULL_SHARE.ends else GOOD
     )
-    return Part("Disk", tone, f"{percent(free)} free where it is fullest.")
+    said, left = f"{percent(free)} free where it is fullest.", seen.full_in_days
+    if left is not None and left < -engine.DAYS_TO_FULL.ends:
+        tone = BAD if engine.DAYS_TO_FULL.holds(-left, is_on=False) else tone if tone == BAD else WARN
+        said = f"{said} At the pace of the last week it is full in {days(left)}."
+    return Part("Disk", tone, said)
 
 
 def _backups(seen: Figures) -> Part:

@@ -135,6 +135,13 @@ def _disk(seen: Figures, is_on: bool) -> str:
     )
 
 
+def _growth(seen: Figures, is_on: bool) -> str:
+    left = seen.full_in_days
+    if left is None or not engine.DAYS_TO_FULL.holds(-left, is_on=is_on):
+        return ""
+    return f"At the pace of the last week the disk is full in {days(left)}. See Growth for what grows."
+
+
 def _backup(seen: Figures, _: bool) -> str:
     found, hours = seen.backups, settings.BACKUP_ALARM_HOURS
     if not found.asked or (found.age_seconds is None and not found.failed):
@@ -157,4 +164,5 @@ LOOKS: Mapping[Kind, Callable[[Figures, bool], str]] = {
     Kind.INVARIANT: _invariant,
     Kind.DISK: _disk,
     Kind.BACKUP: _backup,
+    Kind.GROWTH: _growth,
 }

@@ -2,42 +2,25 @@
 
 import datetime
 import threading
-from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
-from pytest_django.plugin import DjangoDbBlocker
 
 from benchmarks.realtime import stack
 from crm.models import Activity, ActivityKey, Opportunity
 from crm.services.activities import log_activity
 from crm.services.opportunities import create_opportunity
 from operations.queries.histories import AUDIT, CHANGES, DECISIONS, HISTORIES, months_of
-from operations.services.backups.restoring import looking_at
 from operations.services.history.months import Kept, close_months, keep_months
 from reps.models import AuditEntry, Team
 from routing.models import Change, Decision
 from routing.services.decisions import route
-from tests.conftest import forget_what_is_cached
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DECEMBER = datetime.datetime(2098, 12, 5, 1, tzinfo=datetime.UTC)
 JANUARY = datetime.datetime(2099, 1, 1, 0, 0, 1, tzinfo=datetime.UTC)
-
-
-@pytest.fixture
-def house(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """A database of its own: ids that are lifted stay lifted, whatever is rolled back."""
-    with django_db_blocker.unblock():
-        template = str(connection.settings_dict["NAME"])
-        name = f"{template}_months"
-        connection.close()
-        with stack.scratch_database(name, template):
-            with looking_at(name):
-                forget_what_is_cached()
-                yield name
-            connection.close()
 
 
 def decided(name: str) -> Decision:
@@ -51,13 +34,13 @@ def tables(history: object) -> list[str]:
     return [month.table for month in months_of(history)]  # type: ignore[arg-type]
 
 
-def scalar(statement: str) -> object:
+def scalar(statement: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchone()[0]
 
 
-def run(statement: str, *values: object) -> None:
+def run(statement: str, *values: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 

@@ -24,7 +24,7 @@ from telemetry.metrics import Recent
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/opportunities/"
-FIGURE_QUERIES = 21
+FIGURE_QUERIES = 22
 Read = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 

@@ -15,7 +15,7 @@ from reps.models import User
 
 pytestmark = pytest.mark.django_db
 SignIn = Callable[[User], Client]
-PAGE_QUERIES = 30
+PAGE_QUERIES = 31
 
 
 def plant(number: int) -> None:

@@ -10,7 +10,8 @@ Each step says where it is before it begins (`ArchivedMonth.state`), so that a r
 
 import datetime
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from django.db import OperationalError, connection
 from django.db.models import F
@@ -21,11 +22,14 @@ from operations.queries.histories import BY_KIND, History, Month, months_of
 from operations.services.backups import BackupError
 from operations.services.history import files
 from operations.services.history.months import SETTLED_AFTER
-from operations.services.history.removing import give_room_back, remove
+from operations.services.history.removing import give_room_back, is_empty, remove
+from reps.models import User
 
 log = logging.getLogger("operations.history")
 State = ArchivedMonth.State
+Say = Callable[[str], None]
 LOCK = 7_262_024
+CHECKED_A_NIGHT = 3
 AGAIN_AFTER = datetime.timedelta(days=30)
 
 
@@ -48,7 +52,11 @@ def due(at: datetime.datetime) -> Iterator[tuple[Month, datetime.datetime]]:
     for retention in Retention.objects.filter(months__isnull=False, kind__in=BY_KIND):
         history, limit = BY_KIND[retention.kind], months_before(at, retention.months or 0)
         for month in months_of(history):
-            if month.ends <= limit and _is_to_do(known.get((history.kind, month.name)), at):
+            if (
+                month.ends <= limit
+                and _is_to_do(known.get((history.kind, month.name)), at)
+                and not is_empty(month)
+            ):
                 yield month, datetime.datetime.combine(limit, datetime.time(), datetime.UTC)
 
 
@@ -65,24 +73,26 @@ def months_before(at: datetime.datetime, months: int) -> datetime.date:
     return datetime.date(number // 12, number % 12 + 1, 1)
 
 
-def archive_month(month: Month, *, before: datetime.datetime, at: datetime.datetime) -> ArchivedMonth:
-    """Goes on from wherever it stands. `before`: what was closed before it is old."""
+def archive_month(
+    month: Month, *, before: datetime.datetime, at: datetime.datetime, say: Say = lambda text: None
+) -> ArchivedMonth:
+    """Goes on from wherever it stands. `before`: what was closed before it is old. `say` is told of each step done."""
     record, _ = ArchivedMonth.objects.get_or_create(
         kind=month.history.kind,
         month=month.name,
         defaults={"began_at": at, "looked_at": at, "file": str(files.place_of(month))},
     )
     try:
-        _write(record, month)
-        _remove(record, month, before)
-        _save(record, looked_at=at, error="")
+        _write(record, month, say)
+        _remove(record, month, before, say)
+        _save(record, looked_at=at, checked_at=at, error="")
     except (files.ArchiveError, BackupError, OSError, OperationalError) as error:
         log.warning("%s of %s could not be archived: %s", month.history.kind, month.name, error)
         _save(record, looked_at=at, error=str(error)[:500])
     return record
 
 
-def _write(record: ArchivedMonth, month: Month) -> None:
+def _write(record: ArchivedMonth, month: Month, say: Say) -> None:
     path = files.place_of(month)
     if record.state == State.WRITTEN:
         try:
@@ -91,6 +101,7 @@ def _write(record: ArchivedMonth, month: Month) -> None:
             _save(record, state=State.WRITING)
     if record.state == State.WRITING:
         written = files.write(month, path)
+        say("read back")
         files.check(path, rows=written.rows, sha256=written.sha256)
         _save(
             record,
@@ -100,9 +111,10 @@ def _write(record: ArchivedMonth, month: Month) -> None:
             size_bytes=written.size,
             sha256=written.sha256,
         )
+        say(f"{written.rows:,} rows written to {path}")
 
 
-def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime) -> None:
+def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime, say: Say) -> None:
     """The file is looked at before anything goes, each time."""
     path = files.place_of(month)
     files.check(path, rows=record.rows, sha256=record.sha256)
@@ -111,11 +123,30 @@ def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime) -> N
     def done(gone: int, kept: int) -> None:
         counted = ArchivedMonth.objects.filter(pk=record.pk)
         counted.update(removed_rows=F("removed_rows") + gone, kept_rows=F("kept_rows") + kept)
+        say(f"{gone:,} rows removed, {kept:,} are still needed here")
 
     remove(month, path, before=before, done=done)
-    give_room_back(month)
+    if give_room_back(month):
+        say("nothing of it is needed here")
     _save(record, state=State.REMOVED)
     record.refresh_from_db()
+
+
+def check_files(*, at: datetime.datetime, most: int = CHECKED_A_NIGHT) -> int:
+    """Reads the files that were read longest ago; how many of these are not what was written, which
+    is kept with them."""
+    damaged = 0
+    records = ArchivedMonth.objects.filter(state=State.REMOVED).order_by(
+        F("checked_at").asc(nulls_first=True), "pk"
+    )
+    for record in records[:most]:
+        try:
+            files.check(Path(record.file), rows=record.rows, sha256=record.sha256)
+            _save(record, checked_at=at, error="")
+        except files.ArchiveError as error:
+            damaged += 1
+            _save(record, checked_at=at, error=str(error)[:500])
+    return damaged
 
 
 def _save(record: ArchivedMonth, **values: object) -> None:
@@ -124,7 +155,7 @@ def _save(record: ArchivedMonth, **values: object) -> None:
     record.save(update_fields=list(values))
 
 
-def save_retention(*, history: History, months: int | None, by: object) -> Retention:
+def save_retention(*, history: History, months: int | None, by: User | None) -> Retention:
     """Raises ValueError below what has to stay. The audit log notes who (a trigger)."""
     if history.least_months is None or (months is not None and months < history.least_months):
         raise ValueError(f"{history.label}: {history.least_months} months at least.")

@@ -27,9 +27,17 @@ class Kept:
     turned: int
 
 
+def are_there() -> bool:
+    """Whether the migration that divides history was applied: migrating to an earlier one ends here as well."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regproc('make_history_months') IS NOT NULL")
+        return bool(cursor.fetchone()[0])
+
+
 def keep_months(*, at: datetime.datetime) -> Kept:
     """Makes the partitions of this month and the next two, then lifts ids to this month's: in this order, each
-    committed, so that nobody draws an id that has no place yet. Where somebody holds a lock for long, the next run makes them."""
+    committed, so that nobody draws an id that has no place yet. Where somebody holds a lock for long, the next run
+    makes them."""
     try:
         made = _asked("SELECT make_history_months(%s)", at)
     except OperationalError:

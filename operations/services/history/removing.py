@@ -17,7 +17,7 @@ from pathlib import Path
 from django.db import OperationalError, connection, transaction
 from psycopg import sql
 
-from operations.queries.histories import History, Month, months_of
+from operations.queries.histories import HISTORIES, Month, months_of
 from operations.services.history import files
 from operations.services.history.months import PATIENCE, SETTLED_AFTER
 
@@ -74,7 +74,7 @@ def _remove_piece(month: Month, piece: files.Rows, file: str, before: datetime.d
         rows = cursor.fetchall()
         same = [row[0] for row in rows if _plain(row) == archived[row[0]]]
         cursor.execute("SELECT set_config('routing.archives_history', 'on', true)")
-        statement = sql.SQL(STATEMENTS[month.history.kind]).format(part=part)  # type: ignore[arg-type]
+        statement = sql.SQL(STATEMENTS[month.history.kind]).format(part=part)
         cursor.execute(statement, {"ids": same, "before": before, "file": file})
         gone = cursor.rowcount
         cursor.execute(
@@ -100,7 +100,7 @@ def _thin_before(month: Month, rows: files.Rows) -> int:
 def give_room_back(month: Month) -> bool:
     """To the disk: an empty month goes, another is written anew without its gaps. Whether the month is gone. Where
     somebody holds its lock, another night does it."""
-    if _is_empty(month):
+    if is_empty(month):
         return month.month is not None and _drop(month)
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("VACUUM (FULL, ANALYZE) {}").format(sql.Identifier(month.table)))
@@ -121,20 +121,20 @@ def _drop(month: Month) -> bool:
     return True
 
 
-def drop_forgotten(history: History, *, at: datetime.datetime) -> int:
-    """Months all of whose rows were forgotten, as changes are after 90 days; how many. The one of what was before
-    stays: what comes with an id of its own, as from an old backup, has its place there."""
+def drop_empty(*, at: datetime.datetime) -> int:
+    """Months that are over and hold nothing (any more), as of changes after 90 days; how many. The one of what was
+    before stays: what comes with an id of its own, as from an old backup, has its place there."""
     today, gone = (at.astimezone(datetime.UTC) - SETTLED_AFTER).date(), 0
-    for month in months_of(history):
-        if month.ends <= today and month.month is not None:
-            try:
-                gone += _is_empty(month) and _drop(month)
-            except OperationalError:
-                log.warning("%s could not be dropped; the next night tries again", month.table)
+    months = [one for history in HISTORIES for one in months_of(history) if one.month and one.ends <= today]
+    for month in filter(is_empty, months):
+        try:
+            gone += _drop(month)
+        except OperationalError:
+            log.warning("%s could not be dropped; the next night tries again", month.table)
     return gone
 
 
-def _is_empty(month: Month) -> bool:
+def is_empty(month: Month) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(sql.SQL("SELECT NOT EXISTS (SELECT FROM {})").format(sql.Identifier(month.table)))
         return bool(cursor.fetchone()[0])

@@ -31,7 +31,8 @@ def run(statement: str, *values: Any) -> None:
 
 AUDITED = {
     "analytics_credittable", "crm_account", "crm_accounttransfer", "crm_customfield", "crm_exchangerate", "crm_product",
-    "experiments_experiment", "mfa_authenticator", "reps_absence", "reps_apitoken", "reps_calendarfeed",
+    "experiments_experiment", "mfa_authenticator", "operations_retention", "reps_absence", "reps_apitoken",
+    "reps_calendarfeed",
     "reps_calendarsettings", "reps_certificationdepth", "reps_closingday", "reps_grouprole", "reps_invitation",
     "reps_invitation_teams", "reps_organisation", "reps_rep", "reps_roletemplate", "reps_signinsettings",
     "reps_signinsettings_break_glass", "reps_skill", "reps_tagreviewsettings", "reps_team", "reps_team_managers",
