@@ -111,8 +111,8 @@ def commands(port: int) -> dict[str, list[str]]:
 
 
 @contextlib.contextmanager
-def running(database: str, token: str) -> Iterator[Stack]:
-    """Web process and worker as bin/start runs them, with the bare address beside the product's."""
+def running(database: str, token: str, *, worker: bool = True) -> Iterator[Stack]:
+    """Web process and worker (or no worker) as bin/start runs them, with the bare address beside the product's."""
     port = free_port()
     run = commands(port)
     bare = {"DJANGO_SETTINGS_MODULE": "benchmarks.realtime.settings", "DATABASE_POOL": "1"}
@@ -126,7 +126,7 @@ def running(database: str, token: str) -> Iterator[Stack]:
                 )
                 for command, env in (
                     (run["web"], environment(database, **bare)),
-                    (run["worker"], environment(database, WORKERS="1")),
+                    *(((run["worker"], environment(database, WORKERS="1")),) if worker else ()),
                 )
             ]  # fmt: skip
         try:
