@@ -44,7 +44,7 @@ def person(request: SignedIn, kind: str, pk: int) -> HttpResponse:
         return redirect("privacy_person", kind=subject.kind.value, pk=subject.pk)
     context: dict[str, Any] = {"subject": subject, "form": form, "account": account}
     if "held" in request.GET or (request.htmx and request.htmx.target == "held"):
-        context["held"] = told_of(held_on(subject))
+        context["held"] = told_of(subject, held_on(subject))
     context |= {"refusals": refusals(subject, request.user), "same": same_person_elsewhere(subject)}
     status = 422 if form.is_bound else 200
     return show(request, "privacy/person.html", context, regions=["held"], status=status)
@@ -70,7 +70,7 @@ def person_export(request: SignedIn, kind: str, pk: int) -> HttpResponseBase:
 
 def my_data(request: SignedIn) -> HttpResponse:
     subject = own_subject(request.user)
-    held = told_of(held_on(subject, for_oneself=True)) if subject else []
+    held = told_of(subject, held_on(subject, for_oneself=True)) if subject else []
     return show(request, "privacy/my_data.html", {"subject": subject, "held": held})
 
 

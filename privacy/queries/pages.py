@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from privacy.models import Erasure, RetentionRun
 from privacy.queries.catalogue import TABLES, Gone, Table
 from privacy.queries.held import OWN, Held
+from privacy.queries.people import Subject
 from privacy.queries.retention import told_counts
 
 BY_MODEL = {one.model: one for one in TABLES}
@@ -23,16 +24,20 @@ class Told:
     goes: str
 
 
-def told_of(held: Sequence[Held]) -> list[Told]:
-    return [Told(one.label, one.rows.count(), one.why, _goes(BY_MODEL[one.model], one.why)) for one in held]
+def told_of(subject: Subject, held: Sequence[Held]) -> list[Told]:
+    return [
+        Told(one.label, one.rows.count(), one.why, _goes(BY_MODEL[one.model], one.why, subject))
+        for one in held
+    ]
 
 
-def _goes(one: Table, why: str) -> str:
+def _goes(one: Table, why: str, subject: Subject) -> str:
     if "content" in one.special and one.named:  # a file that somebody uploaded
         return "the file is emptied"
     if why != OWN:
         return "deleted" if one.dropped else "the name is replaced"
-    if any(isinstance(link, Gone) for links in one.of.values() for link in links) or one.dropped:
+    links = [link for kind in subject.members for link in one.of.get(kind, ())]
+    if one.dropped or any(isinstance(link, Gone) for link in links):
         return "deleted"
     return "kept as numbers, without words" if one.linked_columns or one.special else "the name is replaced"
 
