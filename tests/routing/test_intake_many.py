@@ -171,11 +171,12 @@ def crowd(make_rep: Callable[..., Rep], west: Team) -> list[Rep]:
 
 
 APPLICATIONS = ("assign", "suggest")
+THRESHOLDS = (0, 60, pytest.param(100, marks=pytest.mark.slow))
 
 
 class TestSameAsOneByOne:
     @pytest.mark.parametrize("application", APPLICATIONS)
-    @pytest.mark.parametrize("threshold", [0, 60, 100], ids=["scores", "some in turn", "all in turn"])
+    @pytest.mark.parametrize("threshold", THRESHOLDS, ids=["scores", "some in turn", "all in turn"])
     def test_until_nobody_has_room(
         self, application: str, threshold: int, crowd: list[Rep], one_policy: None, omar: User,
         publish: Callable[[], int],

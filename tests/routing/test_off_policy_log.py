@@ -97,6 +97,7 @@ def test_logs_the_chance_of_every_choice_and_values_the_greedy_configuration(
     assert "Doubly robust: " in said[2]
 
 
+@pytest.mark.slow
 def test_refuses_where_the_log_could_not_have_chosen_so(
     explored: Callable[[], None], ana: Rep, bo: Rep, omar: User, publish: Callable[[], int]
 ) -> None:

@@ -39,7 +39,9 @@ def look(page: Page, name: str) -> None:
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(WIDE, False), (PHONE, True)])
+@pytest.mark.parametrize(
+    ("width", "dark"), [pytest.param(WIDE, False, marks=pytest.mark.slow), (PHONE, True)]
+)
 def test_pages_are_readable_in_both_themes(
     open_page: OpenPage, omar: User, asked: dict[str, Opportunity], width: int, dark: bool
 ) -> None:

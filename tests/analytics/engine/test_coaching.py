@@ -45,6 +45,7 @@ def false_share(**options: object) -> float:
 
 
 class TestNoDifference:
+    @pytest.mark.slow
     def test_hardly_any_world_has_a_find(self) -> None:
         assert false_share() <= 0.12
 
@@ -65,7 +66,7 @@ class TestNoDifference:
 
 
 class TestPlanted:
-    @pytest.mark.parametrize("planted", [-2.5, 2.5])
+    @pytest.mark.parametrize("planted", [-2.5, pytest.param(2.5, marks=pytest.mark.slow)])
     def test_it_is_found_and_named(self, planted: float) -> None:
         hit = [
             (0, "industry", 0, planted < 0) in segments(look(world(seed, n=2400, planted=planted)))

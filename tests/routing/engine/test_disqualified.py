@@ -44,6 +44,7 @@ def test_a_rep_who_drops_bad_leads_stands_out() -> None:
         assert found[0].observed - found[0].expected > 10
 
 
+@pytest.mark.slow
 def test_reps_who_drop_alike_are_rarely_flagged() -> None:
     flagged = [any(row.is_flagged for row in find_dropped(world(seed, m=400)[0])) for seed in range(20)]
     # at most 5 % of 20 is 1; more than 4 has a chance below 3 in 1,000

@@ -64,6 +64,7 @@ def test_a_champion_is_judged_only_by_what_it_has_not_learned_from() -> None:
     assert abs(fresh.worse_by) < 0.01
 
 
+@pytest.mark.slow
 def test_a_much_better_champion_stays() -> None:
     """What the challenger learns from is turned round; the champion learned before that."""
     away = held_out(DATASET)
