@@ -13,7 +13,10 @@ class Activity(models.Model):
         EMAIL = "email", "Email"
         MEETING = "meeting", "Meeting"
 
-    opportunity = models.ForeignKey(Opportunity, on_delete=models.CASCADE, related_name="activities")
+    # `activity_by_opportunity` begins with it.
+    opportunity = models.ForeignKey(
+        Opportunity, on_delete=models.CASCADE, related_name="activities", db_index=False
+    )
     rep = models.ForeignKey(Rep, null=True, blank=True, on_delete=models.PROTECT, related_name="activities")
     kind = models.CharField(max_length=10, choices=Kind)
     happened_at = models.DateTimeField(default=timezone.now)

@@ -48,7 +48,10 @@ class Decision(models.Model):
         MANAGER = "manager", "manager"
         HOLD = "hold", "hold"
 
-    opportunity = models.ForeignKey(Opportunity, on_delete=models.PROTECT, related_name="decisions")
+    # `decision_by_opportunity` begins with it.
+    opportunity = models.ForeignKey(
+        Opportunity, on_delete=models.PROTECT, related_name="decisions", db_index=False
+    )
     made_at = models.DateTimeField()
     engine = models.PositiveSmallIntegerField(
         default=1, help_text="The version of the ladder; a replay is exact under the same one."
