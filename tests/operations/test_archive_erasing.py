@@ -36,7 +36,7 @@ from routing.services.configuration import publish_configuration
 from routing.services.decisions import route
 from routing.services.outcomes import record_outcome
 from tests.operations.test_history_archive import HOUR, NOW, THEN, Killed, archive, killed_after
-from tests.operations.test_history_months import run
+from tests.operations.test_history_months import run, scalar
 from tests.privacy.searching import unpacked, where_is
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,7 +62,7 @@ def house_of_old(
     settings.ARCHIVE_DIRECTORY = tmp_path / "archive"
     settings.ERASURE_JOURNAL = str(tmp_path / "erasures.jsonl")
     monkeypatch.setattr(files, "PIECE", 2)
-    for table in ("routing_decision", "crm_activity", "reps_auditentry"):
+    for table in ("routing_decision", "crm_activity"):
         run(f"SELECT setval('{table}_id_seq', 1)")
     template = RoleTemplate.objects.get(is_default=True)
     ana = Rep.objects.create(
@@ -106,8 +106,12 @@ def mona() -> User:
 def old(house_of_old: list[Opportunity], mona: User) -> list[Opportunity]:
     """In the archive."""
     lead = house_of_old[0].pk
+    ids = "reps_auditentry_id_seq"
+    today = scalar(f"SELECT last_value FROM {ids}")
+    run(f"SELECT setval('{ids}', 1)")
     with connection.cursor() as cursor:
         cursor.execute(ENTRIES, {"user": mona.pk, "lead": str(lead)})
+    run(f"SELECT setval('{ids}', {today})")
     seal()
     for history in (DECISIONS, ACTIVITIES, AUDIT):
         assert archive(history).state == State.REMOVED
