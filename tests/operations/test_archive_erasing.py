@@ -258,6 +258,7 @@ class TestKilled:
         assert rewriting.settle() > 0
         rewriting.sweep(tmp_path / "archive")
         erase(people=[("user", User.objects.get(name="Mona Quist").pk)], by=None, at=timezone.now())
+        assert rewriting.settle() == 1
         all_is_well(tmp_path / "archive")
 
     def test_an_erasure_that_was_rolled_back_left_the_files(
@@ -375,4 +376,6 @@ class TestRestore:
         assert restore(path=file, replace=True, say=lambda text: None).erased == 2
         all_is_well(tmp_path / "archive")
         assert where_is(MARK) == []
+        told = AuditEntry.objects.get(kind="database")
+        assert (told.record_name, told.changes["erased_again"]) == ("Restored", [None, 2])
         assert journal_path().exists()

@@ -25,6 +25,8 @@ from operations.services.history.rewriting import adopt_newer
 from privacy.models import Erasure
 from privacy.services.again import erase_again
 from privacy.services.journal import NAME, Line, journal_path, read_journal, write_journal
+from reps.models import AuditEntry
+from reps.services import audit
 from routing.queries.invariants import Findings, check_invariants
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -178,6 +180,8 @@ def _finish(name: str, manifest: Manifest, lines: Sequence[Line], say: Say) -> t
         made_at = datetime.datetime.fromisoformat(manifest.made_at)
         erased = erase_again(lines=lines, made_at=made_at, at=timezone.now())
         adopt_newer()
+        told = {"made_at": [None, manifest.made_at], "erased_again": [None, erased]}
+        audit.note(action=AuditEntry.Action.CHANGED, kind="database", record_name="Restored", changes=told)
         say("checking the guarantees")
         findings = check_invariants()
     if findings.violations:
