@@ -26,7 +26,7 @@ from privacy.queries.people import load_subject
 from privacy.services.erasing import EraseRefused, erase
 from privacy.services.exporting import export
 from privacy.services.journal import journal_path
-from reps.models import AuditRedaction, Rep, RoleTemplate, Team, User
+from reps.models import AuditEntry, AuditRedaction, Rep, RoleTemplate, Team, User
 from reps.services.audit import seal
 from routing.management.commands.replay_decision import is_identical
 from routing.models import Decision, Rule
