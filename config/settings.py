@@ -361,6 +361,8 @@ BACKUP_KEEP_WEEKLY = int(os.environ.get("BACKUP_KEEP_WEEKLY", "4"))
 BACKUP_ALARM_HOURS = float(os.environ.get("BACKUP_ALARM_HOURS", "30"))
 # docs/growth.md. Where months of history go that are no longer kept whole.
 ARCHIVE_DIRECTORY = Path(os.environ.get("ARCHIVE_DIRECTORY") or VAR_DIR / "archive")
+# What else keeps copies of what people are named in (privacy.queries.elsewhere.Place): erasing and exporting ask each.
+PERSONAL_ELSEWHERE = ["operations.services.history.personal.Archive"]
 # pg_dump and pg_restore of the embedded server, where those in PATH are older than the server.
 try:
     POSTGRES_PROGRAMS = str(postgres.wheel())

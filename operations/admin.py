@@ -5,6 +5,7 @@ from django.contrib import admin
 from operations.models import (
     ArchivedMonth,
     Backup,
+    ErasedRow,
     GrowthSample,
     Incident,
     InvariantCheck,
@@ -49,6 +50,11 @@ class RetentionAdmin(ReadOnlyAdmin):
 @admin.register(ArchivedMonth)
 class ArchivedMonthAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "rows", "removed_rows", "kept_rows", "file", "checked_at", "error")
+
+
+@admin.register(ErasedRow)
+class ErasedRowAdmin(ReadOnlyAdmin):
+    list_display = ("archived", "row")
 
 
 @admin.register(GrowthSample)

@@ -9,7 +9,7 @@ from django_q.signals import post_execute_in_worker, pre_execute
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from operations.services import backups, invariants, troubles
-from operations.services.history import archiving, months, removing, sampling
+from operations.services.history import archiving, months, removing, rewriting, sampling
 from operations.services.running import note_run
 from reps.attribution import Actor, Way, act
 from telemetry.traces import span
@@ -33,7 +33,9 @@ def back_up() -> str:
 
 
 def keep_history() -> int:
-    """Partitions of the months to come, and ids lifted to this month's; each hour."""
+    """Partitions of the months to come, and ids lifted to this month's; what an erasure left to be written anew in the
+    archive; each hour."""
+    rewriting.settle()
     return months.keep_months(at=timezone.now()).made
 
 

@@ -1,5 +1,8 @@
 """What grows: how long history is kept, months that went into the archive, and sizes over time."""
 
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -53,6 +56,18 @@ class ArchivedMonth(models.Model):
         null=True, blank=True, help_text="When the file was last read and was whole."
     )
     error = models.CharField(max_length=500, blank=True)
+    is_behind = models.BooleanField(
+        default=False, help_text="Somebody was erased (`ErasedRow`), and the file is to be written anew."
+    )
+    next_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Of the file that is about to take this one's place."
+    )
+    former_sha256: Any = ArrayField(
+        models.CharField(max_length=64),
+        default=list,
+        blank=True,
+        help_text="Of the file before somebody was erased: so an old copy is known as one.",
+    )
 
     class Meta:
         ordering = ("kind", "month")
@@ -60,6 +75,21 @@ class ArchivedMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.month}: {self.get_state_display()}"
+
+
+class ErasedRow(models.Model):
+    """What a row of an archived month says since somebody in it was erased: columns as the file has them. Written with
+    the erasure; the file follows, and an old copy that is put back comes to say the same, nobody knowing who it was."""
+
+    archived = models.ForeignKey(ArchivedMonth, on_delete=models.CASCADE, related_name="erased_rows")
+    row = models.BigIntegerField()
+    columns: Any = models.JSONField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["archived", "row"], name="erased_row_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.archived_id}: {self.row}"
 
 
 class GrowthSample(models.Model):

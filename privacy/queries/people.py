@@ -1,7 +1,7 @@
 """Whom something is held on: found by name, email or phone, and known by what the records call them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +43,21 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What somebody was called, and from where a user came, by what is not in the tables any more."""
+
+    names: frozenset[str] = frozenset()
+    emails: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+
+    def __add__(self, other: "Said") -> "Said":
+        return Said(self.names | other.names, self.emails | other.emails, self.addresses | other.addresses)
+
+
+NOTHING = Said()
+
+
+@dataclass(frozen=True)
 class Found:
     kind: Kind
     record: Any  # a contact, rep or user
@@ -69,7 +84,7 @@ def find_people(words: str) -> list[Found]:
     return [Found(kind, record) for kind, rows in parts for record in rows]
 
 
-def load_subject(kind: str, pk: int) -> Subject | None:
+def load_subject(kind: str, pk: int, *, said: Said = NOTHING) -> Subject | None:
     """The person, with every word that means nobody else; of a rep's user the rep. None: there is no such record."""
     kind = Kind(kind)
     record: Any = MODELS[kind]._base_manager.filter(pk=pk).first()
@@ -81,7 +96,7 @@ def load_subject(kind: str, pk: int) -> Subject | None:
     if kind == Kind.REP and record.user_id is not None:
         members[Kind.USER] = record.user_id
     label = f"{LABELS[kind]} {record.pk}"
-    names, emails, phones = _called(members)
+    names, emails, phones = _called(members, said)
     shared = set(_shared_names(names, members)) | set(_shared_emails(emails, members))
     titles = tuple(_titles(record)) if kind == Kind.CONTACT else ()
     alone = [word for word in (*names, *emails, *titles) if word not in shared]
@@ -93,7 +108,7 @@ def load_subject(kind: str, pk: int) -> Subject | None:
         identity=Identity(label, tuple(alone), tuple(sorted(shared)), tuple(phones)),
         emails=tuple(emails),
         titles=titles,
-        addresses=tuple(_addresses(members)),
+        addresses=tuple(sorted({*_addresses(members), *said.addresses})),
         is_erased=record.name == label,
     )
 
@@ -101,12 +116,16 @@ def load_subject(kind: str, pk: int) -> Subject | None:
 # --- what somebody is called, and was ------------------------------------------------------------------------------
 
 
-def _called(members: Mapping[Kind, int]) -> tuple[list[str], list[str], list[str]]:
+def _called(members: Mapping[Kind, int], said: Said) -> tuple[list[str], list[str], list[str]]:
     """Names, addresses and numbers, former ones too."""
     names: dict[str, None] = {}
     emails: dict[str, None] = {}
     phones: dict[str, None] = {}
-    for name, email, phone in _sayings(members):
+    before = [
+        *((name, "", "") for name in sorted(said.names)),
+        *(("", email, "") for email in sorted(said.emails)),
+    ]
+    for name, email, phone in [*_sayings(members), *before]:
         if name and not name.startswith(tuple(LABELS.values())) and len(name) >= LEAST_LETTERS:
             names[name] = None
         if email and not email.endswith(NOBODY):
@@ -139,10 +158,15 @@ def _said_before(kind: Kind, pk: int) -> Iterator[tuple[str, str]]:
     if kind == Kind.REP:
         changes += list(ProfileChange.objects.filter(rep=pk).values_list("changes", flat=True))
     for change in changes:
-        for name in _texts(change.get("name")):
-            yield name, ""
-        for email in _texts(change.get("email")):
-            yield "", email
+        yield from renamings(change)
+
+
+def renamings(changes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names and addresses, each with nothing beside it."""
+    for name in _texts(changes.get("name")):
+        yield name, ""
+    for email in _texts(changes.get("email")):
+        yield "", email
 
 
 def _texts(value: Any) -> list[str]:
@@ -165,6 +189,14 @@ def _titles(contact: Contact) -> list[str]:
 def _addresses(members: Mapping[Kind, int]) -> list[str]:
     entries = AuditEntry.objects.filter(user_id=members.get(Kind.USER, -1), address__isnull=False)
     return sorted({str(address) for address in entries.order_by().values_list("address", flat=True)})
+
+
+def is_about(entry: AuditEntry, subject: Subject, invitations: Sequence[int] = ()) -> bool:
+    """Whether an entry of the audit log is about the person, or about what belongs to the person."""
+    if entry.kind == "invitation" and entry.record_id in {str(pk) for pk in invitations}:
+        return True
+    about = {(entry.kind, entry.record_id), (entry.of_kind, entry.of_id)}
+    return any((kind.value, str(pk)) in about for kind, pk in subject.members.items())
 
 
 # --- who is called the same ----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.template.loader import render_to_string
 
 from privacy.models import Kind
+from privacy.queries.elsewhere import Kept, held_elsewhere
 from privacy.queries.held import Held, held_on
 from privacy.queries.people import Subject, load_subject
 from reps.engine.tables import csv_lines
@@ -29,7 +30,10 @@ def export(*, subject: Subject, to: IO[bytes], by: User | None, at: datetime.dat
     if by is not None and not is_own and not may(by, "erase_people"):
         raise ExportRefused("Only an admin exports what is held on others.")
     for_oneself = is_own and by is not None and not may(by, "erase_people")
-    parts = held_on(subject, for_oneself=for_oneself)
+    parts: list[Held | Kept] = [
+        *held_on(subject, for_oneself=for_oneself),
+        *held_elsewhere(subject, for_oneself=for_oneself),
+    ]
     note(
         action=AuditEntry.Action.EXPORTED,
         kind=subject.kind.value,
@@ -40,7 +44,7 @@ def export(*, subject: Subject, to: IO[bytes], by: User | None, at: datetime.dat
     return write_file(subject, parts, to, at)
 
 
-def write_file(subject: Subject, parts: Iterable[Held], to: IO[bytes], at: datetime.datetime) -> int:
+def write_file(subject: Subject, parts: Iterable[Held | Kept], to: IO[bytes], at: datetime.datetime) -> int:
     told: list[dict[str, Any]] = []
     with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, one in enumerate(parts, 1):

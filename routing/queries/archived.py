@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
@@ -21,4 +22,9 @@ def archived_decisions(path: Path, ids: Sequence[int]) -> Iterator[Decision]:
                 continue
             for row in file.read_row_group(group).to_pylist():
                 if not wanted or row["id"] in wanted:
-                    yield Decision(**row | {name: json.loads(row[name]) for name in JSON})
+                    yield decision_of(row)
+
+
+def decision_of(row: dict[str, Any]) -> Decision:
+    """A row of such a file, as the model has it."""
+    return Decision(**row | {name: json.loads(row[name]) for name in JSON})

@@ -21,9 +21,12 @@ from operations.services.backups import files, programs
 from operations.services.backups.files import BackupError, Manifest, Say
 from operations.services.backups.holding import Held, empty_broker, hold
 from operations.services.backups.making import count_rows
+from operations.services.history.rewriting import adopt_newer
 from privacy.models import Erasure
 from privacy.services.again import erase_again
 from privacy.services.journal import NAME, Line, journal_path, read_journal, write_journal
+from reps.models import AuditEntry
+from reps.services import audit
 from routing.queries.invariants import Findings, check_invariants
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -176,6 +179,9 @@ def _finish(name: str, manifest: Manifest, lines: Sequence[Line], say: Say) -> t
         say("erasing whom it had forgotten since")
         made_at = datetime.datetime.fromisoformat(manifest.made_at)
         erased = erase_again(lines=lines, made_at=made_at, at=timezone.now())
+        adopt_newer()
+        told = {"made_at": [None, manifest.made_at], "erased_again": [None, erased]}
+        audit.note(action=AuditEntry.Action.CHANGED, kind="database", record_name="Restored", changes=told)
         say("checking the guarantees")
         findings = check_invariants()
     if findings.violations:

@@ -13,7 +13,8 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from django.db import OperationalError, connection
+from django.conf import settings
+from django.db import OperationalError
 from django.db.models import F
 from django.utils import timezone
 
@@ -22,14 +23,15 @@ from operations.queries.histories import AUDIT, BY_KIND, History, Month, months_
 from operations.services.backups import BackupError
 from operations.services.history import files
 from operations.services.history.months import SETTLED_AFTER
+from operations.services.history.proving import check_proved
 from operations.services.history.removing import give_room_back, is_empty, remove
+from operations.services.history.rewriting import archive_lock, bring_up_to_date, settle_held, sweep
 from reps.models import AuditEntry, User
 from reps.services import audit
 
 log = logging.getLogger("operations.history")
 State = ArchivedMonth.State
 Say = Callable[[str], None]
-LOCK = 7_262_024
 CHECKED_A_NIGHT = 3
 AGAIN_AFTER = datetime.timedelta(days=30)
 
@@ -37,14 +39,12 @@ AGAIN_AFTER = datetime.timedelta(days=30)
 def archive_due(*, at: datetime.datetime) -> list[ArchivedMonth]:
     """All that is due by the retention that is set; whoever comes while another is at it has nothing to do. What fails
     is noted at its month, and does not hold up the others."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
-        if not cursor.fetchone()[0]:
+    with archive_lock() as is_held:
+        if not is_held:
             return []
-        try:
-            return [archive_month(month, before=before, at=at) for month, before in due(at)]
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+        settle_held()
+        sweep(Path(settings.ARCHIVE_DIRECTORY))
+        return [archive_month(month, before=before, at=at) for month, before in due(at)]
 
 
 def due(at: datetime.datetime) -> Iterator[tuple[Month, datetime.datetime]]:
@@ -84,6 +84,7 @@ def archive_month(
         defaults={"began_at": at, "looked_at": at, "file": str(files.place_of(month))},
     )
     try:
+        bring_up_to_date(record)
         _write(record, month, say)
         _remove(record, month, before, say)
         _save(record, looked_at=at, checked_at=at, error="")
@@ -138,20 +139,26 @@ def _remove(record: ArchivedMonth, month: Month, before: datetime.datetime, say:
 
 
 def check_files(*, at: datetime.datetime, most: int = CHECKED_A_NIGHT) -> int:
-    """Reads the files that were read longest ago; how many of these are not what was written, which
-    is kept with them."""
-    damaged = 0
-    records = ArchivedMonth.objects.filter(state=State.REMOVED).order_by(
-        F("checked_at").asc(nulls_first=True), "pk"
-    )
-    for record in records[:most]:
-        try:
-            files.check(Path(record.file), rows=record.rows, sha256=record.sha256)
-            _save(record, checked_at=at, error="")
-        except files.ArchiveError as error:
-            damaged += 1
-            _save(record, checked_at=at, error=str(error)[:500])
-    return damaged
+    """Reads the files that were read longest ago; how many of these are not what was written, or (of the audit log)
+    sealed, which is kept with them. An old copy that was put back forgets again."""
+    with archive_lock() as is_held:
+        records = ArchivedMonth.objects.filter(state=State.REMOVED).order_by(
+            F("checked_at").asc(nulls_first=True), "pk"
+        )
+        return sum(_is_damaged(record, at) for record in records[:most]) if is_held else 0
+
+
+def _is_damaged(record: ArchivedMonth, at: datetime.datetime) -> bool:
+    try:
+        path = bring_up_to_date(record)
+        files.check(path, rows=record.rows, sha256=record.sha256)
+        if record.kind == AUDIT.kind:
+            check_proved(path)
+    except (files.ArchiveError, BackupError, OSError) as error:
+        _save(record, checked_at=at, error=str(error)[:500])
+        return True
+    _save(record, checked_at=at, error="")
+    return False
 
 
 def _save(record: ArchivedMonth, **values: object) -> None:

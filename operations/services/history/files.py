@@ -6,7 +6,7 @@ microsecond. A piece is a row group, in the order of ids.
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 from operations.queries.histories import Month
-from operations.services.backups.files import whole_file
+from operations.services.backups.files import flush_folder, whole_file
 
 PIECE = 2_000  # rows; some 40 MB of decisions over a thousand reps
 TYPES = {
@@ -117,6 +117,53 @@ def check(path: Path, *, rows: int, sha256: str) -> None:
         seen, last = seen + len(ids), ids[-1]
     if seen != rows:
         raise ArchiveError(f"{path} holds {seen:,} rows, not {rows:,}.")
+
+
+Said = Callable[[list[int]], dict[int, dict[str, str | None]]]
+
+
+def rewrite(path: Path, to: Path, said: Said, *, replaces: Sequence[str]) -> Written:
+    """The same rows, piece by piece; those of which `said` knows (by id) say that in these columns. The new file tells
+    the digests of those it replaces."""
+    rows = 0
+    with pq.ParquetFile(path) as source:
+        told = json.loads(source.schema_arrow.metadata[b"routing"]) | {"replaces": list(replaces)}
+        schema = source.schema_arrow.with_metadata({"routing": json.dumps(told)})
+        with whole_file(to) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for group in range(source.num_row_groups):
+                table = source.read_row_group(group)
+                table = _laid_over(table, said(table.column("id").to_pylist()))
+                writer.write_table(table.cast(schema), row_group_size=max(table.num_rows, 1))
+                rows += table.num_rows
+    return Written(rows, to.stat().st_size, digest(to))
+
+
+def _laid_over(table: pa.Table, said: dict[int, dict[str, str | None]]) -> pa.Table:
+    if not said:
+        return table
+    ids = table.column("id").to_pylist()
+    for name in {column for columns in said.values() for column in columns}:
+        values = [
+            said[pk][name] if name in said.get(pk, {}) else value
+            for pk, value in zip(ids, table.column(name).to_pylist(), strict=True)
+        ]
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pa.array(values, table.schema.field(name).type))
+    return table
+
+
+def replaced_by(path: Path) -> set[str]:
+    """Digests of the files that this one replaces, by its own word; none where it cannot be read."""
+    try:
+        told = json.loads((pq.read_schema(path).metadata or {})[b"routing"])
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+        return set()
+    return set(told.get("replaces") or ())
+
+
+def take_place(beside: Path, path: Path) -> None:
+    beside.replace(path)
+    flush_folder(path.parent)
 
 
 def read(path: Path, *, columns: Sequence[str] | None = None) -> Iterator[Rows]:

@@ -44,4 +44,8 @@ def _look_at(path: Path) -> None:
         raise files.ArchiveError(f"{path} is no archive of decisions.")
     known = ArchivedMonth.objects.filter(kind="decisions", file__endswith=path.name).first()
     if known is not None:
+        if known.is_behind:
+            raise files.ArchiveError(
+                f"{path} is still to be written anew: somebody was erased. Try again later."
+            )
         files.check(path, rows=known.rows, sha256=known.sha256)

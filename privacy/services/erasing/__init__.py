@@ -20,10 +20,11 @@ from crm.services.placing import person_locks
 from crm.services.waiting import one_at_a_time
 from privacy.engine.identity import Crowd
 from privacy.models import Erasure, Kind
-from privacy.queries.people import Subject, load_subject, only_this_person
+from privacy.queries.elsewhere import Erased, elsewhere, said_elsewhere
+from privacy.queries.people import NOTHING, Subject, load_subject, only_this_person
 from privacy.services.erasing.audit import erase_in_audit
 from privacy.services.erasing.configuration import erase_in_versions
-from privacy.services.erasing.decisions import Words, contents_of, erase_in_decisions
+from privacy.services.erasing.decisions import contents_of, erase_in_decisions
 from privacy.services.erasing.files import erase_files, waiting_files
 from privacy.services.erasing.libraries import erase_in_libraries
 from privacy.services.erasing.linked import erase_linked
@@ -59,11 +60,16 @@ def erase(
         raise EraseRefused("Only an admin erases people.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ERASE_LOCK])
+    _hold_elsewhere()
     found = [one for kind, pk in people if (one := load_subject(kind, pk)) is not None]
+    said = {(one.kind, one.pk): said_elsewhere(one.members) for one in found if not one.is_erased}
     _lock(found)
     # once more: what was called otherwise, or came in, while others were waited for
     subjects = [
-        one for was in found if (one := load_subject(was.kind, was.pk)) is not None and not one.is_erased
+        one
+        for was in found
+        if (one := load_subject(was.kind, was.pk, said=said.get((was.kind, was.pk), NOTHING))) is not None
+        and not one.is_erased
     ]
     crowd = Crowd(tuple(one.identity for one in subjects))
     if not subjects:
@@ -78,14 +84,19 @@ def erase(
         )
         for one in subjects
     ]  # fmt: skip
-    _erase(subjects, list(accounts.values()), crowd, erasures)
+    _erase(subjects, list(accounts.values()), crowd, erasures, is_again=is_again)
     transaction.on_commit(compiled.cache_clear)
     transaction.on_commit(write_journal, robust=True)
     return erasures
 
 
 def _erase(
-    subjects: Sequence[Subject], accounts: Sequence[Account], crowd: Crowd, erasures: Sequence[Erasure]
+    subjects: Sequence[Subject],
+    accounts: Sequence[Account],
+    crowd: Crowd,
+    erasures: Sequence[Erasure],
+    *,
+    is_again: bool,
 ) -> None:
     counts: Counter[str] = Counter()
     with erasing(erasures[0]):
@@ -101,15 +112,25 @@ def _erase(
             erase_account(account, counts)
         erase_mentions(crowd, counts)
         erase_in_versions(crowd, counts)
-        erase_in_decisions(Words(ids, keys, crowd, contents), counts)
+        named = dict(Opportunity.objects.filter(pk__in=ids).values_list("pk", "name"))
+        erased = Erased(tuple(subjects), crowd, named, keys, contents, tuple(invitations), is_again)
+        erase_in_decisions(erased, counts)
         erase_files(crowd, counts)
         erase_in_libraries(subjects, crowd, counts)
-        named = dict(Opportunity.objects.filter(pk__in=ids).values_list("pk", "name"))
-        erase_in_audit(subjects, named, invitations, crowd, counts)
+        erase_in_audit(erased, counts)
+        for place in elsewhere():
+            place.erase(erased, counts)
         told = {model: number for model, number in sorted(counts.items()) if number}
         Erasure.objects.filter(pk__in=[one.pk for one in erasures]).update(counts=told)
     for one in erasures:
         one.counts = told
+
+
+def _hold_elsewhere() -> None:
+    """Before any row is locked: whoever works in those places waits for rows."""
+    for place in elsewhere():
+        if not place.hold():
+            raise EraseRefused(f"{place.busy} Try again when that is over.")
 
 
 def _invitations(subjects: Sequence[Subject]) -> list[int]:

@@ -1,7 +1,7 @@
 """The audit log keeps what was done and when; of the person it says nothing. A sealed entry gets a redaction."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
@@ -10,7 +10,8 @@ from django.db.models.functions import Cast
 
 from privacy.engine.identity import Crowd, scrubbed
 from privacy.models import Kind
-from privacy.queries.people import Subject
+from privacy.queries.elsewhere import Erased
+from privacy.queries.people import Subject, is_about
 from reps.models import AuditEntry
 
 SEAL_LOCK = 7262022  # of seal_audit (reps 0023): nothing is numbered meanwhile
@@ -26,27 +27,21 @@ REFERS = {
         "accepted_by_id", "published_by_id", "imported_by_id", "locked_by_id", "returned_by_id",
     ),
 }  # fmt: skip
+NOWHERE: dict[str, Any] = {"address": None, "agent": ""}
 WORDS = ("note", "reason", "external_id", "uid", "phone")
 
 
-def erase_in_audit(
-    subjects: Iterable[Subject],
-    opportunities: dict[int, str],
-    invitations: list[int],
-    crowd: Crowd,
-    counts: Counter[str],
-) -> None:
-    """`opportunities`: what those of the contacts are called now. `invitations`: those of the users, gone by now."""
+def erase_in_audit(erased: Erased, counts: Counter[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEAL_LOCK])
     changed: set[int] = set()
-    for subject in subjects:
+    for subject in erased.subjects:
         changed |= _erase_actor(subject)
-        changed |= _erase_about(subject, invitations)
+        changed |= _erase_about(subject, erased.invitations)
         for kind, pk in subject.members.items():
             changed |= _erase_references(subject, REFERS.get(kind, ()), pk)
-    changed |= _erase_opportunities(opportunities)
-    changed |= _erase_mentions(crowd)
+    changed |= _erase_opportunities(erased.opportunities)
+    changed |= _erase_mentions(erased.crowd)
     counts["reps.AuditEntry"] += len(changed)
     redact(changed)
 
@@ -62,46 +57,59 @@ def _erase_actor(subject: Subject) -> set[int]:
         return set()
     entries = AuditEntry.objects.filter(user_id=user)
     ids = set(entries.values_list("pk", flat=True))
-    entries.update(user_name=subject.label, user_email="", address=None, agent="")
+    entries.update(**_actor_said(subject))
     # before the sign-in nobody is known, but from where somebody came is
     visits = AuditEntry.objects.filter(user_id__isnull=True, address__in=subject.addresses)
     ids |= set(visits.values_list("pk", flat=True))
-    visits.update(address=None, agent="")
+    visits.update(**NOWHERE)
     return ids
 
 
-def _erase_about(subject: Subject, invitations: list[int]) -> set[int]:
+def _actor_said(subject: Subject) -> dict[str, Any]:
+    return {"user_name": subject.label, "user_email": "", **NOWHERE}
+
+
+def _erase_about(subject: Subject, invitations: Sequence[int]) -> set[int]:
     about = Q(kind="invitation", record_id__in=[str(pk) for pk in invitations])
     for kind, pk in subject.members.items():
         about |= Q(kind=kind.value, record_id=str(pk)) | Q(of_kind=kind.value, of_id=str(pk))
     changed = set()
-    pattern = subject.identity.pattern_beside
     for entry in AuditEntry.objects.filter(about):
-        said = {name: scrubbed(getattr(entry, name), pattern, subject.label) for name in TEXTS}
-        said["changes"] = _without_words(said["changes"], everything=entry.kind in PRIVATE)
-        if entry.kind in PRIVATE:
-            said["record_name"] = GONE
-            said["record_id"] = GONE if entry.kind == "token" else entry.record_id  # a token's is its name
-        changed |= _write(entry, said)
+        changed |= _write(entry, _about_said(entry, subject))
     return changed
+
+
+def _about_said(entry: AuditEntry, subject: Subject) -> dict[str, Any]:
+    pattern = subject.identity.pattern_beside
+    said = {name: scrubbed(getattr(entry, name), pattern, subject.label) for name in TEXTS}
+    said["changes"] = _without_words(said["changes"], everything=entry.kind in PRIVATE)
+    if entry.kind in PRIVATE:
+        said["record_name"] = GONE
+        said["record_id"] = GONE if entry.kind == "token" else entry.record_id  # a token's is its name
+    return said
 
 
 def _erase_references(subject: Subject, fields: tuple[str, ...], pk: int) -> set[int]:
-    """What refers to the person has the name of then beside the id, also where others are called the same."""
     changed = set()
     for entry in AuditEntry.objects.filter(changes__has_any_keys=fields) if fields else ():
-        names = {
-            one["name"]
-            for field in fields
-            for one in entry.changes.get(field) or ()
-            if isinstance(one, dict) and one.get("id") == pk
-        }
-        if names - {subject.label}:
-            said: dict[str, Any] = {"changes": _relabelled(entry.changes, fields, pk, subject.label)}
-            for name in ("record_name", "of_name"):
-                said[name] = subject.label if getattr(entry, name) in names else getattr(entry, name)
-            changed |= _write(entry, said)
+        changed |= _write(entry, _references_said(entry, subject, fields, pk))
     return changed
+
+
+def _references_said(entry: AuditEntry, subject: Subject, fields: tuple[str, ...], pk: int) -> dict[str, Any]:
+    """What refers to the person has the name of then beside the id, also where others are called the same."""
+    names = {
+        one["name"]
+        for field in fields
+        for one in entry.changes.get(field) or ()
+        if isinstance(one, dict) and one.get("id") == pk
+    }
+    if not names - {subject.label}:
+        return {}
+    said: dict[str, Any] = {"changes": _relabelled(entry.changes, fields, pk, subject.label)}
+    for name in ("record_name", "of_name"):
+        said[name] = subject.label if getattr(entry, name) in names else getattr(entry, name)
+    return said
 
 
 def _relabelled(changes: dict[str, Any], fields: tuple[str, ...], pk: int, label: str) -> dict[str, Any]:
@@ -132,19 +140,21 @@ def _blanked(value: Any) -> Any:
     return GONE if isinstance(value, list) and value else value
 
 
-def _erase_opportunities(named: dict[int, str]) -> set[int]:
-    """Entries about a contact's opportunities: what a person wrote there, and what the opportunity was called."""
+def _erase_opportunities(named: Mapping[int, str]) -> set[int]:
     changed = set()
     of_these = Q(of_kind="opportunity", of_id__in=[str(pk) for pk in named])
     for entry in AuditEntry.objects.filter(of_these) if named else ():
-        name = named[int(entry.of_id)]
-        said = {
-            "of_name": name,
-            "record_name": name if entry.record_name == entry.of_name else entry.record_name,
-            "changes": _renamed(_without_words(entry.changes, everything=False), int(entry.of_id), name),
-        }
-        changed |= _write(entry, said)
+        changed |= _write(entry, _opportunity_said(entry, named[int(entry.of_id)]))
     return changed
+
+
+def _opportunity_said(entry: AuditEntry, name: str) -> dict[str, Any]:
+    """Entries about a contact's opportunities: what a person wrote there, and what the opportunity was called."""
+    return {
+        "of_name": name,
+        "record_name": name if entry.record_name == entry.of_name else entry.record_name,
+        "changes": _renamed(_without_words(entry.changes, everything=False), int(entry.of_id), name),
+    }
 
 
 def _renamed(changes: Any, pk: int, name: str) -> Any:
@@ -164,20 +174,56 @@ def _erase_mentions(crowd: Crowd) -> set[int]:
         wanted |= Q(**{f"{name}__iregex": crowd.query})
     changed = set()
     for entry in list(rows.filter(wanted)):
-        said = {name: crowd.scrubbed(getattr(entry, name)) for name in TEXTS}
-        if entry.action == AuditEntry.Action.SIGN_IN_FAILED and said["record_name"] != entry.record_name:
-            said |= {"address": None, "agent": ""}
-        changed |= _write(entry, said)
+        changed |= _write(entry, _mentions_said(entry, crowd))
     return changed
 
 
+def _mentions_said(entry: AuditEntry, crowd: Crowd) -> dict[str, Any]:
+    said = {name: crowd.scrubbed(getattr(entry, name)) for name in TEXTS}
+    if entry.action == AuditEntry.Action.SIGN_IN_FAILED and said["record_name"] != entry.record_name:
+        said |= NOWHERE
+    return said
+
+
 def _write(entry: AuditEntry, said: dict[str, Any]) -> set[int]:
-    new = {
+    new = _differing(entry, said)
+    return {entry.pk} if new and AuditEntry.objects.filter(pk=entry.pk).update(**new) else set()
+
+
+def _differing(entry: AuditEntry, said: dict[str, Any]) -> dict[str, Any]:
+    return {
         name: value[: _most(name)] if isinstance(value, str) else value
         for name, value in said.items()
         if value != getattr(entry, name)
     }
-    return {entry.pk} if new and AuditEntry.objects.filter(pk=entry.pk).update(**new) else set()
+
+
+def redacted(entry: AuditEntry, erased: Erased) -> dict[str, Any]:
+    """Of an entry that is not in the database any more: the columns that say something else now, which are set in it.
+    Step by step as above."""
+    new: dict[str, Any] = {}
+    for said in _steps(entry, erased):
+        for name, value in _differing(entry, said).items():
+            setattr(entry, name, value)
+            new[name] = value
+    return new
+
+
+def _steps(entry: AuditEntry, erased: Erased) -> Iterator[dict[str, Any]]:
+    """Each is asked for once the one before is set in the entry."""
+    for subject in erased.subjects:
+        user = subject.members.get(Kind.USER)
+        if user is not None and entry.user_id == user:
+            yield _actor_said(subject)
+        elif user is not None and entry.user_id is None and entry.address in subject.addresses:
+            yield NOWHERE
+        if is_about(entry, subject, erased.invitations):
+            yield _about_said(entry, subject)
+        for kind, pk in subject.members.items():
+            yield _references_said(entry, subject, REFERS.get(kind, ()), pk)
+    if entry.of_kind == "opportunity" and entry.of_id.isdigit() and int(entry.of_id) in erased.opportunities:
+        yield _opportunity_said(entry, erased.opportunities[int(entry.of_id)])
+    yield _mentions_said(entry, erased.crowd)
 
 
 def _most(name: str) -> int | None:

@@ -17,6 +17,7 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
 from privacy.engine.identity import Crowd
+from privacy.queries.elsewhere import Erased
 from privacy.services.erasing.opportunities import kept_custom
 from routing.engine.ladder import decide
 from routing.engine.trace import digest, pack_columns
@@ -27,43 +28,49 @@ CHANGED = "decisions that replay otherwise"
 
 
 @dataclasses.dataclass(frozen=True)
-class Words:
-    """What goes: texts of own fields (`keys`) of these opportunities, and every mention of the people. `contents`: the
-    conditions of versions, before their words were replaced."""
+class Scrubbed:
+    """What a decision says now. `is_proved`: made again, it comes out the same."""
 
-    opportunity_ids: list[int]
-    keys: set[str]
-    crowd: Crowd
-    contents: Mapping[int, Any]
+    facts: dict[str, Any]
+    trace: dict[str, Any]
+    policy_name: str
+    result_digest: str
+    is_proved: bool
 
 
-def erase_in_decisions(words: Words, counts: Counter[str]) -> None:
-    wanted, rows = Q(opportunity__in=words.opportunity_ids), Decision.objects.all()
-    if words.crowd.query:
+def erase_in_decisions(erased: Erased, counts: Counter[str]) -> None:
+    wanted, rows = Q(opportunity__in=erased.opportunity_ids), Decision.objects.all()
+    if erased.crowd.query:
         rows = rows.alias(said_facts=Cast("facts", TextField()), said_trace=Cast("trace", TextField()))
         for name in ("said_facts", "said_trace", "policy_name"):
-            wanted |= Q(**{f"{name}__iregex": words.crowd.query})
+            wanted |= Q(**{f"{name}__iregex": erased.crowd.query})
     for pk in list(rows.filter(wanted).order_by("pk").values_list("pk", flat=True)):
-        _erase_one(Decision.objects.get(pk=pk), words, counts)
+        decision = Decision.objects.get(pk=pk)
+        if (said := scrub(decision, erased)) is not None:
+            counts[CHANGED] += not said.is_proved and not decision.archive and replays(decision)
+            counts["routing.Decision"] += Decision.objects.filter(pk=pk).update(
+                facts=said.facts,
+                trace=said.trace,
+                policy_name=said.policy_name,
+                result_digest=said.result_digest,
+            )
 
 
-def _erase_one(decision: Decision, words: Words, counts: Counter[str]) -> None:
+def scrub(decision: Decision, erased: Erased) -> Scrubbed | None:
+    """Without the words; None: it has none of them. Of the line that is left of an archived decision nothing can be
+    proved: what the archive says of its file takes its place afterwards."""
     custom = decision.facts.get("custom") or {}
     kept = dict(custom)
-    if decision.opportunity_id in words.opportunity_ids:
-        kept = kept_custom(custom, words.opportunity_ids, words.keys)
+    if decision.opportunity_id in erased.opportunities:
+        kept = kept_custom(custom, erased.opportunity_ids, erased.keys)
     lost = {key: value for key, value in custom.items() if key not in kept}
-    facts = words.crowd.scrubbed(decision.facts | {"custom": kept} if custom else decision.facts)
-    trace, policy = words.crowd.scrubbed(decision.trace), words.crowd.scrubbed(decision.policy_name)
+    facts = erased.crowd.scrubbed(decision.facts | {"custom": kept} if custom else decision.facts)
+    trace, policy = erased.crowd.scrubbed(decision.trace), erased.crowd.scrubbed(decision.policy_name)
     if (facts, trace, policy) == (decision.facts, decision.trace, decision.policy_name):
-        return
-    found = _proved(decision, facts, trace, lost, words)
-    if found is None:
-        counts[CHANGED] += replays(decision)
-        found = _without(facts, lost), decision.result_digest
-    counts["routing.Decision"] += Decision.objects.filter(pk=decision.pk).update(
-        facts=found[0], trace=trace, policy_name=policy, result_digest=found[1]
-    )
+        return None
+    found = None if decision.archive else _proved(decision, facts, trace, lost, erased)
+    said = found or (_without(facts, lost), decision.result_digest)
+    return Scrubbed(said[0], trace, policy, said[1], found is not None)
 
 
 def replays(decision: Decision) -> bool:
@@ -73,11 +80,11 @@ def replays(decision: Decision) -> bool:
 
 
 def _proved(
-    decision: Decision, facts: dict[str, Any], trace: Any, lost: Mapping[str, Any], words: Words
+    decision: Decision, facts: dict[str, Any], trace: Any, lost: Mapping[str, Any], erased: Erased
 ) -> tuple[dict[str, Any], str] | None:
     """Facts that give the same verdict, and its digest. None: there are none."""
     for candidate in _candidates(
-        facts, lost, words.contents.get(decision.configuration_id) or {}, words.crowd
+        facts, lost, erased.contents.get(decision.configuration_id) or {}, erased.crowd
     ):
         tried = copy.copy(decision)
         tried.facts, tried.trace = candidate, trace
