@@ -26,14 +26,15 @@ pytestmark = pytest.mark.django_db
 NAME = "Odalys Perrinvex"
 SAID = "perrinvex"
 NUMBERS = itertools.count(5000)
+JSON_KEY, JSON_LINE = {"said": [f"by {NAME}!"], NAME: 1}, {"said": [f"Call back:\n{NAME}"]}
 
 
-def value_for(column: "Field[Any, Any]", says: bool) -> Any:
+def value_for(column: "Field[Any, Any]", says: bool, in_json: Any = JSON_KEY) -> Any:
     """Something that the column takes; a name in it where it says one."""
     kind = column.get_internal_type()
     if says:
         if kind == "JSONField":
-            return json.dumps({"said": [f"by {NAME}!"], NAME: 1})
+            return json.dumps(in_json)
         if kind == "ArrayField":
             return [f"{NAME} Ltd"]
         if kind == "BinaryField":
@@ -58,14 +59,14 @@ def value_for(column: "Field[Any, Any]", says: bool) -> Any:
     return "x" if kind in ("CharField", "TextField", "EmailField", "URLField") else next(NUMBERS)
 
 
-def put(one: Table, says: set[str], refers: dict[str, int]) -> None:
+def put(one: Table, says: set[str], refers: dict[str, int], in_json: Any = JSON_KEY) -> None:
     """A row of the table, whatever triggers and references say. `says`: columns with the name; `refers`: references."""
     model: type[Model] = one.rows_model
     numbered = ("AutoField", "BigAutoField")
     columns = [c for c in model._meta.concrete_fields if c.get_internal_type() not in numbered]
     names = ", ".join(f'"{c.column}"' for c in columns)
     marks = ", ".join("%s" for _ in columns)
-    values = [refers.get(c.name, value_for(c, c.name in says)) for c in columns]
+    values = [refers.get(c.name, value_for(c, c.name in says, in_json)) for c in columns]
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({marks})", values)
 
@@ -101,12 +102,13 @@ def places(one: Table, columns: Iterable[str]) -> set[str]:
 NAMED = [one for one in TABLES if one.named or one.dropped]
 
 
-def test_whatever_may_name_somebody_forgets_the_name(ada: User, by_force: None) -> None:
+@pytest.mark.parametrize("in_json", [JSON_KEY, JSON_LINE], ids=["as a key", "behind a line break"])
+def test_whatever_may_name_somebody_forgets_the_name(ada: User, by_force: None, in_json: Any) -> None:
     contact = Contact.objects.create(name=NAME, email="o.perrinvex@example.org")
     expected = set()
     for one in NAMED:
         says = {*one.named, *({one.dropped} - {""})}
-        put(one, says, {})
+        put(one, says, {}, in_json)
         expected |= places(one, says)
     as_always()
     assert expected - set(where_is(SAID)) == set()

@@ -3,11 +3,20 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import CharField, Q, QuerySet, TextField
+from django.db.models import CharField, Func, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from privacy.engine.identity import Crowd
 from privacy.queries.catalogue.tables import Table
+
+
+def as_said(column: str) -> Func:
+    """The text of a JSON column to look for words in: a line break before a name is written \\n there, and would read
+    as a letter of it."""
+    text = Cast(column, TextField())
+    return Func(
+        text, Value(r"\\[bfnrt]"), Value(" "), Value("g"), function="regexp_replace", output_field=TextField()
+    )
 
 
 def saying(one: Table, columns: Iterable[str], crowd: Crowd) -> "QuerySet[Any]":
@@ -17,6 +26,6 @@ def saying(one: Table, columns: Iterable[str], crowd: Crowd) -> "QuerySet[Any]":
         if isinstance(one.rows_model._meta.get_field(name), CharField | TextField):
             said |= Q(**{f"{name}__iregex": crowd.query})
         else:
-            rows = rows.alias(**{f"said_{name}": Cast(name, TextField())})
+            rows = rows.alias(**{f"said_{name}": as_said(name)})
             said |= Q(**{f"said_{name}__iregex": crowd.query})
     return rows.filter(said)

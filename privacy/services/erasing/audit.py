@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q
 
 from privacy.engine.identity import Crowd, scrubbed
 from privacy.models import Kind
+from privacy.queries.catalogue.mentions import as_said
 from privacy.queries.elsewhere import Erased
 from privacy.queries.people import Subject, is_about
 from reps.models import AuditEntry
@@ -169,7 +169,7 @@ def _renamed(changes: Any, pk: int, name: str) -> Any:
 def _erase_mentions(crowd: Crowd) -> set[int]:
     if not crowd.query:
         return set()
-    rows, wanted = AuditEntry.objects.alias(said=Cast("changes", TextField())), Q(said__iregex=crowd.query)
+    rows, wanted = AuditEntry.objects.alias(said=as_said("changes")), Q(said__iregex=crowd.query)
     for name in TEXTS[:-1]:
         wanted |= Q(**{f"{name}__iregex": crowd.query})
     changed = set()

@@ -2,10 +2,8 @@
 
 from collections import Counter
 
-from django.db.models import TextField
-from django.db.models.functions import Cast
-
 from privacy.engine.identity import Crowd
+from privacy.queries.catalogue.mentions import as_said
 from routing.models import ConfigurationVersion
 from routing.queries.configuration import compiled, content_hash
 
@@ -13,7 +11,7 @@ from routing.queries.configuration import compiled, content_hash
 def erase_in_versions(crowd: Crowd, counts: Counter[str]) -> None:
     if not crowd.query:
         return
-    rows = ConfigurationVersion.objects.alias(said=Cast("content", TextField()))
+    rows = ConfigurationVersion.objects.alias(said=as_said("content"))
     for version in rows.filter(said__iregex=crowd.query):
         content = crowd.scrubbed(version.content)
         if content != version.content:

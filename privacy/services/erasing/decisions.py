@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.db.models import Q, TextField
-from django.db.models.functions import Cast
+from django.db.models import Q
 
 from privacy.engine.identity import Crowd
+from privacy.queries.catalogue.mentions import as_said
 from privacy.queries.elsewhere import Erased
 from privacy.services.erasing.opportunities import kept_custom
 from routing.engine.ladder import decide
@@ -41,7 +41,7 @@ class Scrubbed:
 def erase_in_decisions(erased: Erased, counts: Counter[str]) -> None:
     wanted, rows = Q(opportunity__in=erased.opportunity_ids), Decision.objects.all()
     if erased.crowd.query:
-        rows = rows.alias(said_facts=Cast("facts", TextField()), said_trace=Cast("trace", TextField()))
+        rows = rows.alias(said_facts=as_said("facts"), said_trace=as_said("trace"))
         for name in ("said_facts", "said_trace", "policy_name"):
             wanted |= Q(**{f"{name}__iregex": erased.crowd.query})
     for pk in list(rows.filter(wanted).order_by("pk").values_list("pk", flat=True)):
