@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
             field=django.contrib.postgres.fields.ArrayField(
                 base_field=models.CharField(max_length=64),
                 blank=True,
+                db_default=[],
                 default=list,
                 help_text="Of the file before somebody was erased: so an old copy is known as one.",
                 size=None,
@@ -26,6 +27,7 @@ class Migration(migrations.Migration):
             model_name="archivedmonth",
             name="is_behind",
             field=models.BooleanField(
+                db_default=False,
                 default=False,
                 help_text="Somebody was erased (`ErasedRow`), and the file is to be written anew.",
             ),
@@ -34,7 +36,10 @@ class Migration(migrations.Migration):
             model_name="archivedmonth",
             name="next_sha256",
             field=models.CharField(
-                blank=True, help_text="Of the file that is about to take this one's place.", max_length=64
+                blank=True,
+                db_default="",
+                help_text="Of the file that is about to take this one's place.",
+                max_length=64,
             ),
         ),
         migrations.CreateModel(

@@ -57,14 +57,20 @@ class ArchivedMonth(models.Model):
     )
     error = models.CharField(max_length=500, blank=True)
     is_behind = models.BooleanField(
-        default=False, help_text="Somebody was erased (`ErasedRow`), and the file is to be written anew."
+        default=False,
+        db_default=False,
+        help_text="Somebody was erased (`ErasedRow`), and the file is to be written anew.",
     )
     next_sha256 = models.CharField(
-        max_length=64, blank=True, help_text="Of the file that is about to take this one's place."
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="Of the file that is about to take this one's place.",
     )
     former_sha256: Any = ArrayField(
         models.CharField(max_length=64),
         default=list,
+        db_default=[],
         blank=True,
         help_text="Of the file before somebody was erased: so an old copy is known as one.",
     )

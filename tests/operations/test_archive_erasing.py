@@ -242,6 +242,7 @@ def columns(history: History) -> list[str]:
     return [name for name, _ in files.columns_of(history.table)]
 
 
+@pytest.mark.slow
 class TestKilled:
     @pytest.fixture
     def unsettled(self, old: list[Opportunity], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -300,6 +301,7 @@ def _erase_and_die(*_: Any) -> None:
     raise Killed
 
 
+@pytest.mark.slow
 class TestFiles:
     def test_an_old_copy_that_is_put_back_forgets_again(self, old: list[Opportunity], tmp_path: Path) -> None:
         shutil.copytree(tmp_path / "archive", tmp_path / "copy")
@@ -359,6 +361,7 @@ def test_an_export_has_what_the_archive_holds(old: list[Opportunity], mona: User
     assert "state" not in next(one for one in held if one["label"] == "Decisions in the archive")["rows"][0]
 
 
+@pytest.mark.slow
 class TestRestore:
     def test_a_backup_from_before_the_erasure_forgets_with_its_files(
         self, old: list[Opportunity], tmp_path: Path

@@ -30,7 +30,8 @@ def heading(page: Page, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "dark", "script"), [(WIDE, False, True), (PHONE, True, True), (WIDE, True, False)]
+    ("width", "dark", "script"),
+    [pytest.param(WIDE, False, True, marks=pytest.mark.slow), (PHONE, True, True), (WIDE, True, False)],
 )
 def test_from_files_to_records(width: int, dark: bool, script: bool, open_page: OpenPage, omar: User) -> None:
     page = open_page(omar, width=width, dark=dark, script=script)
