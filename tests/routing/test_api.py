@@ -207,6 +207,9 @@ class TestChanges:
             assert [row["id"] for row in client.get(f"{URL}?{query}").json()["results"]] == [pk]
         assert client.get(f"{URL}?stage=won").json()["results"] == []
         assert client.get(f"{URL}?updated_since=2020-01-01T00:00:00Z").json()["results"] != []
+        for long_ago in ("0109-10-13T04:19:48-16:44", "0001-01-01T00:00:00%2B23:59"):
+            assert client.get(f"{URL}?updated_since={long_ago}").json()["results"] != []
+        assert client.get(f"{URL}?updated_since=9999-12-31T23:59:59-23:59").json()["results"] == []
         wrong = client.get(f"{URL}?stage=nonsense&owner=x")
         assert (wrong.status_code, sorted(wrong.json()["fields"])) == (400, ["owner", "stage"])
 
