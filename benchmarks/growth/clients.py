@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import itertools
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,14 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.realtime import stack, world
+from benchmarks.realtime import stack
 from benchmarks.realtime.client import Line
 from benchmarks.realtime.stack import ROUTED, Stack
-
-
-def leads() -> Iterator[Any]:
-    rng = np.random.default_rng(3)
-    return (world.lead(number, rng) for number in itertools.count())
 
 
 def in_turn(webs: Sequence[Stack], leads: Iterator[Any], count: int) -> list[list[float]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.growth import clients
-from benchmarks.realtime import stack
+from benchmarks.realtime import stack, world
 
 DATABASE = "benchmark_growth"
 PASTS, PASTS_SHORT = (10_000, 100_000, 1_000_000), (1_000, 5_000, 20_000)
@@ -65,7 +65,7 @@ def _measured(
     with contextlib.ExitStack() as open_:
         webs = [open_.enter_context(stack.running(one, token, worker=False)) for one in databases]
         workers = [open_.enter_context(clients.following(one)) for one in databases]
-        leads = clients.leads()
+        leads = world.leads()
         clients.in_turn(webs, leads, rounds // 10)  # what a process keeps is filled
         for worker in workers:
             worker.follow()

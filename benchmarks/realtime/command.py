@@ -1,7 +1,6 @@
 """The figures of `benchmark realtime`."""
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ def run(*, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _measured(running: stack.Stack, *, short: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    leads = _leads()
+    leads = world.leads()
     count = 150 if short else 1000
     client.alternately(running, leads, 40)  # what a process keeps is filled
     say(f"{count} routed and bare requests in turn")
@@ -69,11 +68,6 @@ def _measured(running: stack.Stack, *, short: bool, say: Callable[[str], None]) 
         "bulk_vs_single": round(bulk_rows / single, 2),
         "assigned_share": round(float(np.mean([a.body["routing"] == "assigned" for a in routed])), 3),
     }
-
-
-def _leads() -> Iterator[Any]:
-    rng = np.random.default_rng(3)
-    return (world.lead(number, rng) for number in itertools.count())
 
 
 def _seconds(answers: Sequence[client.Answer]) -> "np.ndarray[Any, Any]":

@@ -5,8 +5,10 @@ API token that the client uses.
 """
 
 import datetime
+import itertools
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
@@ -271,6 +273,12 @@ def lead(number: int, rng: np.random.Generator, accounts: int = LARGE.accounts) 
         "value": str(int(rng.lognormal(11, 1))),
         "currency": "USD",
     }
+
+
+def leads() -> Iterator[dict[str, Any]]:
+    """One after the other, always the same."""
+    rng = np.random.default_rng(3)
+    return (lead(number, rng) for number in itertools.count())
 
 
 if __name__ == "__main__":

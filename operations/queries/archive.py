@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from operations.queries.histories import BY_KIND
 from privacy.engine.identity import Crowd
 from privacy.models import Kind
+from privacy.queries.catalogue.mentions import ESCAPE
 from privacy.queries.elsewhere import Erased, Kept
 from privacy.queries.held import NAMES, OWN, SECRET, label_of
 from privacy.queries.people import Said, Subject, is_about, renamings
@@ -26,7 +27,7 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 # A letter of an escape in JSON is none of the word after it.
-ESCAPED = re.compile(r"\\(?:[bfnrt]|u[0-9a-f]{4})")
+ESCAPED = re.compile(ESCAPE)
 OF_ENTRIES = ["user_id", "user_name", "user_email", "address", "kind", "record_id", "changes"]
 
 

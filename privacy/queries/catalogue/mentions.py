@@ -9,13 +9,15 @@ from django.db.models.functions import Cast
 from privacy.engine.identity import Crowd
 from privacy.queries.catalogue.tables import Table
 
+ESCAPE = r"\\(?:[bfnrt]|u[0-9a-f]{4})"  # in JSON, for Python and for PostgreSQL
+
 
 def as_said(column: str) -> Func:
     """The text of a JSON column to look for words in: a line break before a name is written \\n there, and would read
     as a letter of it."""
     text = Cast(column, TextField())
     return Func(
-        text, Value(r"\\[bfnrt]"), Value(" "), Value("g"), function="regexp_replace", output_field=TextField()
+        text, Value(ESCAPE), Value(" "), Value("g"), function="regexp_replace", output_field=TextField()
     )
 
 
