@@ -14,6 +14,19 @@ from tests.browser import ARGUMENTS, find
 WIDE, PHONE = 1440, 390
 
 
+def wait_until(page: Page, holds: Callable[[], object]) -> None:
+    """Lets the browser's events come in until `holds()`: for what a handler notes, which no locator shows.
+
+    Raises:
+        AssertionError: It did not hold within five seconds.
+    """
+    for _ in range(100):
+        if holds():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("what was waited for did not come")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     # Playwright's loop makes Django believe that it is called from async code.

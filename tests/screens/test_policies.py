@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from reps.models import Rep, User
 from routing.models import Policy
-from tests.screens.conftest import PHONE, WIDE
+from tests.screens.conftest import PHONE, WIDE, wait_until
 from tests.screens.test_rules import problems
 
 pytestmark = pytest.mark.usefixtures("loaded")
@@ -53,6 +53,7 @@ def test_counts_that_come_late_are_dropped(open_page: OpenPage, omar: User) -> N
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("Near-term urgency is deleted.")).to_be_visible()
     expect(page.get_by_text("in 90 days").first).to_be_visible()
+    wait_until(page, lambda: held)
     ((call, answer),) = held
     call.fulfill(response=answer)
     page.wait_for_timeout(300)  # what is dropped leaves nothing to wait for

@@ -12,7 +12,7 @@ from crm.models import Opportunity
 from reps.models import Rep, User
 from routing.models import QueueItem
 from routing.services.decisions import route
-from tests.screens.conftest import PHONE, WIDE
+from tests.screens.conftest import PHONE, WIDE, wait_until
 
 OpenPage = Callable[..., Page]
 
@@ -67,6 +67,7 @@ def test_an_answer_slower_than_the_next_detail_is_still_heard(
     page.keyboard.press("j")
     page.keyboard.press("a")
     expect(page.locator("#queue-detail h1")).to_contain_text("Kestrel Logistics")
+    wait_until(page, lambda: held)
     if refused:
         held[0].fulfill(status=409, content_type="text/plain", body="Ana is full.")
         expect(page.get_by_role("alert")).to_contain_text("Ana is full.")
