@@ -20,12 +20,13 @@ from routing.engine.comparison import Comparison, compare, runners_up
 from routing.engine.configuration import Configuration
 from routing.engine.explain import Names, headline, ladder_lines, parts
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs, decide
+from routing.engine.ladder import decide
 from routing.engine.learning.training import train
 from routing.engine.learning.trial import Champion
 from routing.engine.model import EFFECT_DIMENSION, MatchModel
 from routing.engine.roster import RepFacts, Roster, RosterState
 from routing.engine.trace import known_of, pack_columns, trace_json
+from routing.engine.verdict import Inputs
 from routing.engine.worlds import (
     COMPETITORS,
     INDUSTRIES,

@@ -20,8 +20,9 @@ from benchmarks.decision import AT, make_configuration, make_facts, make_roster,
 from crm.engine.conditions import compile_condition, condition_fields
 from crm.models import Opportunity, Product
 from crm.queries.conditions import counts, matching
-from routing.engine.ladder import Inputs, _Ladder
+from routing.engine.ladder import _Ladder
 from routing.engine.model import MatchModel
+from routing.engine.verdict import Inputs
 from routing.engine.worlds import COMPETITORS, INDUSTRIES, LANGUAGES, PRODUCTS, REGIONS, SIZES, SOURCES
 from routing.queries.inputs import opportunity_facts
 

@@ -17,10 +17,11 @@ from reps.engine.capacity import Band, bands, load_pct
 from routing.engine.batch.plan import WhyNot
 from routing.engine.columns import speaks
 from routing.engine.configuration import Policy, Rule
-from routing.engine.ladder import DEFAULT_POLICY, Exit, Inputs
+from routing.engine.ladder import DEFAULT_POLICY
 from routing.engine.requirements import kept_by
 from routing.engine.roster import Mask
 from routing.engine.trace import TraceColumns, exit_code
+from routing.engine.verdict import Exit, Inputs
 
 MOST_NAMED = 10  # reps kept with a row
 LIMITS = {

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.organisation import BEGIN, facts_of, roster_of
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs, Verdict, decide
+from routing.engine.ladder import decide
 from routing.engine.learning.dataset import LOST, WON, Deal, make_dataset
 from routing.engine.learning.fit import Calibration, calibrate, fit
 from routing.engine.learning.learned import LearnedModel
@@ -24,6 +24,7 @@ from routing.engine.look_back import Seen, chances, log_of, seen_of
 from routing.engine.model import MatchModel, logistic
 from routing.engine.off_policy import OffPolicy, evaluate
 from routing.engine.roster import Floats, Ints, Roster, RosterState
+from routing.engine.verdict import Inputs, Verdict
 from routing.engine.worlds import (
     DAYS_PER_MONTH,
     History,

@@ -13,9 +13,9 @@ import numpy as np
 from routing.engine.columns import DIMENSION_LABELS, DIMENSIONS
 from routing.engine.evidence import Known
 from routing.engine.explain import Names, RepMoment, WhyNot, missing_phrases, round_to_sum, why_not
-from routing.engine.ladder import RULE_STRIDE, Exit, Inputs, Verdict
 from routing.engine.roster import NEVER, OPEN_END
 from routing.engine.trace import PENALTY_NAMES, about, exit_code, known_of, rule_index
+from routing.engine.verdict import RULE_STRIDE, Exit, Inputs, Verdict
 
 OTHERS_SHOWN = 5
 WORTH_SAYING = 0.02  # a penalty below this, in log-odds, is not worth a word

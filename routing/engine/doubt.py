@@ -11,7 +11,7 @@ from enum import Enum
 
 from reps.engine.capacity import Band, BandBounds, band
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs
+from routing.engine.verdict import Inputs
 
 
 class Why(Enum):

@@ -20,9 +20,10 @@ import numpy as np
 from routing.engine.absences import Absences
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs, Verdict, decide
+from routing.engine.ladder import decide
 from routing.engine.model import MatchModel
 from routing.engine.roster import Ints, Roster, RosterState
+from routing.engine.verdict import Inputs, Verdict
 
 WEEK, DAY = datetime.timedelta(days=7), datetime.timedelta(days=1)
 EXAMPLES = 100

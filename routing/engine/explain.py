@@ -14,9 +14,9 @@ from routing.engine.columns import CAPACITY, DEAL, DIMENSION_LABELS, DIMENSIONS,
 from routing.engine.columns import TERRITORY as TERRITORY_PART
 from routing.engine.evidence import Known
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import OF_ACCOUNT, OF_UNDECIDED, Exit
 from routing.engine.model import EFFECT_DIMENSION
 from routing.engine.phrases import SMALL, at_length, by_weight, helps, hinders, join, unexplained_record
+from routing.engine.verdict import OF_ACCOUNT, OF_UNDECIDED, Exit
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,7 @@
 the roster and writes one line. Reps leave with an `Exit` code, so that "why not Bo" has an answer for everybody.
 """
 
-import datetime
-import hashlib
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
@@ -16,130 +13,32 @@ import numpy as np
 import numpy.typing as npt
 
 from reps.engine.capacity import Band, bands, load_pct
-from routing.engine.arms import BY_TURN, EXPLORED_SHARE, EXPLORED_WITHIN, Choice, InArm
+from routing.engine.arms import BY_TURN, EXPLORED_SHARE, EXPLORED_WITHIN, Choice
 from routing.engine.columns import columns, speaks
 from routing.engine.configuration import (
-    Configuration,
     Policy,
     Territory,
     coverage_today,
 )
-from routing.engine.facts import OpportunityFacts
-from routing.engine.model import REFERENCE_AT_LEAST, ROUNDING, MatchModel, Scores, score
+from routing.engine.exploration import explored
+from routing.engine.model import REFERENCE_AT_LEAST, ROUNDING, Scores, score
+from routing.engine.penalties import penalties
 from routing.engine.requirements import ROUTES, kept_by
-from routing.engine.roster import Floats, Mask, Roster, RosterState
+from routing.engine.roster import Floats, Mask
 from routing.engine.turns import Turn, next_turn
+from routing.engine.verdict import (
+    OF_ACCOUNT,
+    OF_ORIGINAL,
+    OF_UNDECIDED,
+    RULE_STRIDE,
+    Exit,
+    Inputs,
+    Step,
+    Survey,
+    Verdict,
+)
 
-
-class Exit(IntEnum):
-    """Why a rep is not in any more. Stored in traces: numbers are never reused."""
-
-    IN = 0
-    NOT_THE_OWNER = 1
-    OUTSIDE_TERRITORY = 2
-    RULE = 3
-    LANGUAGE = 4
-    AWAY = 5
-    OFF_HOURS = 6
-    AT_CAPACITY = 7
-    OVER_CAPACITY = 8
-    WEEKLY_CAP = 9
-    PIPELINE_CAP = 10
-    NOT_HIGH_MATCH = 11
-    LOWER_PRIORITY = 12
-    NOT_THE_COVERING_REP = 13
-    NOT_CONFIDENT = 14
-    NOT_THE_TURN = 15
-    NOT_READY = 28  # sixteen codes fit into a stride; this is the place of LOWER_PRIORITY in the next one
-    NOT_AGAIN = 20  # and this that of LANGUAGE
-    NOT_IN_PLAN = 44  # the place of LOWER_PRIORITY two strides on
-    ARM_FULL = 23  # and that of AT_CAPACITY in the next one
-    OTHER_ARM = 36  # and that of LANGUAGE two on
-
-
-# Raised whenever the same inputs would give another digest; decisions keep the one they were made by.
-# 1 the ladder of the foundation · 2 learned models and exploration (equal to 1 where neither is used) · 3 own fields of
-# another type than declared, and dates in own text fields, compare otherwise in conditions
-ENGINE_VERSION = 3
 WALLS = (Exit.OUTSIDE_TERRITORY, Exit.LANGUAGE)
-RULE_STRIDE = 16  # exit = Exit.RULE + RULE_STRIDE · (index of the rule)
-# Who leaves as not the owner or the covering rep: of the account, or of what the opportunity repeats.
-OF_ACCOUNT, OF_ORIGINAL, OF_UNDECIDED = 0, RULE_STRIDE, 2 * RULE_STRIDE
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What the plan of a batch has for an opportunity: a rep, or nobody and why (`batch.plan.WhyNot`)."""
-
-    batch_id: int
-    rep_id: int | None
-    why_not: int = 0
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """Everything a decision depends on. `seed` drives exploration; `at` is the moment decided for; `recent_high_match`
-    is the score that the configured top share of recent best scores reaches, None where a fixed score is configured.
-    `planned`: where a batch decides, which is one step instead of choosing the best for this one alone. `in_arm`: of an
-    experiment, whose strategy chooses."""
-
-    facts: OpportunityFacts
-    roster: Roster
-    state: RosterState
-    configuration: Configuration
-    model: MatchModel
-    at: datetime.datetime
-    seed: int = 0
-    recent_high_match: float | None = None
-    planned: Planned | None = None
-    in_arm: InArm | None = None
-
-    @property
-    def high_match(self) -> float:
-        """The score from which on a match is high."""
-        fixed = self.configuration.capacity.high_match_score
-        return fixed if self.recent_high_match is None else self.recent_high_match
-
-
-@dataclass(frozen=True)
-class Step:
-    """One line of the trace: the step, what it found (plain data), and how many reps were in before and after."""
-
-    name: str
-    found: dict[str, Any]
-    before: int
-    after: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {"name": self.name, "found": self.found, "before": self.before, "after": self.after}
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """`outcome`: assign, suggest, manager, hold or untouched; `via`: what decided. `exits` (n) and `scores` by rep.
-
-    `turn` of the team's round-robin, `arm_turn` of an experiment's arm that goes by turns.
-    `propensity`: with which probability this rep was chosen, given everything but the seed; `propensities` (n) that of
-    everybody where prediction decided."""
-
-    outcome: str
-    via: str
-    rep_id: int | None
-    team_id: int | None
-    policy: Policy
-    steps: tuple[Step, ...]
-    exits: npt.NDArray[np.int64]
-    scores: Scores | None
-    penalties: Floats | None
-    score: float | None = None
-    win_probability: float | None = None
-    win_probability_low: float | None = None
-    priority: float | None = None
-    propensity: float = 1.0
-    exempt: bool = False
-    turn: Turn | None = None
-    propensities: Floats | None = None
-    arm_turn: Turn | None = None
 
 
 @dataclass(frozen=True)
@@ -163,25 +62,6 @@ DEFAULT_POLICY = Policy(
 def decide(inputs: Inputs) -> Verdict:
     """The verdict on one opportunity. Raises nothing for inputs that passed their constructors."""
     return _Ladder(inputs).climb()
-
-
-@dataclass(frozen=True, eq=False)
-class Survey:
-    """Who could have an opportunity, before anybody is chosen; for who chooses for many at once.
-
-    `settled`: the verdict, where it is nobody's choice (locked, owned by somebody, waiting for what it repeats); then
-    nobody else is in. `offered` (n) who is eligible and confident enough; `high` (n) whose match is high, or needs not
-    be; `walls` by code the masks (n) of those whom nothing but this keeps out; `territory_id` the one that bounds.
-    """
-
-    policy: Policy
-    settled: Verdict | None
-    offered: Mask
-    high: Mask
-    scores: Scores
-    penalties: Floats
-    walls: dict[Exit, Mask]
-    territory_id: int | None = None
 
 
 def survey(inputs: Inputs) -> Survey:
@@ -493,25 +373,8 @@ class _Ladder:
             only=model.pair,
         )
         self.scores = score(model, found, reference, facts=facts, roster=roster, at=self.inputs.at)
-        self.penalties = self._penalties()
-
-    def _penalties(self) -> Floats:
-        """What lowers priority and is no odds of winning (n × 4): near capacity, today, pipeline, absence ahead."""
-        roster, state, capacity = self.inputs.roster, self.inputs.state, self.inputs.configuration.capacity
-        near = self._bands == Band.NEAR
-        today = np.maximum(state.day + 1 - roster.max_new_per_day, 0)
-        average = state.pipeline_value.mean() if len(roster) else 0.0
-        pipeline = np.maximum(state.pipeline_value / average - 1, 0) if average > 0 else np.zeros(len(roster))
-        horizon = capacity.absence_horizon_hours * 3600
-        ahead = (state.absence_in >= 0) & (state.absence_in <= horizon)
-        return np.column_stack(
-            [
-                capacity.near_capacity_penalty * near,
-                capacity.assigned_today_penalty * today,
-                capacity.pipeline_penalty * np.minimum(pipeline, 3),
-                capacity.absence_ahead_penalty * ahead,
-            ]
-        )
+        capacity = self.inputs.configuration.capacity
+        self.penalties = penalties(roster, self.inputs.state, capacity, self._bands == Band.NEAR)
 
     @cached_property
     def _bands(self) -> npt.NDArray[np.int64]:
@@ -590,7 +453,10 @@ class _Ladder:
         ready = self._ready(pool)
         if ready is not pool:
             pool, before = ready, int(ready.sum())
-        best = self._explored(pool, self._best(pool), found)
+        scores, policy = self.scores.score, self.policy
+        best, self.propensities, drawn = explored(pool, scores, self._best(pool), policy, self.inputs.seed)
+        if drawn is not None:
+            found["explored"] = drawn
         self.exits[pool] = Exit.LOWER_PRIORITY
         self.exits[best] = Exit.IN
         found |= {"rep": int(self.inputs.roster.ids[best]), "score": float(self.scores.score[best])}
@@ -659,26 +525,6 @@ class _Ladder:
         """Highest priority, ties by the lower rep id (the roster's order)."""
         priority = np.where(pool, self._priority(), -np.inf)
         return int(np.argmax(priority))
-
-    def _explored(self, pool: Mask, best: int, found: dict[str, Any]) -> int:
-        """The best, or, for the policy's share of decisions, any of those who come close: the price of measuring
-        honestly what the others would have won. Fills in the propensity of everybody."""
-        assert self.scores is not None
-        policy = self.policy
-        self.propensities = np.zeros(len(pool))
-        self.propensities[best] = 1.0
-        if policy.exploration_share <= 0 or self.scores.score[best] < policy.threshold:
-            return best
-        least = max(float(self.scores.score[best]) - policy.exploration_within, policy.threshold)
-        near = np.flatnonzero(pool & (self.scores.score >= least))
-        share, place = draws(self.inputs.seed, 2)
-        self.propensities[near] = policy.exploration_share / len(near)
-        self.propensities[best] += 1 - policy.exploration_share
-        if share >= policy.exploration_share or len(near) == 1:
-            return best
-        chosen = int(near[int(place * len(near))])
-        found["explored"] = {"among": len(near), "within": policy.exploration_within}
-        return chosen
 
     def _priority(self) -> Floats:
         assert self.scores is not None
@@ -790,12 +636,6 @@ class _Ladder:
             turn=turn,
             propensities=propensities,
         )
-
-
-def draws(seed: int, count: int) -> list[float]:
-    """Numbers from 0 up to 1 that follow from the seed on any machine and with any version of any library."""
-    digests = (hashlib.sha256(f"{seed}:{i}".encode()).digest() for i in range(count))
-    return [int.from_bytes(digest[:6], "big") / 2**48 for digest in digests]
 
 
 def _ties(one: Territory, other: Territory) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from routing.engine.ladder import Inputs, Verdict, decide
+from routing.engine.ladder import decide
 from routing.engine.off_policy import Floats, Ints, LoggedDecisions
+from routing.engine.verdict import Inputs, Verdict
 
 SAME = 1e-6  # a propensity that differs by more from the stored one is of another ladder than decided then
 

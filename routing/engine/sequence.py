@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import RosterState
+from routing.engine.verdict import Inputs, Verdict
 
 ASSIGN, SUGGEST = "assign", "suggest"
 

@@ -16,9 +16,9 @@ from isal import isal_zlib
 
 from routing.engine.columns import DIMENSIONS
 from routing.engine.evidence import Known
-from routing.engine.ladder import RULE_STRIDE, Exit, Inputs, Verdict
 from routing.engine.model import Scores, logistic
 from routing.engine.roster import QUICKLY, Floats
+from routing.engine.verdict import RULE_STRIDE, Exit, Inputs, Verdict
 
 PENALTY_NAMES = ("near capacity", "assigned today", "pipeline value", "absence ahead")
 _CODES = frozenset(Exit)  # those past a stride too; what a rule or an owner adds to a code gives none of them

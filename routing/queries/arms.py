@@ -12,9 +12,9 @@ from experiments.models import Experiment
 from experiments.queries.running import Place, Running, Strategy, running, unit_of
 from reps.queries.prepared import ask_all
 from routing.engine.arms import Choice, InArm
-from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import ArmRoom, Floats, Ints, Roster, RosterState
 from routing.engine.sequence import ASSIGN, SUGGEST
+from routing.engine.verdict import Inputs, Verdict
 from routing.queries.arm_use import Used, added, by_arm, used_by
 from routing.queries.live import Live
 

@@ -15,9 +15,9 @@ from reps.queries.prepared import Companion
 from routing.engine.arms import Choice, InArm
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs, Planned
 from routing.engine.model import MatchModel
 from routing.engine.roster import Roster, RosterState
+from routing.engine.verdict import Inputs, Planned
 from routing.models import Decision, ModelVersion
 from routing.queries.arms import ArmBook, Found
 from routing.queries.configuration import compiled

@@ -21,10 +21,10 @@ from django.utils import timezone
 from crm.models import Opportunity
 from reps.engine.unavailable import Unavailable
 from routing.engine.configuration import Configuration
-from routing.engine.ladder import Inputs
 from routing.engine.look_back import SAME, Seen, log_of, look_back
 from routing.engine.model import MatchModel
 from routing.engine.off_policy import OffPolicy, evaluate
+from routing.engine.verdict import Inputs
 from routing.models import ConfigurationVersion, Decision, ModelVersion, QueueItem
 from routing.queries.configuration import compiled
 from routing.queries.inputs import match_model, stored_inputs

@@ -6,8 +6,8 @@ from django.db import transaction
 
 from crm.models import Opportunity
 from crm.services import ownership
-from routing.engine.ladder import Verdict
 from routing.engine.schedule import next_run
+from routing.engine.verdict import Verdict
 from routing.models import BatchWait, Decision
 from routing.queries.configuration import live_version
 

@@ -10,7 +10,7 @@ from reps.engine.capacity import Band, band
 from reps.models import Rep
 from reps.queries.prepared import ask_all, ask_one
 from reps.services.copying import ids_asked
-from routing.engine.ladder import Inputs, Verdict
+from routing.engine.verdict import Inputs, Verdict
 from routing.models import Decision
 from routing.queries.doubts import standing_of
 from routing.queries.inputs import claim_of, claims_of

@@ -15,9 +15,9 @@ from reps.services.inserts import Beside
 from routing.engine.configuration import Policy
 from routing.engine.explain import Names, headline
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import ENGINE_VERSION, Inputs
 from routing.engine.order import order_points
 from routing.engine.trace import digest, pack_columns, trace_json
+from routing.engine.verdict import ENGINE_VERSION, Inputs
 from routing.models import Decision, OutboxMessage, QueueItem, RosterSnapshot
 from routing.queries.configuration import compiled, configuration_id_of
 from routing.queries.inputs import match_model, rules_model_id

@@ -20,7 +20,8 @@ from crm.services import ownership
 from reps.models import Rep
 from reps.queries.prepared import ask
 from reps.services.inserts import Drawing, insert
-from routing.engine.ladder import Inputs, Verdict, decide
+from routing.engine.ladder import decide
+from routing.engine.verdict import Inputs, Verdict
 from routing.models import Decision, QueueItem
 from routing.queries.inputs import load_inputs
 from routing.queries.state import forget_state

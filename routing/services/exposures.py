@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from experiments.models import Exposure
-from routing.engine.ladder import Verdict
+from routing.engine.verdict import Verdict
 from routing.models import Decision
 from routing.services.claims import Claim, Situation
 

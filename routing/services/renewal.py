@@ -27,7 +27,8 @@ from django.utils import timezone
 from crm.models import Opportunity
 from crm.services import ownership
 from routing.engine.doubt import GONE, Doubt, without_own_claim
-from routing.engine.ladder import Verdict, decide
+from routing.engine.ladder import decide
+from routing.engine.verdict import Verdict
 from routing.models import Decision, FactsChange, QueueItem
 from routing.queries.automation import is_paused
 from routing.queries.doubts import oldest_in_doubt, pending_suggestions

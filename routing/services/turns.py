@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest
 from crm.models import DuplicateLink, Opportunity
 from crm.services import ownership
 from reps.models import Rep
-from routing.engine.ladder import Verdict
+from routing.engine.verdict import Verdict
 from routing.models import Decision, TurnReturn
 
 LOOKS_BACK = datetime.timedelta(days=30)  # older turns have long been evened out

@@ -18,9 +18,9 @@ from reps.models import Rep, User
 from routing.engine.arms import Choice, InArm
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs
 from routing.engine.model import MatchModel
 from routing.engine.roster import ArmRoom, RepFacts, Roster, RosterState
+from routing.engine.verdict import Inputs
 from routing.models import ConfigurationVersion, Decision, ModelVersion, Policy, QueueItem, Rule
 from routing.queries.models import champion_version
 from routing.queries.off_policy import (

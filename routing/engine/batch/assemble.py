@@ -21,9 +21,9 @@ from routing.engine.batch.plan import NOBODY, WhyNot
 from routing.engine.batch.problem import Problem
 from routing.engine.batch.room import free_slots
 from routing.engine.batch.what_if import Wall
-from routing.engine.ladder import Exit, Survey
 from routing.engine.model import logistic
 from routing.engine.roster import Floats, Ints, Mask, Roster, RosterState
+from routing.engine.verdict import Exit, Survey
 
 VALUE, SCORE = "value", "score"  # or anything else: wins
 SMALL_ONE = 0.1  # the quantile of what the penalty takes off each pair

@@ -18,9 +18,10 @@ from routing.engine.batch.greedy_by_turn import greedy_by_turn
 from routing.engine.batch.optimise import optimise
 from routing.engine.batch.plan import NOBODY, Plan
 from routing.engine.batch.what_if import SlotCheck, WallWorth, check_slot, worth_of_walls
-from routing.engine.ladder import Inputs, Planned, Verdict, decide, survey
+from routing.engine.ladder import decide, survey
 from routing.engine.roster import Floats, Ints, RosterState
 from routing.engine.sequence import state_after
+from routing.engine.verdict import Inputs, Planned, Verdict
 
 SLOTS_CHECKED, WALLS_SOLVED = 5, 3
 SAYS_EVERY = 50

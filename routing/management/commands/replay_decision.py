@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from routing.engine.ladder import ENGINE_VERSION, decide
+from routing.engine.ladder import decide
 from routing.engine.trace import digest, pack_columns
+from routing.engine.verdict import ENGINE_VERSION
 from routing.models import Decision
 from routing.queries.archived import archived_decisions
 from routing.queries.inputs import stored_inputs

@@ -11,9 +11,9 @@ import numpy as np
 
 from routing.engine.batch.draft import SLOTS_CHECKED, Draft, Other, chance_of, draft, low_of, verdicts
 from routing.engine.batch.what_if import WallWorth
-from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import Roster, RosterState
 from routing.engine.sequence import state_after
+from routing.engine.verdict import Inputs, Verdict
 from routing.models import Batch, BatchItem, Decision
 from routing.services.batch_runs.publishing import Prepare, Proposal
 from routing.services.batch_runs.reading import Moment, Waiting, inputs_of_all

@@ -13,8 +13,8 @@ from experiments.models import Exposure
 from experiments.queries.running import running
 from routing.engine.batch.assemble import Terms
 from routing.engine.configuration import Policy
-from routing.engine.ladder import Inputs
 from routing.engine.roster import RosterState
+from routing.engine.verdict import Inputs
 from routing.models import Batch, BatchItem, BatchWait, Decision, QueueItem
 from routing.queries.arm_use import Used, by_arm
 from routing.queries.arms import ArmBook

@@ -18,9 +18,9 @@ from isal import isal_zlib
 from crm.models import Opportunity
 from routing.engine.arms import Choice, InArm
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs, Verdict
 from routing.engine.roster import RosterState
 from routing.engine.turns import Turn
+from routing.engine.verdict import Inputs, Verdict
 from routing.models import Batch, BatchItem, Decision
 from routing.queries.configuration import compiled
 from routing.queries.inputs import match_model

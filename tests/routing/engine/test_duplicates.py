@@ -7,9 +7,10 @@ import pytest
 from routing.engine.comparison import Comparison, compare
 from routing.engine.explain import Names, headline, ladder_lines
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Exit, Inputs, Verdict, decide
+from routing.engine.ladder import decide
 from routing.engine.roster import OPEN_END
 from routing.engine.trace import digest, pack_columns, unpack_columns
+from routing.engine.verdict import Exit, Inputs, Verdict
 from tests.routing.engine.test_ladder import (
     ANA,
     AT,

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from reps.engine.capacity import Band, BandBounds, band, bands
 from routing.engine.configuration import Capacity, Configuration
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Exit, Inputs, Verdict, decide
+from routing.engine.ladder import decide
 from routing.engine.model import MatchModel
 from routing.engine.roster import NEVER, OPEN_END, RepFacts, Roster, RosterState
 from routing.engine.trace import digest, exit_code, pack_columns, rule_index, unpack_columns
+from routing.engine.verdict import Exit, Inputs, Verdict
 
 AT = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
 MODEL = MatchModel.from_artifact(1, MatchModel.prior_artifact())

@@ -9,10 +9,10 @@ import pytest
 
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Inputs
 from routing.engine.look_back import Seen, expected_of, log_of, look_back
 from routing.engine.model import MatchModel
 from routing.engine.roster import RepFacts, Roster, RosterState
+from routing.engine.verdict import Inputs
 
 AT = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
 ANA, BO = 1, 2

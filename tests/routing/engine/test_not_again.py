@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from routing.engine.explain import Names, ladder_lines
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Exit
 from routing.engine.trace import digest, exit_code, pack_columns, unpack_columns
+from routing.engine.verdict import Exit
 from tests.routing.engine.test_ladder import (
     ANA,
     BO,

@@ -11,9 +11,10 @@ from routing.engine.comparison import Comparison, compare
 from routing.engine.configuration import Configuration
 from routing.engine.explain import Names, ladder_lines
 from routing.engine.facts import OpportunityFacts
-from routing.engine.ladder import Exit, Inputs, Verdict, decide
+from routing.engine.ladder import decide
 from routing.engine.roster import RosterState
 from routing.engine.trace import digest, exit_code, pack_columns, unpack_columns
+from routing.engine.verdict import Exit, Inputs, Verdict
 from tests.routing.engine.test_ladder import (
     ANA,
     AT,
