@@ -1,0 +1,95 @@
+"""Garbage is looked for while nobody waits for an answer."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from config import garbage
+from config.garbage import CollectingBetweenAnswers, Message, Receive, Scope, Send
+
+BODY: Message = {"type": "http.response.body", "body": b""}
+A_WHILE = 20 * garbage.IDLE_SECONDS
+
+
+class Node:
+    """What refers to itself."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+class Page:
+    """Answers at once with garbage left behind, on `/slow` once it is told to, on `/stream` with more to come then."""
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+        self.left: list[weakref.ref[Node]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/slow":
+            await self.told.wait()
+        self.left += [weakref.ref(Node()) for _ in range(garbage.ENOUGH)]
+        await send(BODY)
+        if scope["path"] == "/stream":
+            await self.told.wait()
+        if scope["path"] == "/fails":
+            raise RuntimeError(scope["path"])
+
+    @property
+    def is_tidy(self) -> bool:
+        return not any(one() for one in self.left)
+
+
+@pytest.fixture(autouse=True)
+def by_itself_never() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def ask(application: CollectingBetweenAnswers, path: str) -> None:
+    async def receive() -> Message:
+        raise AssertionError("nothing to receive")
+
+    async def send(message: Message) -> None:
+        assert message is BODY
+
+    await application({"type": "http", "path": path}, receive, send)
+
+
+def run(*paths: str) -> tuple[bool, bool]:
+    """Whether all is tidy a while after requests that came together, and after those that were held back have ended."""
+
+    async def work() -> tuple[bool, bool]:
+        page = Page()
+        application = CollectingBetweenAnswers(page)
+        asked: list[asyncio.Task[Any]] = [asyncio.create_task(ask(application, path)) for path in paths]
+        await asyncio.sleep(A_WHILE)
+        first = page.is_tidy
+        page.told.set()
+        await asyncio.gather(*asked, return_exceptions=True)
+        await asyncio.sleep(A_WHILE)
+        return first, page.is_tidy
+
+    return asyncio.run(work())
+
+
+def test_it_is_looked_for_after_the_answer() -> None:
+    assert run("/") == (True, True)
+
+
+def test_not_while_somebody_waits() -> None:
+    assert run("/", "/slow") == (False, True)
+
+
+def test_an_open_stream_keeps_nobody_waiting() -> None:
+    assert run("/stream", "/") == (True, True)
+
+
+def test_a_request_that_fails_is_not_waited_for() -> None:
+    assert run("/fails", "/") == (True, True)
