@@ -26,11 +26,11 @@ router.register("activities", ActivityViewSet, basename="api-activity")
 router.register("satisfaction-scores", SatisfactionScoreViewSet, basename="api-satisfaction-score")
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include(router.urls)),
     path("schema/", login_not_required(SpectacularAPIView.as_view()), name="api-schema"),
     path(
         "docs/",
         login_not_required(SpectacularSwaggerSplitView.as_view(url_name="api-schema")),
         name="api-docs",
     ),
-    path("", include(router.urls)),
 ]

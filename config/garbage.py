@@ -4,7 +4,9 @@ By default it looks after every 700 new objects, and now and then through everyt
 thousand and frees nearly all of them by itself that is a tenth of its time, and the index of accounts alone makes the
 full look take a tenth of a second. What a request leaves behind (the fields of a serializer know it, and it them) takes
 half a millisecond to find, of fifty requests as many times that: whoever asks then waits for all of it. So it is looked
-for while nobody waits for an answer, and in between only where there is no such moment for long.
+for while nobody waits for an answer, and in between only where there is no such moment for long. What a process keeps
+is left out once it is loaded: most of it before the first request, the rest (roster, configuration, model) by the first
+few.
 """
 
 import asyncio
@@ -12,7 +14,8 @@ import gc
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-YOUNG, MIDDLE, OLD = 50_000, 20, 20
+YOUNG, MIDDLE, OLD = 20_000, 5, 20
+SETTLED_AFTER = 50  # answers, for which a process has loaded what it keeps
 IDLE_SECONDS = 0.003  # longer than a client takes that asks again at once
 ENOUGH = 1_000  # new objects; fewer are not worth a look
 
@@ -23,11 +26,15 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-def collect_seldom() -> None:
-    """Leaves out for good what is kept by now, and looks seldom through the rest."""
+def look_seldom() -> None:
+    """From now on, also while the process loads what it keeps."""
+    gc.set_threshold(YOUNG, MIDDLE, OLD)
+
+
+def leave_out() -> None:
+    """Leaves out for good what is kept by now."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, MIDDLE, OLD)
 
 
 class CollectingBetweenAnswers:
@@ -37,6 +44,7 @@ class CollectingBetweenAnswers:
         self._application = application
         self._waiting = 0
         self._will_look = False
+        self._answers_until_settled = SETTLED_AFTER
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         waits = True
@@ -53,6 +61,8 @@ class CollectingBetweenAnswers:
             await self._application(scope, receive, sent)
         finally:
             self._waiting -= waits
+            if self._answers_until_settled > 0:
+                self._answers_until_settled -= 1
             self._look_soon()
 
     def _look_soon(self) -> None:
@@ -63,5 +73,10 @@ class CollectingBetweenAnswers:
     def _look(self) -> None:
         """Unless somebody waits, after whom it is looked again."""
         self._will_look = False
-        if not self._waiting and gc.get_count()[0] >= ENOUGH:
+        if self._waiting:
+            return
+        if self._answers_until_settled == 0:
+            self._answers_until_settled = -1  # once: what is left out is never looked at again
+            leave_out()
+        elif gc.get_count()[0] >= ENOUGH:
             gc.collect(1)

@@ -6,6 +6,8 @@ from django.urls import URLPattern, URLResolver, include, path
 from config import views
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First: of hundreds of addresses before it each would be tried for each lead.
+    path("api/v1/", include("config.api")),
     path("", views.home, name="home"),
     path("", include("reps.urls")),
     path("", include("routing.urls")),
@@ -14,6 +16,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("privacy.urls")),
     path("", include("operations.urls")),
     path("styleguide/", views.styleguide, name="styleguide"),
-    path("api/v1/", include("config.api")),
     path("admin/", admin.site.urls),
 ]

@@ -100,9 +100,9 @@ def load_candidates(
 def candidates_of_each(
     opportunities: Sequence[Opportunity], *, within_days: int, after: tuple[str, Any]
 ) -> list[tuple[OpenOpportunity, list[OpenOpportunity]]]:
-    """The same for a few with their contacts at hand, those of one another left out: a statement for each that is
-    planned once, all sent together after the one that waits for its turn."""
-    ids = [one.pk for one in opportunities]
+    """The same for a few with their contacts at hand, stored or not (0 is the id then), those of one another left out:
+    a statement for each that is planned once, all sent together after the one that waits for its turn."""
+    ids = [one.pk or 0 for one in opportunities]
     _, *answers = ask_all(
         after, *((CANDIDATES_OF_ONE, _asked_of(one, ids, within_days)) for one in opportunities)
     )
@@ -110,7 +110,7 @@ def candidates_of_each(
     for one, rows in zip(opportunities, answers, strict=True):
         email, phone = (one.contact.email, one.contact.phone) if one.contact else ("", "")
         new = OpenOpportunity(
-            one.pk, one.opened_at, email, phone, one.country, one.account_id, one.product_id
+            one.pk or 0, one.opened_at, email, phone, one.country, one.account_id, one.product_id
         )
         if rows:
             found.append((new, [OpenOpportunity(*row) for row in rows]))

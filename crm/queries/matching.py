@@ -52,9 +52,9 @@ SELECT pg_current_snapshot()::text, ARRAY(SELECT account_id FROM own), ARRAY(SEL
 CONTACTS = """
 SELECT c.account_id, c.email, c.phone, a.country
 FROM crm_contact c JOIN crm_account a ON a.id = c.account_id
-WHERE (lower(c.email) = ANY(%s::text[]) AND c.email <> '')
-   OR (crm_phone_digits(c.phone) = ANY(%s::text[]) AND c.phone <> '')
-LIMIT %s
+WHERE (lower(c.email) = ANY(%(emails)s::text[]) AND c.email <> '')
+   OR (crm_phone_digits(c.phone) = ANY(%(digits)s::text[]) AND c.phone <> '')
+LIMIT %(most)s
 """
 
 
@@ -142,7 +142,7 @@ class KeptMatcher:
         return matcher
 
 
-def changes_of(version: int, row: tuple[Any, ...]) -> Changes:
+def changes_of(version: int, row: Sequence[Any]) -> Changes:
     """The answer to `changes_asked`."""
     snapshot, own, ids, rows = row
     present = tuple(_account_key(**one) for one in json.loads(rows or "[]"))
@@ -232,11 +232,11 @@ def contacts_of(leads: Sequence[Lead]) -> list[KnownContacts]:
     return known_contacts(leads, ask(*contacts_asked(leads)))
 
 
-def contacts_asked(leads: Sequence[Lead]) -> tuple[str, list[Any]]:
+def contacts_asked(leads: Sequence[Lead]) -> tuple[str, dict[str, Any]]:
     """The statement that looks for them, and its parameters."""
     emails = {email for lead in leads if (email := normalise_email(lead.email))}
     digits = {key for lead in leads for key in phone_keys(lead.phone, lead.country)}
-    return CONTACTS, [list(emails), list(digits), MOST_CONTACTS * len(leads)]
+    return CONTACTS, {"emails": list(emails), "digits": list(digits), "most": MOST_CONTACTS * len(leads)}
 
 
 def known_contacts(leads: Sequence[Lead], rows: Iterable[tuple[int, str, str, str]]) -> list[KnownContacts]:

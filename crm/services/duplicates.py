@@ -6,6 +6,7 @@ name wrap what people do, since a decision follows from it; faces call those.
 
 import datetime
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from django.db import transaction
 
@@ -27,6 +28,7 @@ WITHIN_DAYS = 30  # as long as one round of buying: later, the same product for 
 MOST_OFFERED = 3
 CHUNK = 1_000
 State = DuplicateLink.State
+Candidates = list[tuple[OpenOpportunity, list[OpenOpportunity]]]  # each with what was there already
 
 
 class AlreadySaid(Exception):
@@ -37,34 +39,36 @@ class NoRepeat(Exception):
     """It cannot repeat that one; the message is for people."""
 
 
-@transaction.atomic(savepoint=False)
-def link_repeats(*, opportunity: Opportunity, at: datetime.datetime) -> bool:
-    """Looks at an opportunity that was just stored, in the transaction that stored it: what it surely repeats is
-    linked, what it may repeat is offered. Requests side by side for the same person wait for one another here.
-    Returns whether anything was found."""
+def look_for_repeats(opportunity: Opportunity) -> Candidates:
+    """What an opportunity could repeat, which is stored in the present transaction, before this or after. Requests side
+    by side for the same person wait for one another here."""
     contact = opportunity.contact
     wanted: list[tuple[str, str]] = []
     if contact is not None:
         email, phone = normalise_email(contact.email), normalise_phone(contact.phone, opportunity.country)
         wanted += [("contact", email), ("phone", phone[-7:])]  # as crm.services.placing has them
-    return bool(_linked([opportunity], [(kind, name) for kind, name in wanted if name], at))
+    return _candidates([opportunity], [(kind, name) for kind, name in wanted if name])
+
+
+def link_repeats(*, opportunity: Opportunity, found: Candidates, at: datetime.datetime) -> bool:
+    """What an opportunity that is stored by now surely repeats, of what was found, is linked, what it may repeat is
+    offered. Returns whether anything was."""
+    return bool(_link([(replace(new, id=opportunity.pk), others) for new, others in found], at))
 
 
 @transaction.atomic(savepoint=False)
 def link_repeats_among(*, opportunities: Sequence[Opportunity], at: datetime.datetime) -> set[int]:
-    """The same for several at once, none of which repeats another one of them, with the locks on their people held by
-    whoever stored them. Returns the ids of those for which something was found."""
-    return _linked(opportunities, [], at)
+    """Looks at several that were just stored, none of which repeats another one of them, with the locks on their people
+    held by whoever stored them. Returns the ids of those for which something was found."""
+    candidates = _candidates(opportunities, [])
+    return {new.id for new, _ in candidates} if _link(candidates, at) else set()
 
 
-def _linked(
-    opportunities: Sequence[Opportunity], wanted: Sequence[tuple[str, str]], at: datetime.datetime
-) -> set[int]:
+def _candidates(opportunities: Sequence[Opportunity], wanted: Sequence[tuple[str, str]]) -> Candidates:
     bought = {(one.account_id, one.product_id) for one in opportunities if one.account_id and one.product_id}
     purchases = sorted(("account and product", f"{account} {product}") for account, product in bought)
     waits = locks([*wanted, *purchases])
-    candidates = candidates_of_each(opportunities, within_days=WITHIN_DAYS, after=waits)
-    return {new.id for new, _ in candidates} if _link(candidates, at) else set()
+    return candidates_of_each(opportunities, within_days=WITHIN_DAYS, after=waits)
 
 
 def link_all_repeats(*, opportunity_ids: Sequence[int], at: datetime.datetime) -> int:
@@ -76,7 +80,7 @@ def link_all_repeats(*, opportunity_ids: Sequence[int], at: datetime.datetime) -
     )
 
 
-def _link(candidates: list[tuple[OpenOpportunity, list[OpenOpportunity]]], at: datetime.datetime) -> int:
+def _link(candidates: Candidates, at: datetime.datetime) -> int:
     found = {new.id: find_duplicates(new, others, within_days=WITHIN_DAYS) for new, others in candidates}
     named = {duplicate.opportunity_id for duplicates in found.values() for duplicate in duplicates}
     standing = first_open(named) if named else {}

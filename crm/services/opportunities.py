@@ -18,7 +18,7 @@ from reps.services.inserts import insert
 
 WORDS = {name: name for name in ("industry", "source", "country", "language", "currency")}
 MOST_VALUE = 10**12  # in the base currency; sums of many must fit their columns
-BY_EMAIL = "SELECT id FROM crm_contact WHERE lower(email) = lower(%s) AND email <> ''"
+BY_EMAIL = "SELECT id FROM crm_contact WHERE lower(email) = lower(%(email)s) AND email <> ''"
 LISTED = {"competitor": "competitors", "product": "product"}
 FROM_ACCOUNT = ("industry", "employees", "size_band", "country", "region", "city", "postal_code")
 PLAIN = (

@@ -154,17 +154,19 @@ def new_assignment(
 OWNER = (
     "given AS (UPDATE crm_opportunity SET owner_id = %s, assigned_at = %s, first_touch_at = NULL,"
     " routing = 'assigned', routing_since = %s WHERE id = %s)",
-    "loaded AS (UPDATE reps_rep SET load = load + 1, pipeline_value = pipeline_value + %s WHERE id = %s)",
+    "loaded AS (UPDATE reps_rep SET load = load + 1, pipeline_value = pipeline_value + %s,"
+    " turn_finish = coalesce(%s, turn_finish), turns_taken = turns_taken + %s WHERE id = %s)",
 )
 
 
-def owner_written(opportunity: Opportunity) -> Beside:
-    """What writes the owner whom `new_assignment` gave it, and the owner's load. One that is not stored yet is stored
-    with its owner."""
-    at, rep_id, value = opportunity.assigned_at, opportunity.owner_id, opportunity.value_base or Decimal(0)
+def owner_written(opportunity: Opportunity, *, turn_finish: float | None = None) -> Beside:
+    """What writes the owner whom `new_assignment` gave it, and the owner's load; with the tag of the owner's turn,
+    where one was taken. One that is not stored yet is stored with its owner."""
+    at, rep_id = opportunity.assigned_at, opportunity.owner_id
+    loaded = (opportunity.value_base or Decimal(0), turn_finish, int(turn_finish is not None), rep_id)
     if opportunity._state.adding:
-        return Beside(OWNER[1:], (value, rep_id))
-    return Beside(OWNER, (rep_id, at, at, opportunity.pk, value, rep_id))
+        return Beside(OWNER[1:], loaded)
+    return Beside(OWNER, (rep_id, at, at, opportunity.pk, *loaded))
 
 
 GIVEN = """

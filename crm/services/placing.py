@@ -20,6 +20,7 @@ from crm.engine.words import size_band
 from crm.models import Account, AccountMatch, Contact, Opportunity
 from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
 from crm.queries.matching import (
+    CHANGES,
     CONTACTS,
     Changes,
     changes_asked,
@@ -36,12 +37,12 @@ from reps.queries.prepared import ask_all
 from reps.services.inserts import insert
 
 State = AccountMatch.State
-# What there is to know of one lead's person, in one row: contacts with the address, accounts of contacts that have the
-# address or the number, and the dictionary's stamp.
+# What there is to know of one lead, in one row: contacts with the person's address, accounts of contacts that have the
+# address or the number, the dictionary's stamp, and what has changed of accounts.
 KNOWN = f"""
 SELECT ARRAY({BY_EMAIL}), (
     SELECT jsonb_agg(jsonb_build_array(c.account_id, c.email, c.phone, c.country)) FROM ({CONTACTS}) AS c
-), ({STAMP})
+), ({STAMP}), changed.* FROM ({CHANGES}) AS changed
 """
 ROUNDS = 3
 COMPANY_FIELDS = ("name", "domain", *FROM_ACCOUNT)
@@ -137,11 +138,10 @@ def look_up(values: Mapping[str, Any]) -> Found:
     company = company_of(values)
     lead = lead_of(company, values)
     wanted = [*([] if values.get("account") is not None else company_locks(lead)), *person_locks(lead)]
-    version, changes_since = changes_asked()
-    *_, (changed,), ((contact_ids, contacts, stamp),) = ask_all(
-        *([locks(wanted)] if wanted else []),
-        changes_since,
-        (KNOWN, [lead.email.strip(), *contacts_asked([lead])[1]]),
+    version, (_, since) = changes_asked()
+    asked = {"email": lead.email.strip(), **contacts_asked([lead])[1], **since}
+    *_, ((contact_ids, contacts, stamp, *changed),) = ask_all(
+        *([locks(wanted)] if wanted else []), (KNOWN, asked)
     )
     person = values.get("person") or {}
     known = known_contacts([lead], json.loads(contacts or "[]"))[0]

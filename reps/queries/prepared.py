@@ -20,13 +20,14 @@ PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
 
 
 class Companion(Protocol):
-    """A statement that somebody else sends along with statements of his own."""
+    """Values that somebody else asks for along with his own."""
 
     @property
-    def asked(self) -> tuple[str, Parameters]: ...
+    def asked(self) -> Sequence[str]:
+        """As SQL expressions."""
 
-    def done(self, rows: list[tuple[Any, ...]]) -> None:
-        """Takes the answer."""
+    def done(self, values: Sequence[Any]) -> None:
+        """Takes the answers."""
 
 
 class _PreparedCursor(psycopg.RawCursor[Any]):

@@ -48,11 +48,11 @@ class Drawing:
     records: tuple[models.Model, ...]
 
     @property
-    def asked(self) -> tuple[str, tuple[()]]:
-        return _ids_of(tuple(type(record) for record in self.records)), ()
+    def asked(self) -> Sequence[str]:
+        return _ids_of(tuple(type(record) for record in self.records))
 
-    def done(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        for record, key in zip(self.records, rows[0], strict=True):
+    def done(self, values: Sequence[Any]) -> None:
+        for record, key in zip(self.records, values, strict=True):
             record.pk = key
         for record in self.records:
             for field, attribute, _ in fields_of(type(record)):
@@ -141,12 +141,11 @@ def _is_automatic(field: Any) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _ids_of(of_models: tuple[type[models.Model], ...]) -> str:
-    drawn = (
+def _ids_of(of_models: tuple[type[models.Model], ...]) -> tuple[str, ...]:
+    return tuple(
         f"nextval(pg_get_serial_sequence('\"{one._meta.db_table}\"', '{one._meta.pk.column}'))"
         for one in of_models
     )
-    return f"SELECT {', '.join(drawn)}"
 
 
 @lru_cache(maxsize=256)

@@ -86,6 +86,7 @@ class _Ladder:
     policy: Policy = field(init=False)
     scores: Scores | None = None
     penalties: Floats | None = None
+    priority: Floats | None = None
     team_id: int | None = None
     ruled_rep: int | None = None
     propensities: Floats | None = None
@@ -203,7 +204,7 @@ class _Ladder:
         """What repeats an open opportunity goes to its owner; as long as nobody owns that one, this one waits.
 
         No line where it repeats nothing, so that decisions from before this step replay to the same digest."""
-        facts, before = self.inputs.facts, int(self.mask.sum())
+        facts, before = self.inputs.facts, self._in
         if facts.duplicate_of_id is None:
             return None
         found = {"original": facts.duplicate_of_id}
@@ -219,7 +220,7 @@ class _Ladder:
         """The owner's verdict, or None when the ladder goes on."""
         owner_id = self.inputs.facts.account_owner_id
         if owner_id is None:
-            self._note("named_account", {"why": "no_owner"}, int(self.mask.sum()))
+            self._note("named_account", {"why": "no_owner"}, self._in)
             return None
         return self._claimed(
             _Claim(owner_id, "named_account", "named_account", "covering", OF_ACCOUNT, found={})
@@ -228,7 +229,7 @@ class _Ladder:
     def _claimed(self, claim: _Claim) -> Verdict | None:
         """To the owner, else to who stands in; None when the ladder goes on, in the team of an owner who is away."""
         roster, state, owner_id = self.inputs.roster, self.inputs.state, claim.owner_id
-        before, found = int(self.mask.sum()), claim.found | {"owner": owner_id}
+        before, found = self._in, claim.found | {"owner": owner_id}
         if owner_id not in roster.index:
             self._note(claim.step, found | {"why": "owner_left"}, before)
             return None
@@ -259,7 +260,7 @@ class _Ladder:
         return all(not blocked[rep] for _, blocked in self._blocks())
 
     def _take(self, rep: int, claim: _Claim, via: str, found: dict[str, Any]) -> Verdict:
-        before = int(self.mask.sum())
+        before = self._in
         self._score(self.mask.copy())
         only = np.zeros_like(self.mask)
         only[rep] = True
@@ -274,7 +275,7 @@ class _Ladder:
 
     def _territory(self) -> None:
         configuration, tests = self.inputs.configuration, self.inputs.facts.tests
-        before = int(self.mask.sum())
+        before = self._in
         matching = configuration.territories_matching(tests)
         if not matching:
             self._note("territory", {"why": "none" if configuration.territories else "not_used"}, before)
@@ -349,8 +350,8 @@ class _Ladder:
             members = eligible & (self._bands == band)
             turn = next_turn(members, roster.ids, room.finish, weights, room.clock)
             if turn is not None:
-                found = {"rep": int(roster.ids[turn.rep]), "of": int(members.sum())}
-                self._note("strategy", found, int(eligible.sum()), after=1)
+                found = {"rep": int(roster.ids[turn.rep]), "of": _count(members)}
+                self._note("strategy", found, _count(eligible), after=1)
                 self.exits[eligible] = Exit.NOT_THE_TURN
                 if self.team_id is None:
                     self.team_id = int(roster.team_ids[turn.rep])
@@ -361,7 +362,7 @@ class _Ladder:
 
     def _score(self, candidates: Mask) -> None:
         """Scores against the average of those left after territory and rules, whatever their load and absence."""
-        enough = int(candidates.sum()) >= REFERENCE_AT_LEAST
+        enough = _count(candidates) >= REFERENCE_AT_LEAST
         reference = candidates if enough else np.ones_like(candidates)
         facts, roster, model = self.inputs.facts, self.inputs.roster, self.inputs.model
         found = columns(
@@ -373,7 +374,7 @@ class _Ladder:
             only=model.pair,
         )
         self.scores = score(model, found, reference, facts=facts, roster=roster, at=self.inputs.at)
-        capacity = self.inputs.configuration.capacity
+        capacity, self.priority = self.inputs.configuration.capacity, None
         self.penalties = penalties(roster, self.inputs.state, capacity, self._bands == Band.NEAR)
 
     @cached_property
@@ -393,7 +394,7 @@ class _Ladder:
 
     def _eligibility(self) -> Mask:
         """Who of those left may take it now. Near capacity is included: whether the match is high comes later."""
-        before = int(self.mask.sum())
+        before = self._in
         out: dict[str, int] = {}
         language = self._language()
         if language is not None:
@@ -437,7 +438,7 @@ class _Ladder:
         """The rep with the highest priority, if confident; None leads to the fallback."""
         assert self.scores is not None
         assert self.penalties is not None
-        before = int(eligible.sum())
+        before = _count(eligible)
         if self.ruled_rep is not None and before:
             rep = self.inputs.roster.index[self.ruled_rep]
             self._note("prediction", {"why": "rule_named_the_rep", "rep": self.ruled_rep}, before)
@@ -452,7 +453,7 @@ class _Ladder:
             return None
         ready = self._ready(pool)
         if ready is not pool:
-            pool, before = ready, int(ready.sum())
+            pool, before = ready, _count(ready)
         scores, policy = self.scores.score, self.policy
         best, self.propensities, drawn = explored(pool, scores, self._best(pool), policy, self.inputs.seed)
         if drawn is not None:
@@ -474,7 +475,7 @@ class _Ladder:
         planned = self.inputs.planned
         assert planned is not None
         assert self.scores is not None
-        before = int(eligible.sum())
+        before = _count(eligible)
         found: dict[str, Any] = {"batch": planned.batch_id, "rep": planned.rep_id, "why_not": planned.why_not}
         near = self._bands == Band.NEAR
         low_match = near & (self.scores.score < self.inputs.high_match) & (self.ruled_rep is None)
@@ -487,7 +488,7 @@ class _Ladder:
         self.exits[pool] = Exit.NOT_IN_PLAN
         if pool.any():
             best = self._best(pool)
-            found |= {"of": int(pool.sum()), "best": int(self.inputs.roster.ids[best])}
+            found |= {"of": _count(pool), "best": int(self.inputs.roster.ids[best])}
             found["best_score"] = float(self.scores.score[best])
         if planned.rep_id is None:
             self._note("batch", found, before, after=0)
@@ -504,15 +505,15 @@ class _Ladder:
         if not self.policy.prefers_ready:
             return pool
         assert self.scores is not None
-        ready, before = pool & self._works_with_room, int(pool.sum())
-        found = {"ready": int(ready.sum()), "of": before}
+        ready, before = pool & self._works_with_room, _count(pool)
+        found = {"ready": _count(ready), "of": before}
         if not ready.any():
             why = "nobody_ready"
         elif self.scores.score[self._best(ready)] < self.policy.threshold:
             why = "not_confident"
         else:
             self.exits[pool & ~ready] = Exit.NOT_READY
-            self._note("ready", found | {"why": "among_them"}, before, after=int(ready.sum()))
+            self._note("ready", found | {"why": "among_them"}, before, after=_count(ready))
             return ready
         self._note("ready", found | {"why": why}, before, after=before)
         return pool
@@ -529,7 +530,9 @@ class _Ladder:
     def _priority(self) -> Floats:
         assert self.scores is not None
         assert self.penalties is not None
-        return np.asarray(np.round(self.scores.log_odds_ratio - self.penalties.sum(axis=1), ROUNDING))
+        if self.priority is None:
+            self.priority = np.round(self.scores.log_odds_ratio - self.penalties.sum(axis=1), ROUNDING)
+        return self.priority
 
     # --- 7. fallback ------------------------------------------------------------------------------------------
 
@@ -543,11 +546,11 @@ class _Ladder:
                 if verdict is not None:
                     return verdict
             elif kind == "manager" and team is not None and self.inputs.configuration.manager_ids.get(team):
-                self._note("fallback", {"why": "manager", "team": team}, int(eligible.sum()), after=0)
+                self._note("fallback", {"why": "manager", "team": team}, _count(eligible), after=0)
                 return self._verdict("manager", "manager", None)
             elif kind == "hold":
                 break
-        self._note("fallback", {"why": "hold", "team": team}, int(eligible.sum()), after=0)
+        self._note("fallback", {"why": "hold", "team": team}, _count(eligible), after=0)
         return self._verdict("hold", "hold", None)
 
     def _round_robin(self, candidates: Mask, eligible: Mask, team: int | None) -> Verdict | None:
@@ -567,12 +570,12 @@ class _Ladder:
                     "why": "round_robin",
                     "team": team,
                     "rep": int(roster.ids[turn.rep]),
-                    "of": int(members.sum()),
+                    "of": _count(members),
                 }
                 if self.policy.prefers_ready and rank == 0:
                     found["ready"] = True
                     self.exits[pool & ~members] = Exit.NOT_READY
-                self._note("fallback", found, int(eligible.sum()), after=1)
+                self._note("fallback", found, _count(eligible), after=1)
                 self.exits[members] = Exit.NOT_THE_TURN
                 return self._choose(turn.rep, "round_robin", turn=turn)
         return None
@@ -580,7 +583,7 @@ class _Ladder:
     @property
     def _in(self) -> int:
         """How many are left."""
-        return int(np.count_nonzero(self.mask))
+        return _count(self.mask)
 
     # --- bookkeeping ------------------------------------------------------------------------------------------
 
@@ -590,7 +593,7 @@ class _Ladder:
         leaving = self.mask & ~keep
         self.exits[leaving] = code
         self.mask = self.mask & keep
-        return int(np.count_nonzero(leaving))
+        return _count(leaving)
 
     def _note(self, name: str, found: dict[str, Any], before: int, after: int | None = None) -> None:
         self.steps.append(Step(name, found, before, self._in if after is None else after))
@@ -636,6 +639,10 @@ class _Ladder:
             turn=turn,
             propensities=propensities,
         )
+
+
+def _count(mask: Mask) -> int:
+    return int(np.count_nonzero(mask))  # a sum of bools takes five times as long
 
 
 def _ties(one: Territory, other: Territory) -> bool:

@@ -18,11 +18,13 @@ def penalties(roster: Roster, state: RosterState, capacity: Capacity, near: Mask
     average = state.pipeline_value.mean() if len(roster) else 0.0
     pipeline = np.maximum(state.pipeline_value / average - 1, 0) if average > 0 else np.zeros(len(roster))
     ahead = (state.absence_in >= 0) & (state.absence_in <= capacity.absence_horizon_hours * 3600)
-    return np.column_stack(
+    found = np.array(
         [
             capacity.near_capacity_penalty * near,
             capacity.assigned_today_penalty * today,
             capacity.pipeline_penalty * np.minimum(pipeline, PIPELINE_AT_MOST),
             capacity.absence_ahead_penalty * ahead,
-        ]
+        ],
+        dtype=np.float64,
     )
+    return found.T  # the numbers of each penalty side by side

@@ -83,7 +83,8 @@ def unpack_columns(content: bytes) -> TraceColumns:
 
 
 def _kept(exits: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    return ~np.isin(exits % RULE_STRIDE, [Exit.OUTSIDE_TERRITORY, Exit.RULE])
+    codes = exits % RULE_STRIDE
+    return np.asarray((codes != Exit.OUTSIDE_TERRITORY) & (codes != Exit.RULE))
 
 
 def _matrix(raw: bytes, at: int, columns: int, rows: int) -> Floats:

@@ -8,7 +8,7 @@ from routing.models import AutomationChange
 
 PAUSE_LOCK = 0x70617573
 # Sent by whatever decides, before it looks whether automation is paused: no pause comes between that and its end.
-HOLD_OFF_PAUSE = f"SELECT pg_advisory_xact_lock_shared({PAUSE_LOCK})"
+HOLD_OFF_PAUSE = f"pg_advisory_xact_lock_shared({PAUSE_LOCK})"
 
 
 @dataclass(frozen=True)

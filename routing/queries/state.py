@@ -8,6 +8,7 @@ gets anything; a number that lagged behind would cost another round, never a lim
 
 import datetime
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -22,6 +23,7 @@ from routing.engine.roster import Ints, Mask, Roster, RosterState, works_now
 from routing.queries.automation import HOLD_OFF_PAUSE
 from routing.queries.live import IN_FORCE, LIVE, Live, kept_roster, live_of
 
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 WEEK = datetime.timedelta(days=7)
 DAY = datetime.timedelta(days=1)
 MICROSECONDS = 1_000_000
@@ -42,6 +44,11 @@ int8send(r.id) || int4send(r.load) || int4send(r.pending) || float8send(r.pipeli
 # that it is a third of the table, and reads all of a large one.
 NO_ID = 2**63 - 1
 ASSIGNED = "int8send(id) || int8send(rep_id) || int8send((extract(epoch FROM assigned_at) * 1000000)::int8)"
+ABSENT = f"""
+int8send(rep_id) || int8send((extract(epoch FROM starts_at) * 1000000)::int8)
+|| int8send(coalesce((extract(epoch FROM ends_at) * 1000000)::int8, {NO_ID}))
+|| int8send(coalesce(covering_id, {NO_ID}))
+"""
 REP = np.dtype(
     [
         ("id", ">i8"),
@@ -54,6 +61,7 @@ REP = np.dtype(
     ]
 )
 ASSIGNMENT = np.dtype([("id", ">i8"), ("rep", ">i8"), ("at", ">i8")])
+ABSENCE = np.dtype([("rep", ">i8"), ("starts", ">i8"), ("ends", ">i8"), ("covering", ">i8")])
 Rows = npt.NDArray[np.void]
 
 EVERYBODY = f"""
@@ -68,7 +76,9 @@ SELECT {IN_FORCE}, pg_current_snapshot()::text,
         WHERE id > %(low)s AND id < {NO_ID} AND source <> 'import'),
     ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
     EXISTS (SELECT 1 FROM routing_rostersnapshot WHERE digest = %(digest)s),
-    coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false)
+    coalesce((SELECT state = 'paused' FROM routing_automationchange ORDER BY id DESC LIMIT 1), false),
+    (SELECT string_agg({ABSENT}, ''::bytea ORDER BY starts_at, id) FROM reps_absence
+        WHERE ends_at IS NULL OR ends_at > %(at)s)
 """
 # What an import brought along counts for no limit.
 OF_THE_WEEK = f"""
@@ -96,7 +106,7 @@ class Read:
 
 
 def load_state(live: Live, at: datetime.datetime) -> RosterState:
-    """The state of the roster's reps at the moment; two queries that are sent together."""
+    """The state of the roster's reps at the moment; one query, where the process knows the roster."""
     return _state_of(_kept.read(live, at), live, at)
 
 
@@ -105,14 +115,14 @@ def look(
 ) -> tuple[RosterState, Live]:
     """What is in force now and the state of everybody, in one round trip where the process knows the roster. `first`
     is asked with it, before. `holding_off_pause`: no pause comes before the transaction's end."""
-    before = (*((first.asked,) if first else ()), *(((HOLD_OFF_PAUSE, ()),) if holding_off_pause else ()))
+    before = (*((HOLD_OFF_PAUSE,) if holding_off_pause else ()), *(first.asked if first else ()))
     expected = _kept.expected(at)
-    answers = ask_all(*before, *(expected.asked if expected else ((LIVE, ()),)))
+    together = [(f"SELECT {', '.join(before)}", ())] if before else []
+    *answers, (found,) = ask_all(*together, expected.asked if expected else (LIVE, ()))
     if first:
-        first.done(answers[0])
-    in_force = answers[len(before)][0][:4]
-    live = live_of(in_force, at)
-    read = _kept.taken(expected, live, at, *answers[-2:]) if expected else None
+        first.done(answers[0][0][len(before) - len(first.asked) :])
+    live = live_of(found[:4], at)
+    read = _kept.taken(expected, live, at, found) if expected else None
     if read is None:
         read = _kept.read(live, at)
     return _state_of(read, live, at), replace(
@@ -140,10 +150,10 @@ def _state_of(read: Read, live: Live, at: datetime.datetime) -> RosterState:
 
 @dataclass(frozen=True)
 class Expected:
-    """What is kept as long as the roster is still the same: the statements that ask what has changed since."""
+    """What is kept as long as the roster is still the same: the statement that asks what has changed since."""
 
     version: int
-    asked: tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]
+    asked: tuple[str, dict[str, Any]]
 
 
 class KeptState:
@@ -166,6 +176,7 @@ class KeptState:
         self._reps = np.zeros(0, REP)
         self._again: list[int] = []  # written by a transaction that may be rolled back
         self._recent = RecentAssignments()
+        self._absences: tuple[bytes | None, Absences] | None = None  # as the database told them
 
     def expected(self, at: datetime.datetime) -> Expected | None:
         """None where more has to be read than what has changed."""
@@ -173,16 +184,14 @@ class KeptState:
             database = connection.settings_dict["NAME"]
             if self._of is None or self._of[0] != database or self._recent.must_reach(at - WEEK):
                 return None
-            return Expected(self._version, self._statements(self._of[2], at))
+            return Expected(self._version, self._statement(self._of[2], at))
 
-    def taken(
-        self, expected: Expected, live: Live, at: datetime.datetime, changed: Any, spans: Any
-    ) -> Read | None:
-        """None where the answers do not fit what is kept any more."""
+    def taken(self, expected: Expected, live: Live, at: datetime.datetime, changed: Any) -> Read | None:
+        """None where the answer does not fit what is kept any more."""
         with self._lock:
             if expected.version != self._version or self._of != _identity(live):
                 return None
-            return self._take_in(changed[0], spans, live, at)
+            return self._take_in(changed, live, at)
 
     def read(self, live: Live, at: datetime.datetime) -> Read:
         connection.ensure_connection()  # whoever waits for one must not keep the others waiting
@@ -195,17 +204,14 @@ class KeptState:
                 self._again = self._reps["id"][self._reps["fresh"]].tolist()
                 self._of = now
             self._recent.reach(at - WEEK, live.roster)
-            (changed,), spans = ask_all(*self._statements(live.roster.digest, at))
-            return self._take_in(changed, spans, live, at)
+            return self._take_in(ask_one(*self._statement(live.roster.digest, at)), live, at)
 
-    def _statements(
-        self, digest: str, at: datetime.datetime
-    ) -> tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]:
-        asked = {"seen": self._seen, "again": self._again, "low": self._recent.low, "digest": digest}
-        return (CHANGED, asked), (ABSENCES, {"first": at, "last": None})
+    def _statement(self, digest: str, at: datetime.datetime) -> tuple[str, dict[str, Any]]:
+        asked = {"seen": self._seen, "again": self._again, "low": self._recent.low}
+        return CHANGED, {**asked, "digest": digest, "at": at}
 
-    def _take_in(self, changed: Any, spans: Any, live: Live, at: datetime.datetime) -> Read:
-        seen, reps, added, clocks, is_kept, is_paused = changed[4:]
+    def _take_in(self, changed: Any, live: Live, at: datetime.datetime) -> Read:
+        seen, reps, added, clocks, is_kept, is_paused, away = changed[4:]
         rows = _rows(reps, REP)
         places, known = _places(live.roster, rows["id"])
         self._reps[places[known]] = rows[known]
@@ -214,8 +220,9 @@ class KeptState:
         self._version += 1
         week, day = self._recent.counts(_rows(added, ASSIGNMENT), seen, at, live.roster)
         clocks_by_team = {int(team_id): clock for team_id, clock in clocks}
-        absences = Absences((Span(*row) for row in spans), live.roster)
-        return Read(self._reps.copy(), week, day, clocks_by_team, absences, is_kept, is_paused)
+        if self._absences is None or self._absences[0] != away:
+            self._absences = (away, Absences(_spans(away), live.roster))
+        return Read(self._reps.copy(), week, day, clocks_by_team, self._absences[1], is_kept, is_paused)
 
 
 def _identity(live: Live) -> tuple[str, int, str]:
@@ -325,9 +332,19 @@ def _in_order(found: Rows, roster: Roster) -> Rows:
     return rows
 
 
+def _spans(content: bytes | None) -> Iterator[Span]:
+    for rep_id, starts, ends, covering in _rows(content, ABSENCE).tolist():
+        ends_at = None if ends == NO_ID else _moment(ends)
+        yield Span(rep_id, _moment(starts), ends_at, None if covering == NO_ID else covering)
+
+
 def _microseconds(moment: datetime.datetime) -> int:
-    since = moment - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    since = moment - EPOCH
     return (since.days * 86_400 + since.seconds) * MICROSECONDS + since.microseconds
+
+
+def _moment(microseconds: int) -> datetime.datetime:
+    return EPOCH + datetime.timedelta(microseconds=microseconds)
 
 
 def load_absences(

@@ -41,8 +41,7 @@ def _change(state: str, by: User | None, at: datetime.datetime, reason: str) -> 
 
 def refuse_while_paused() -> None:
     """To be called in the transaction that decides. Raises AutomationPaused; else no pause comes before its end."""
-    ask(
-        HOLD_OFF_PAUSE
-    )  # a statement of its own: the next one sees what was committed before the lock was given
+    # A statement of its own: the next one sees what was committed before the lock was given.
+    ask(f"SELECT {HOLD_OFF_PAUSE}")
     if is_paused():
         raise AutomationPaused

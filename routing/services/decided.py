@@ -30,6 +30,7 @@ from routing.services.claims import Claim, Situation
 from routing.services.clocks import new_clocks
 from routing.services.exposures import exposure_of
 from routing.services.queue import Waited
+from routing.services.turns import with_clock
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,8 @@ def assigned(
     message = assigned_message(made, opportunity, rep, at)
     clock = new_clocks([(assignment, verdict.policy)])
     exposed = exposure_of(situation, decision, claim, at)
-    return Decided(
-        made, (assignment, decision, message, *clock, *exposed), ownership.owner_written(opportunity)
-    )
+    owner = ownership.owner_written(opportunity, turn_finish=verdict.turn.finish if verdict.turn else None)
+    return Decided(made, (assignment, decision, message, *clock, *exposed), with_clock(owner, verdict))
 
 
 QUEUE_KIND = {
@@ -92,7 +92,8 @@ QUEUE_KIND = {
 
 
 WAITS = (
-    "claimed AS (UPDATE reps_rep SET pending = pending + 1 WHERE id = %s)",
+    "claimed AS (UPDATE reps_rep SET pending = pending + 1, turn_finish = coalesce(%s, turn_finish),"
+    " turns_taken = turns_taken + %s WHERE id = %s)",
     "waits AS (UPDATE crm_opportunity SET routing = %s, routing_since = %s WHERE id = %s)",
 )
 
@@ -134,10 +135,12 @@ def waits(
     )
     made = Made(decision, names_of(decision, situation.live))
     exposed = exposure_of(situation, decision, claim, at)
-    beside = Beside(WAITS, (rep_id, str(routing), at, opportunity.pk))
+    turn = verdict.turn if is_suggestion else None
+    claimed = (turn.finish if turn else None, int(turn is not None), rep_id)
+    beside = Beside(WAITS, (*claimed, str(routing), at, opportunity.pk))
     if opportunity._state.adding:  # it is stored as it waits
-        beside = Beside(WAITS[:1], (rep_id,))
-    return Decided(made, (decision, item, *exposed), beside)
+        beside = Beside(WAITS[:1], claimed)
+    return Decided(made, (decision, item, *exposed), with_clock(beside, verdict) if turn else beside)
 
 
 def _claimed(ready: Decision | None, claim: Claim, assignment: Assignment | None) -> Decision | None:

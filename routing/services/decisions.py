@@ -32,7 +32,6 @@ from routing.services.claims import LimitGone, Situation, claim_for
 from routing.services.decided import Also, Decided, Made, assigned, keep_roster, tell_what_follows, waits
 from routing.services.exposures import kept_arms
 from routing.services.queue import Waited, let_repeats_follow, take_over
-from routing.services.turns import turns_taken
 from telemetry.context import about, note_decision
 from telemetry.metrics import ONE_DECISION, count_decision
 from telemetry.traces import span
@@ -220,9 +219,6 @@ def _carry_out(
         if opportunity.routing == Opportunity.Routing.BATCH:
             taken_out(opportunity.pk)
         waited = take_over(opportunity, moment)
-    if rep is not None:
-        for statement, values in turns_taken([verdict]):
-            ask(statement, values)
     for keeping, kept in kept_arms([situation], moment):
         ask(keeping, kept)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:

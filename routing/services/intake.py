@@ -18,7 +18,7 @@ from django.db.models import Model
 
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import links_that_hold
-from crm.services.duplicates import link_repeats
+from crm.services.duplicates import link_repeats, look_for_repeats
 from crm.services.placing import place_new
 from reps.models import User
 from reps.queries.prepared import ask
@@ -141,11 +141,12 @@ def _stored(request: Request) -> Accepted:
 def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeReceipt]:
     brings = place_new(values=request.values, at=request.at, by=request.by)
     opportunity = brings.opportunity
+    repeats = [] if brings.is_all_new else look_for_repeats(opportunity)
     # What repeats nothing is looked for by nobody before it is decided, and is stored with its decision.
-    new = brings.records if decides and brings.is_all_new else ()
+    new = brings.records if decides and not repeats else ()
     if not new:
         insert(*brings.records)
-    may_repeat = not brings.is_all_new and link_repeats(opportunity=opportunity, at=request.at)
+    may_repeat = link_repeats(opportunity=opportunity, found=repeats, at=request.at) if repeats else False
     receipt = IntakeReceipt(
         opportunity=opportunity,
         user=request.by,

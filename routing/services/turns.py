@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest
 from crm.models import DuplicateLink, Opportunity
 from crm.services import ownership
 from reps.models import Rep
+from reps.services.inserts import Beside
 from routing.engine.verdict import Verdict
 from routing.models import Decision, TurnReturn
 
@@ -30,6 +31,7 @@ CLOCKS = """
 UPDATE reps_team t SET turn_clock = greatest(t.turn_clock, c.clock)
 FROM unnest(%s::bigint[], %s::float8[]) AS c (id, clock) WHERE t.id = c.id
 """
+CLOCK = "clocked AS (UPDATE reps_team SET turn_clock = greatest(turn_clock, %s) WHERE id = %s)"
 
 
 def turns_taken(verdicts: Iterable[Verdict]) -> list[tuple[str, list[Any]]]:
@@ -47,6 +49,14 @@ def turns_taken(verdicts: Iterable[Verdict]) -> list[tuple[str, list[Any]]]:
     of_reps = (TURNS, [list(finish), list(finish.values()), [taken[rep_id] for rep_id in finish]])
     teams = sorted(clocks)
     return [of_reps, *([(CLOCKS, [teams, [clocks[team] for team in teams]])] if teams else [])]
+
+
+def with_clock(beside: Beside, verdict: Verdict) -> Beside:
+    """What is written beside one decision, with the clock of the team where its rep, whose tag is written with the
+    load, took a turn of it."""
+    if verdict.turn is None or verdict.team_id is None:
+        return beside
+    return Beside((*beside.statements, CLOCK), (*beside.values, verdict.turn.clock, verdict.team_id))
 
 
 @transaction.atomic

@@ -91,5 +91,17 @@ def test_an_open_stream_keeps_nobody_waiting() -> None:
     assert run("/stream", "/") == (True, True)
 
 
+def test_what_the_first_requests_loaded_is_left_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(garbage, "SETTLED_AFTER", 3)
+    try:
+        before = gc.get_freeze_count()
+        run("/", "/")
+        assert gc.get_freeze_count() == before
+        run("/", "/", "/")
+        assert gc.get_freeze_count() > before + garbage.ENOUGH
+    finally:
+        gc.unfreeze()
+
+
 def test_a_request_that_fails_is_not_waited_for() -> None:
     assert run("/fails", "/") == (True, True)

@@ -173,7 +173,7 @@ class TestQueries:
             route(opportunity_id=opportunity.pk, at=NOW)
 
 
-ROUTE_QUERIES = 15
+ROUTE_QUERIES = 14
 
 
 class TestHighMatch:

@@ -184,4 +184,4 @@ class TestPage:
         load_turns(east, by=omar, now=NOW)  # the roster is cached from now on
         with CaptureQueriesContext(connection) as queries:
             load_turns(east, by=omar, now=NOW)
-        assert len(queries) == 6
+        assert len(queries) == 5

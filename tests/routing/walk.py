@@ -9,7 +9,7 @@ from decimal import Decimal
 from crm.models import Account, Contact, DuplicateLink, Opportunity
 from crm.queries.dictionary import load_dictionary
 from crm.services.activities import log_activity
-from crm.services.duplicates import link_repeats
+from crm.services.duplicates import link_repeats, look_for_repeats
 from crm.services.opportunities import create_opportunity, update_opportunity
 from crm.services.ownership import OwnershipError
 from crm.services.stages import convert_lead
@@ -73,7 +73,7 @@ class Walk:
             "product": self.random.choice(["", "Analytics", "Support"]),
         }
         made = create_opportunity(values=values, at=self.at, by=None, dictionary=self.dictionary)
-        link_repeats(opportunity=made, at=self.at)
+        link_repeats(opportunity=made, found=look_for_repeats(made), at=self.at)
         if self.random.random() < 0.8:
             route(opportunity_id=made.pk, at=self.at)
 
