@@ -237,6 +237,7 @@ class RecentAssignments:
     def __init__(self) -> None:
         self.low = 0
         self._settled = _Settled()
+        self._windows: dict[datetime.timedelta, _Window] = {}
         self._since: datetime.datetime | None = None
         self._read_at = 0
         self._mark: tuple[int, int, int] | None = None  # newest id, first transaction after it, and when
@@ -260,13 +261,13 @@ class RecentAssignments:
     def counts(self, added: Rows, seen: str, at: datetime.datetime, roster: Roster) -> tuple[Ints, Ints]:
         """Assignments of seven rolling days and of 24 hours before the moment, by rep."""
         until, new = _microseconds(at), _Settled().with_more(added, roster)
-        week, day = (
-            self._settled.counted(_microseconds(at - span), until, roster)
-            + new.counted(_microseconds(at - span), until, roster)
-            for span in (WEEK, DAY)
-        )
+        found = []
+        for span in (WEEK, DAY):
+            window = self._settled.window(_microseconds(at - span), until, self._windows.get(span), roster)
+            self._windows[span] = window
+            found.append(window.counts + new.window(_microseconds(at - span), until, None, roster).counts)
         self._settle(added, seen, roster)
-        return week, day
+        return found[0], found[1]
 
     def _settle(self, added: Rows, seen: str, roster: Roster) -> None:
         now = _microseconds(datetime.datetime.now(datetime.UTC))
@@ -295,10 +296,29 @@ class _Settled:
         order = np.argsort(moments, kind="stable")
         return _Settled(moments[order], np.concatenate([self.places, places[known]])[order])
 
-    def counted(self, after: int, until: int, roster: Roster) -> Ints:
-        """How many each rep has later than one moment and not later than the other."""
-        first, last = np.searchsorted(self.moments, (after, until), side="right")
-        return np.bincount(self.places[first:last], minlength=len(roster))
+    def window(self, after: int, until: int, like: "_Window | None", roster: Roster) -> "_Window":
+        """How many each rep has later than one moment and not later than the other; from what was counted before where
+        that is `like` it: little comes in and falls out from one decision to the next."""
+        first, last = (int(place) for place in np.searchsorted(self.moments, (after, until), side="right"))
+        if like is None or like.of is not self:
+            return _Window(self, first, last, self._counted(first, last, roster))
+        more = self._counted(like.last, last, roster) - self._counted(like.first, first, roster)
+        return _Window(self, first, last, like.counts + more)
+
+    def _counted(self, first: int, last: int, roster: Roster) -> Ints:
+        """Of those from one place to the other; less than nothing where the other comes first."""
+        sign = 1 if first <= last else -1
+        return sign * np.bincount(self.places[min(first, last) : max(first, last)], minlength=len(roster))
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What was counted between two places."""
+
+    of: _Settled
+    first: int
+    last: int
+    counts: Ints
 
 
 _kept = KeptState()

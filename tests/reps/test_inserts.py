@@ -2,28 +2,32 @@
 
 import datetime
 import threading
+import uuid
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.forms.models import model_to_dict
 from django.test.utils import CaptureQueriesContext
 
 from crm.models import Account, Contact, Opportunity, StageChange
 from reps.models import Rep, Team
 from reps.queries.prepared import ask, ask_all, ask_one
+from reps.services.copying import copy_in
 from reps.services.inserts import Beside, insert
 
 NOW = datetime.datetime(2026, 3, 2, 12, tzinfo=datetime.UTC)
 
 
 def opportunity(name: str = "Lead", **values: object) -> Opportunity:
+    values = {"custom": {"seats": 3, "plan": 'quoted "gold"', "none": None}} | values
     return Opportunity(
         name=name,
         source="Web",
         competitors=["Zoho", "SAP"],
-        custom={"seats": 3, "plan": 'quoted "gold"', "none": None},
         flags=["rate"],
         value=Decimal("1234.50"),
         value_base=Decimal("1234.50"),
@@ -51,6 +55,35 @@ class TestInsert:
         insert(inserted)
         assert stored(inserted) == stored(saved)
         assert inserted.updated_at == Opportunity.objects.get(pk=inserted.pk).updated_at
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            NOW + datetime.timedelta(microseconds=123_456),
+            datetime.date(2026, 3, 2),
+            Decimal("10.250"),
+            uuid.UUID(int=7),
+            2**80,
+            {3: "three", "nested": [{"a": (1, 2.5)}]},
+            'Zoë \u2028 \U0001f600 \\ "',
+            1e16,
+            0.1 + 0.2,
+            True,
+        ],
+        ids=repr,
+    )
+    def test_writes_json_as_save_does(self, value: object) -> None:
+        saved, inserted, copied = (opportunity(custom={"value": value}) for _ in range(3))
+        saved.save()
+        insert(inserted)
+        copy_in([copied])
+        found = Opportunity.objects.filter(pk__in=[saved.pk, inserted.pk, copied.pk])
+        one, *others = found.annotate(written=Cast("custom", TextField())).values_list("written", flat=True)
+        assert others == [one, one]
+
+    def test_refuses_json_that_save_refuses(self) -> None:
+        with pytest.raises(TypeError, match="not JSON serializable"):
+            insert(opportunity(custom={"value": object()}))
 
     def test_gives_ids_to_those_that_others_refer_to(self) -> None:
         account = Account(name="Acme")

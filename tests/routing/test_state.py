@@ -130,6 +130,21 @@ class TestKept:
                 assert kept.to_bytes() == anew.to_bytes()
 
 
+class TestWindows:
+    def test_moved_to_and_fro_count_as_anew(self, ana: Rep, bo: Rep) -> None:
+        rng, roster = np.random.default_rng(8), load_live(NOW).roster
+        rows = np.array(
+            [(n, (ana.pk, bo.pk)[int(rng.integers(2))], at) for n, at in enumerate(rng.integers(0, 100, 60))],
+            state.ASSIGNMENT,
+        )
+        settled, window = state._Settled().with_more(rows, roster), None
+        for after in rng.integers(-20, 110, 200).tolist():
+            window = settled.window(after, after + 25, window, roster)
+            inside = rows["rep"][(rows["at"] > after) & (rows["at"] <= after + 25)]
+            assert window.counts.tolist() == [int((inside == rep_id).sum()) for rep_id in roster.ids]
+        assert len(set(rows["at"])) < len(rows)  # some at the same moment
+
+
 class TestSettling:
     def test_waits_for_transactions_that_ran_then(
         self, ana: Rep, omar: User, make_opportunity: Make, monkeypatch: pytest.MonkeyPatch
