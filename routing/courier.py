@@ -18,7 +18,9 @@ from routing.services import outbox
 from routing.services.webhooks.planning import plan_deliveries
 
 log = logging.getLogger(__name__)
-GATHERS_SECONDS = 0.1  # what is committed meanwhile goes out in the same round
+GATHERS_SECONDS = (
+    0.25  # what is committed meanwhile goes out in the same round: each costs as much for one as for many
+)
 LOOKS_SECONDS = 5.0  # also without a notification: what is due again after a failure
 LONGEST_PAUSE_SECONDS = 30.0
 
