@@ -46,3 +46,8 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return self.func
+
+    @property
+    def label(self) -> str:
+        """ "Train model" of `routing.jobs.train_model`."""
+        return self.func.rpartition(".")[2].replace("_", " ").capitalize()

@@ -128,9 +128,12 @@ def _verdict(whole: Samples, free: int | None) -> tuple[str, str]:
     return f"{said}. At this pace the disk lasts {until}: {bytes_in_words(free)} are free.", tone
 
 
+UNKNOWN = "–"  # the line above the table says why
+
+
 def _growing(one: TableSize, samples: Samples, database: int) -> Growing:
     week, month = engine.pace(samples, WEEK), engine.pace(samples, MONTH)
-    year = "not known yet" if isinstance(month, Unavailable) else (
+    year = UNKNOWN if isinstance(month, Unavailable) else (
         f"about {bytes_in_words(engine.in_a_year(one.size_bytes, month.bytes_per_day))}"
     )  # fmt: skip
     return Growing(
@@ -141,8 +144,8 @@ def _growing(one: TableSize, samples: Samples, database: int) -> Growing:
         size=bytes_in_words(one.size_bytes),
         indexes=bytes_in_words(one.index_bytes),
         share=round(100 * one.size_bytes / max(database, 1)),
-        a_day=a_day(week),
-        a_day_in_30=a_day(month),
+        a_day=UNKNOWN if isinstance(week, Unavailable) else a_day(week),
+        a_day_in_30=UNKNOWN if isinstance(month, Unavailable) else a_day(month),
         in_a_year=year,
         line=spark(samples),
     )
