@@ -6,7 +6,7 @@ full look take a tenth of a second. What a request leaves behind (the fields of 
 half a millisecond to find, of fifty requests as many times that: whoever asks then waits for all of it. So it is looked
 for while nobody waits for an answer, and in between only where there is no such moment for long. What a process keeps
 is left out once it is loaded: most of it before the first request, the rest (roster, configuration, model) by the first
-few.
+few. And while a list of leads is taken in, which keeps nearly all that it makes until its end, looking finds nothing.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ YOUNG, MIDDLE, OLD = 20_000, 5, 20
 SETTLED_AFTER = 50  # answers, for which a process has loaded what it keeps
 IDLE_SECONDS = 0.003  # longer than a client takes that asks again at once
 ENOUGH = 1_000  # new objects; fewer are not worth a look
+LARGE = 50_000  # bytes of a body: some hundred leads, or a file
 
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
@@ -43,12 +44,16 @@ class CollectingBetweenAnswers:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._waiting = 0
+        self._large = 0
         self._will_look = False
         self._answers_until_settled = SETTLED_AFTER
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        waits = True
+        waits, is_large = True, _size(scope) >= LARGE
         self._waiting += 1
+        if is_large:
+            self._large += 1
+            gc.disable()
 
         async def sent(message: Message) -> None:
             nonlocal waits
@@ -61,6 +66,9 @@ class CollectingBetweenAnswers:
             await self._application(scope, receive, sent)
         finally:
             self._waiting -= waits
+            self._large -= is_large
+            if is_large and not self._large:
+                gc.enable()
             if self._answers_until_settled > 0:
                 self._answers_until_settled -= 1
             self._look_soon()
@@ -80,3 +88,9 @@ class CollectingBetweenAnswers:
             leave_out()
         elif gc.get_count()[0] >= ENOUGH:
             gc.collect(1)
+
+
+def _size(scope: Scope) -> int:
+    """The length of the body as it is announced; 0 where it is not."""
+    announced = next((value for name, value in scope.get("headers", ()) if name == b"content-length"), b"")
+    return int(announced) if announced.isdigit() else 0

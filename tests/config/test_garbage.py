@@ -103,5 +103,41 @@ def test_what_the_first_requests_loaded_is_left_out_once(monkeypatch: pytest.Mon
         gc.unfreeze()
 
 
+def test_not_by_itself_while_a_large_body_is_worked_on() -> None:
+    enabled: list[bool] = []
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        enabled.append(gc.isenabled())
+        await asyncio.sleep(scope["seconds"])
+        enabled.append(gc.isenabled())
+
+    async def never() -> Message:
+        raise AssertionError
+
+    async def nowhere(message: Message) -> None:
+        raise AssertionError
+
+    async def work() -> None:
+        application = CollectingBetweenAnswers(page)
+        large, small = b"%d" % garbage.LARGE, b"12"
+        for *together, wanted in (
+            ((small, 0.0), [True, True]),
+            ((large, 0.0), [False, False]),
+            ((large, 0.02), (large, 0.0), [False, False, False, False]),
+            ((b"many", 0.0), [True, True]),
+        ):
+            scopes = [
+                {"type": "http", "path": "/", "headers": [(b"content-length", size)], "seconds": seconds}
+                for size, seconds in together
+            ]
+            enabled.clear()
+            await asyncio.gather(*(application(scope, never, nowhere) for scope in scopes))
+            assert enabled == wanted
+            assert gc.isenabled()
+
+    gc.enable()
+    asyncio.run(work())
+
+
 def test_a_request_that_fails_is_not_waited_for() -> None:
     assert run("/fails", "/") == (True, True)
