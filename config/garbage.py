@@ -49,11 +49,19 @@ class CollectingBetweenAnswers:
         self._answers_until_settled = SETTLED_AFTER
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        waits, is_large = True, _size(scope) >= LARGE
+        waits, is_large = True, False
         self._waiting += 1
-        if is_large:
-            self._large += 1
-            gc.disable()
+
+        async def received() -> Message:
+            nonlocal is_large
+            message = await receive()
+            # Not before all of it is here, or who sends slowly would keep it from being looked for at all.
+            if message["type"] == "http.request" and not message.get("more_body") and not is_large:
+                is_large = _size(scope) >= LARGE
+                if is_large:
+                    self._large += 1
+                    gc.disable()
+            return message
 
         async def sent(message: Message) -> None:
             nonlocal waits
@@ -63,7 +71,7 @@ class CollectingBetweenAnswers:
                 self._waiting -= 1
 
         try:
-            await self._application(scope, receive, sent)
+            await self._application(scope, received, sent)
         finally:
             self._waiting -= waits
             self._large -= is_large

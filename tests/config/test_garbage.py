@@ -111,39 +111,44 @@ def test_what_the_first_requests_loaded_is_left_out_once(monkeypatch: pytest.Mon
 
 
 def test_not_by_itself_while_a_large_body_is_worked_on() -> None:
+    large, small = b"%d" % garbage.LARGE, b"12"
+    assert worked_on((small, 0.0)) == [True, True]
+    assert worked_on((large, 0.0)) == [True, False]
+    assert worked_on((large, 0.02), (large, 0.0)) == [True, False, False, False]
+    assert worked_on((b"many", 0.0)) == [True, True]
+
+
+def worked_on(*asked: tuple[bytes, float]) -> list[bool]:
+    """Whether it is looked for by itself while a body comes in and while it is worked on for some seconds, of requests
+    that come together; afterwards it is."""
     enabled: list[bool] = []
 
     async def page(scope: Scope, receive: Receive, send: Send) -> None:
-        enabled.append(gc.isenabled())
+        while (await receive())["more_body"]:
+            enabled.append(gc.isenabled())
         await asyncio.sleep(scope["seconds"])
         enabled.append(gc.isenabled())
-
-    async def never() -> Message:
-        raise AssertionError
 
     async def nowhere(message: Message) -> None:
         raise AssertionError
 
+    async def request(application: CollectingBetweenAnswers, size: bytes, seconds: float) -> None:
+        pieces = iter([True, False])
+
+        async def piece() -> Message:
+            return {"type": "http.request", "body": b"...", "more_body": next(pieces)}
+
+        scope = {"type": "http", "headers": [(b"content-length", size)], "seconds": seconds}
+        await application(scope, piece, nowhere)
+
     async def work() -> None:
         application = CollectingBetweenAnswers(page)
-        large, small = b"%d" % garbage.LARGE, b"12"
-        for *together, wanted in (
-            ((small, 0.0), [True, True]),
-            ((large, 0.0), [False, False]),
-            ((large, 0.02), (large, 0.0), [False, False, False, False]),
-            ((b"many", 0.0), [True, True]),
-        ):
-            scopes = [
-                {"type": "http", "path": "/", "headers": [(b"content-length", size)], "seconds": seconds}
-                for size, seconds in together
-            ]
-            enabled.clear()
-            await asyncio.gather(*(application(scope, never, nowhere) for scope in scopes))
-            assert enabled == wanted
-            assert gc.isenabled()
+        await asyncio.gather(*(request(application, size, seconds) for size, seconds in asked))
 
     gc.enable()
     in_a_loop(work)
+    assert gc.isenabled()
+    return enabled
 
 
 def test_a_request_that_fails_is_not_waited_for() -> None:
