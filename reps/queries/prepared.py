@@ -20,13 +20,14 @@ PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
 
 
 class Companion(Protocol):
-    """Statements that somebody else sends along with his own, after them."""
+    """Values that somebody else asks for along with his own."""
 
     @property
-    def asked(self) -> Sequence[tuple[str, Parameters]]: ...
+    def asked(self) -> Sequence[str]:
+        """As SQL expressions."""
 
-    def answered(self, rows: Sequence[list[tuple[Any, ...]]]) -> None:
-        """Takes the answers, and keeps them for later: whoever sends it must not fail with it."""
+    def done(self, values: Sequence[Any]) -> None:
+        """Takes the answers."""
 
 
 class _PreparedCursor(psycopg.RawCursor[Any]):

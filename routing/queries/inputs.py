@@ -11,6 +11,7 @@ from django.utils import timezone
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from experiments.models import Experiment
+from reps.queries.prepared import Companion
 from routing.engine.arms import Choice, InArm
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
@@ -124,19 +125,13 @@ def load_inputs(
     *,
     may_repeat: bool = True,
     holding_off_pause: bool = False,
+    first: Companion | None = None,
 ) -> tuple[Inputs, Live]:
-    """Everything to decide an opportunity with, now. `holding_off_pause`: no pause comes before the transaction's
-    end."""
-    state, live = look(at, holding_off_pause=holding_off_pause)
-    return inputs_from(opportunity, live, state, at, may_repeat=may_repeat), live
-
-
-def inputs_from(
-    opportunity: Opportunity, live: Live, state: RosterState, at: datetime.datetime, *, may_repeat: bool
-) -> Inputs:
-    """The same from what was looked at."""
+    """Everything to decide an opportunity with, now. `first`: what is asked in the same breath, the ids
+    of new records perhaps. `holding_off_pause`: no pause comes before the transaction's end."""
+    state, live = look(at, holding_off_pause=holding_off_pause, first=first)
     book = ArmBook.of([opportunity], live, at)
-    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat, book=book)
+    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat, book=book), live
 
 
 def inputs_of(
