@@ -31,8 +31,9 @@ SELECT a.id, a.name, a.domain, a.country, a.parent_id, ARRAY(
 ) AS aliases
 FROM crm_account a
 """
-# What became visible since a snapshot, what this transaction itself has changed, and what is matched of both. Numbers
-# beyond the newest transaction come from another database's dump.
+# What became visible since a snapshot, what this transaction itself has changed, and what is matched of both. A snapshot
+# does not list the transaction that took it (`seen_by`) as running: what that one went on to change is not seen yet.
+# Numbers beyond the newest transaction come from another database's dump.
 CHANGES = f"""
 WITH seen AS (SELECT coalesce(nullif(%(seen)s, '')::pg_snapshot, pg_current_snapshot()) AS snapshot),
 own AS (SELECT account_id FROM crm_accountchange WHERE changed_in = pg_current_xact_id_if_assigned()::text::bigint),
@@ -41,11 +42,12 @@ changed AS (
     WHERE changed_in >= pg_snapshot_xmin(seen.snapshot)::text::bigint
       AND changed_in < pg_snapshot_xmax(pg_current_snapshot())::text::bigint
       AND pg_visible_in_snapshot(changed_in::text::xid8, pg_current_snapshot())
-      AND NOT pg_visible_in_snapshot(changed_in::text::xid8, seen.snapshot)
+      AND (changed_in = %(seen_by)s::bigint OR NOT pg_visible_in_snapshot(changed_in::text::xid8, seen.snapshot))
     UNION SELECT account_id FROM own
     UNION SELECT unnest(%(again)s::bigint[])
 )
-SELECT pg_current_snapshot()::text, ARRAY(SELECT account_id FROM own), ARRAY(SELECT account_id FROM changed),
+SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text::bigint,
+    ARRAY(SELECT account_id FROM own), ARRAY(SELECT account_id FROM changed),
     (SELECT jsonb_agg(to_jsonb(k)) FROM ({KEYS} WHERE a.id IN (SELECT account_id FROM changed)) AS k)
 """
 # By the address or by the last digits, each with an index.
@@ -63,10 +65,12 @@ Brings = Callable[[int, tuple[Match, ...]], AccountKey | None]
 
 @dataclass(frozen=True)
 class Changes:
-    """What became of accounts since an index was current: the answer to `KeptMatcher.asked` of the same `version`."""
+    """What became of accounts since an index was current: the answer to `KeptMatcher.asked` of the same `version`. `by`:
+    the transaction that asked, None where it has written nothing yet."""
 
     version: int
     snapshot: str
+    by: int | None
     own: frozenset[int]
     ids: frozenset[int]
     present: tuple[AccountKey, ...]
@@ -80,6 +84,7 @@ class KeptMatcher:
         self._matcher: Matcher | None = None
         self._version = 0  # of the index: an answer about another one is not taken in
         self._seen = ""  # the database's snapshot that the index is of
+        self._seen_by: int | None = None  # the transaction that took it
         self._uncommitted: set[int] = set()  # changed by a transaction that may still be rolled back
 
     def asked(self) -> tuple[int, tuple[str, dict[str, Any]]]:
@@ -123,7 +128,7 @@ class KeptMatcher:
 
     def _statement(self) -> tuple[str, dict[str, Any]]:
         seen = "" if self._matcher is None else self._seen
-        return CHANGES, {"seen": seen, "again": list(self._uncommitted)}
+        return CHANGES, {"seen": seen, "seen_by": self._seen_by, "again": list(self._uncommitted)}
 
     def _current(self, changes: Changes | None) -> Matcher:
         """Up to date with the changes, which are asked for here where another thread was faster."""
@@ -138,15 +143,16 @@ class KeptMatcher:
             self._matcher = None  # if this fails half-way it is built anew
             matcher.change(changes.present, gone=changes.ids)
         self._version += 1
-        self._matcher, self._seen, self._uncommitted = matcher, changes.snapshot, set(changes.own)
+        self._matcher, self._seen, self._seen_by = matcher, changes.snapshot, changes.by
+        self._uncommitted = set(changes.own)
         return matcher
 
 
 def changes_of(version: int, row: Sequence[Any]) -> Changes:
     """The answer to `changes_asked`."""
-    snapshot, own, ids, rows = row
+    snapshot, by, own, ids, rows = row
     present = tuple(_account_key(**one) for one in json.loads(rows or "[]"))
-    return Changes(version, snapshot, frozenset(own), frozenset(ids), present)
+    return Changes(version, snapshot, by, frozenset(own), frozenset(ids), present)
 
 
 _kept = KeptMatcher()

@@ -252,6 +252,19 @@ class TestOtherConnections:
         assert self.side_by_side(lambda n: (write, look)[n](), 2)[1] == (0, 1)
         assert match_lead(Lead("Bellerive"))[0].is_sure
 
+    def test_what_a_transaction_adds_after_it_looked_is_seen(self) -> None:
+        """A snapshot takes its own transaction for finished as soon as a later one is."""
+
+        def look_then_write() -> None:
+            with transaction.atomic():
+                Account.objects.create(name="Given Ltd")
+                self.side_by_side(lambda n: Account.objects.create(name="Finished later"), 1)
+                assert match_lead(Lead("Bellerive")) == ()
+                Account.objects.create(name="Bellerive SA")
+
+        self.side_by_side(lambda n: look_then_write(), 1)
+        assert match_lead(Lead("Bellerive"))[0].is_sure
+
     def test_a_process_builds_its_index_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         Account.objects.create(name="Bellerive SA")
         forget_matcher()
