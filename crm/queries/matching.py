@@ -31,8 +31,8 @@ SELECT a.id, a.name, a.domain, a.country, a.parent_id, ARRAY(
 ) AS aliases
 FROM crm_account a
 """
-# What became visible since a snapshot, what this transaction itself has changed, and what is matched of both. A snapshot
-# does not list the transaction that took it (`seen_by`) as running: what that one went on to change is not seen yet.
+# What became visible since a snapshot, what this transaction itself has changed, and what is matched of both. No
+# snapshot lists the transaction that took it (`seen_by`) as running: what that one went on to change is not seen yet.
 # Numbers beyond the newest transaction come from another database's dump.
 CHANGES = f"""
 WITH seen AS (SELECT coalesce(nullif(%(seen)s, '')::pg_snapshot, pg_current_snapshot()) AS snapshot),
@@ -65,8 +65,8 @@ Brings = Callable[[int, tuple[Match, ...]], AccountKey | None]
 
 @dataclass(frozen=True)
 class Changes:
-    """What became of accounts since an index was current: the answer to `KeptMatcher.asked` of the same `version`. `by`:
-    the transaction that asked, None where it has written nothing yet."""
+    """What became of accounts since an index was current: the answer to `KeptMatcher.asked` of the same `version`.
+    `by`: the transaction that asked, None where it has written nothing yet."""
 
     version: int
     snapshot: str
