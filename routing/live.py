@@ -8,9 +8,8 @@ itself and is told to look again, as it is when this connection was lost meanwhi
 import asyncio
 import json
 import logging
-import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import psycopg
@@ -25,6 +24,9 @@ GATHERS_SECONDS = 0.3  # changes of the queue within it are one event
 LONGEST_SECONDS = 900.0  # then the browser connects again, and who may no longer see anything is refused
 LONGEST_PAUSE_SECONDS = 30.0
 MOST_WAITING = 50
+LISTENS_WITHIN_SECONDS = 5.0  # then a stream begins without: it is told to look again once it can be
+
+Event = tuple[str, object]
 
 
 @dataclass(eq=False)
@@ -33,9 +35,7 @@ class Reader:
 
     user_id: int
     sees_queue: bool
-    events: "asyncio.Queue[tuple[str, object] | None]" = field(
-        default_factory=lambda: asyncio.Queue(MOST_WAITING)
-    )
+    events: "asyncio.Queue[Event | None]" = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
 
     def tell(self, name: str, data: object) -> None:
         """To be called in the loop of the stream. One that has fallen behind is ended."""
@@ -51,25 +51,17 @@ class Reader:
 
 
 class Hub:
-    """All streams of this process."""
+    """All streams of this process. Its loop alone knows them."""
 
     def __init__(self) -> None:
         self._readers: set[Reader] = set()
-        self._lock = threading.Lock()
         self._listening: asyncio.Task[None] | None = None
+        self._hears = asyncio.Event()
+        self._was_deaf = False  # while a stream was open
         self._queue_changed = False
         self._is_ending = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening_since = self._queue_changed_at = 0.0  # seconds of the epoch
-
-    def join(self, reader: Reader) -> None:
-        """From now on it hears of everything, also before its stream begins."""
-        with self._lock:
-            self._readers.add(reader)
-
-    def leave(self, reader: Reader) -> None:
-        with self._lock:
-            self._readers.discard(reader)
 
     def end(self) -> None:
         """Ends all streams, and each that comes later after what it missed: the process stops. From any thread."""
@@ -85,13 +77,21 @@ class Hub:
         """Also where nobody listened meanwhile, so that nobody knows."""
         return moment < self._listening_since or self._queue_changed_at >= moment
 
-    async def stream(self, reader: Reader, first: list[tuple[str, object]]) -> AsyncIterator[bytes]:
-        """The bytes of an event stream, until the browser leaves, falls behind, or it is time to ask again."""
+    async def stream(self, reader: Reader, missed: Callable[[], list[Event]]) -> AsyncIterator[bytes]:
+        """The bytes of an event stream, until the browser leaves, falls behind, or it is time to ask again. `missed`
+        looks for what happened before; on a thread of its own, and not before this process listens, so that nothing
+        comes in between."""
         self._loop = loop = asyncio.get_running_loop()
         if self._listening is None or self._listening.done():
             self._listening = loop.create_task(self._listen())
         until = loop.time() + LONGEST_SECONDS
+        self._readers.add(reader)
         try:
+            try:
+                await asyncio.wait_for(self._hears.wait(), LISTENS_WITHIN_SECONDS)
+            except TimeoutError:
+                self._was_deaf = True
+            first = await asyncio.to_thread(missed)
             yield b"retry: 2000\n\n" + b"".join(_event(*one) for one in first)
             while loop.time() < until and not self._is_ending:
                 try:
@@ -103,7 +103,7 @@ class Hub:
                     return
                 yield _event(*event)
         finally:
-            self.leave(reader)
+            self._readers.discard(reader)
 
     async def _listen(self) -> None:
         """For as long as the process lives; a database that is away is waited for."""
@@ -114,11 +114,15 @@ class Hub:
                     await listening.execute(f"LISTEN {LIVE_CHANNEL}")
                     await listening.execute(f"LISTEN {QUEUE_CHANNEL}")
                     pause, self._listening_since = 0.5, time.time()
-                    self._tell_all("again", {})  # whatever was told before is gone
+                    self._hears.set()
+                    if self._was_deaf:
+                        self._tell_all("again", {})  # whatever was told before is gone
                     async for told in listening.notifies():
                         self._spread(told.channel, told.payload)
             except psycopg.Error:
                 log.warning("live events: the connection was lost; the next try follows in %.1f s", pause)
+            self._hears.clear()
+            self._was_deaf = True
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
@@ -143,8 +147,7 @@ class Hub:
             reader.tell(name, data)
 
     def _all(self) -> list[Reader]:
-        with self._lock:
-            return list(self._readers)
+        return list(self._readers)
 
 
 hub = Hub()

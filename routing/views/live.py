@@ -1,6 +1,7 @@
 """The stream of live events, and what a page fetches when it hears one."""
 
 import datetime
+from functools import partial
 
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
@@ -9,9 +10,10 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django_htmx.http import trigger_client_event
 
+from reps.models import User
 from reps.pages import is_id, show
 from reps.permissions import SignedIn, may, requires
-from routing.live import Reader, hub
+from routing.live import Event, Reader, hub
 from routing.models import Notification
 from routing.queries.live_events import missed_since
 from routing.queries.queue import decided_of
@@ -26,16 +28,21 @@ def events(request: SignedIn) -> HttpResponseBase:
     if not isinstance(request, ASGIRequest):
         return HttpResponse(status=204)  # no stream here: the browser does not ask again
     reader = Reader(request.user.pk, may(request.user, "see_queue"))
-    hub.join(reader)
-    since = _moment(request.GET.get("since", ""))
-    first = missed_since(request.user, since)
-    if reader.sees_queue and hub.has_queue_changed_since(since.timestamp()):
-        first.append(("queue", {}))
+    missed = partial(_missed, reader, request.user, _moment(request.GET.get("since", "")))
     connections.close_all()  # given back to the pool: the stream is open for minutes
-    response = StreamingHttpResponse(hub.stream(reader, first), content_type="text/event-stream")
+    response = StreamingHttpResponse(hub.stream(reader, missed), content_type="text/event-stream")
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+def _missed(reader: Reader, user: User, since: datetime.datetime) -> list[Event]:
+    try:
+        notes = missed_since(user, since)
+    finally:
+        connections.close_all()
+    queue_changed = reader.sees_queue and hub.has_queue_changed_since(since.timestamp())
+    return [*notes, *([("queue", {})] if queue_changed else [])]
 
 
 def _moment(text: str) -> datetime.datetime:

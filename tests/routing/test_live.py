@@ -1,5 +1,6 @@
 """Live events over a real web server: told within a moment, to those whom they concern, and again after a break."""
 
+import asyncio
 import contextlib
 import json
 import queue
@@ -7,7 +8,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPResponse
+from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import Client
@@ -66,7 +69,7 @@ class Stream:
 
 @pytest.fixture
 def listen(port: int) -> Iterator[Callable[..., Stream]]:
-    """Opens streams; each has heard by then that this process listens."""
+    """Opens streams."""
     opened: list[Stream] = []
 
     def one(user: User, since: float | None = None) -> Stream:
@@ -76,6 +79,20 @@ def listen(port: int) -> Iterator[Callable[..., Stream]]:
     yield one
     for stream in opened:
         stream.close()
+
+
+@pytest.fixture
+def may_connect(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Until it is set, nothing listens."""
+    given = threading.Event()
+    connect = psycopg.AsyncConnection.connect
+
+    async def slow(**address: Any) -> Any:
+        await asyncio.to_thread(given.wait, PATIENCE_SECONDS)
+        return await connect(**address)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "connect", slow)
+    return given
 
 
 def notified(user: User, text: str = "A lead is yours") -> Notification:
@@ -91,19 +108,17 @@ def test_a_notification_reaches_its_reader_and_nobody_else(
     assert ana.user is not None
     assert bo.user is not None
     ours, others = listen(ana.user), listen(bo.user)
-    assert ours.next()[0] == "again"  # it listens from here on
     note = notified(ana.user)
     assert ours.next() == ("notification", {"id": note.pk})
     theirs = notified(bo.user, "Another one")
-    heard = others.next()
-    assert (heard if heard[0] != "again" else others.next()) == ("notification", {"id": theirs.pk})
+    assert others.next() == ("notification", {"id": theirs.pk})
 
 
 def test_a_change_of_the_queue_reaches_who_sees_it(
     ana: Rep, ben: User, omar: User, make_opportunity: Make, listen: Callable[..., Stream]
 ) -> None:
     stream = listen(omar)
-    assert stream.next()[0] == "again"
+    assert stream.next() == ("queue", {})  # nobody listened before, so that nobody knows
     route(opportunity_id=make_opportunity("New").pk)
     assert stream.next() == ("queue", {})
     approve(item_id=QueueItem.objects.get().pk, by=ben, at=timezone.now())
@@ -115,7 +130,6 @@ def test_a_rep_hears_nothing_of_the_queue(
 ) -> None:
     assert ana.user is not None
     stream = listen(ana.user)
-    assert stream.next()[0] == "again"
     route(opportunity_id=make_opportunity("New").pk)
     note = notified(ana.user)
     assert stream.next() == ("notification", {"id": note.pk})
@@ -127,9 +141,34 @@ def test_what_came_between_page_and_stream_is_told_first(ben: User, listen: Call
     assert listen(ben, since=made - 1).next() == ("notification", {"id": note.pk})
 
 
+def test_what_came_before_the_process_listens_is_told(
+    ana: Rep, may_connect: threading.Event, listen: Callable[..., Stream]
+) -> None:
+    assert ana.user is not None
+    stream = listen(ana.user)
+    note = notified(ana.user)
+    may_connect.set()
+    assert stream.next() == ("notification", {"id": note.pk})
+
+
+def test_who_was_kept_waiting_is_told_to_look_again(
+    ana: Rep,
+    may_connect: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    listen: Callable[..., Stream],
+) -> None:
+    monkeypatch.setattr(live, "LISTENS_WITHIN_SECONDS", 0.05)
+    assert ana.user is not None
+    note = notified(ana.user)
+    stream = listen(ana.user, since=timezone.now().timestamp() - 60)
+    assert stream.next() == ("notification", {"id": note.pk})
+    may_connect.set()
+    assert stream.next() == ("again", {})
+
+
 def test_a_lost_connection_is_made_again(ben: User, listen: Callable[..., Stream]) -> None:
     stream = listen(ben)
-    assert stream.next()[0] == "again"
+    assert stream.next() == ("queue", {})
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -165,7 +204,7 @@ def test_what_changed_in_the_queue_before_the_stream_is_told_first(
     ana: Rep, omar: User, make_opportunity: Make, listen: Callable[..., Stream]
 ) -> None:
     first = listen(omar)
-    assert first.next()[0] == "again"
+    assert first.next() == ("queue", {})
     made = timezone.now().timestamp()
     route(opportunity_id=make_opportunity("New").pk)
     assert first.next() == ("queue", {})
