@@ -17,7 +17,7 @@ from crm.engine.matching.contacts import company_domain, normalise_phone
 from crm.engine.matching.matcher import KnownContacts, Lead, Match
 from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
-from crm.models import Account, AccountMatch, Contact, Opportunity
+from crm.models import Account, AccountMatch, Contact, Opportunity, StageChange
 from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
 from crm.queries.matching import (
     CHANGES,
@@ -33,7 +33,7 @@ from crm.queries.records import account_of
 from crm.services.opportunities import BY_EMAIL, FROM_ACCOUNT, contact_of, new_opportunity, opened
 from crm.services.waiting import locks
 from reps.models import User
-from reps.queries.prepared import ask_all
+from reps.queries.prepared import Companion, ask_all
 from reps.services.inserts import insert
 
 State = AccountMatch.State
@@ -44,6 +44,8 @@ SELECT ARRAY({BY_EMAIL}), (
     SELECT jsonb_agg(jsonb_build_array(c.account_id, c.email, c.phone, c.country)) FROM ({CONTACTS}) AS c
 ), ({STAMP}), changed.* FROM ({CHANGES}) AS changed
 """
+# Of what a new lead may bring a record.
+BRINGS = (Account, Contact, Opportunity, StageChange, AccountMatch)
 ROUNDS = 3
 COMPANY_FIELDS = ("name", "domain", *FROM_ACCOUNT)
 
@@ -87,10 +89,12 @@ def store_placed(*, values: Mapping[str, Any], at: datetime.datetime, by: User |
     return brings
 
 
-def place_new(*, values: Mapping[str, Any], at: datetime.datetime, by: User | None) -> Brought:
+def place_new(
+    *, values: Mapping[str, Any], at: datetime.datetime, by: User | None, along: Companion | None = None
+) -> Brought:
     """The same but for the storing, which the caller does in the same transaction: until then others who bring the
-    same company or person wait."""
-    found = look_up(values)
+    same company or person wait. `along`: what is asked in the same breath."""
+    found = look_up(values, along)
     placed = place(values, found)
     contact = contact_of(found.contact_ids, account=placed.account, values=found.person)
     return brought(values, placed, contact, dictionary=dictionary_of(found.stamp), at=at, by=by)
@@ -132,7 +136,7 @@ class Found:
     stamp: int | None
 
 
-def look_up(values: Mapping[str, Any]) -> Found:
+def look_up(values: Mapping[str, Any], along: Companion | None = None) -> Found:
     """Leads of one new company or person that come in side by side wait for each other here, or each would add the
     company. One round trip."""
     company = company_of(values)
@@ -140,9 +144,11 @@ def look_up(values: Mapping[str, Any]) -> Found:
     wanted = [*([] if values.get("account") is not None else company_locks(lead)), *person_locks(lead)]
     version, (_, since) = changes_asked()
     asked = {"email": lead.email.strip(), **contacts_asked([lead])[1], **since}
-    *_, ((contact_ids, contacts, stamp, *changed),) = ask_all(
-        *([locks(wanted)] if wanted else []), (KNOWN, asked)
-    )
+    before = [locks(wanted)] if wanted else []
+    answers = ask_all(*before, (KNOWN, asked), *(along.asked if along else ()))
+    ((contact_ids, contacts, stamp, *changed),) = answers[len(before)]
+    if along:
+        along.answered(answers[len(before) + 1 :])
     person = values.get("person") or {}
     known = known_contacts([lead], json.loads(contacts or "[]"))[0]
     return Found(company, person, lead, known, contact_ids, changes_of(version, changed), stamp)

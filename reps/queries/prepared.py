@@ -20,14 +20,13 @@ PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
 
 
 class Companion(Protocol):
-    """Values that somebody else asks for along with his own."""
+    """Statements that somebody else sends along with his own, after them."""
 
     @property
-    def asked(self) -> Sequence[str]:
-        """As SQL expressions."""
+    def asked(self) -> Sequence[tuple[str, Parameters]]: ...
 
-    def done(self, values: Sequence[Any]) -> None:
-        """Takes the answers."""
+    def answered(self, rows: Sequence[list[tuple[Any, ...]]]) -> None:
+        """Takes the answers, and keeps them for later: whoever sends it must not fail with it."""
 
 
 class _PreparedCursor(psycopg.RawCursor[Any]):

@@ -7,7 +7,7 @@ models have none. A record may refer to another one of the same call that has no
 import datetime
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -45,24 +45,24 @@ class Beside:
 NOTHING = Beside((), ())
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """Ids for new records that are written later, those that others refer to first; for who asks it together with
-    others."""
+@lru_cache(maxsize=64)
+def ids_of(of_models: tuple[type[models.Model], ...]) -> tuple[str, ...]:
+    """Expressions that draw an id for a new record of each model."""
+    return tuple(
+        f"nextval(pg_get_serial_sequence('\"{one._meta.db_table}\"', '{one._meta.pk.column}'))"
+        for one in of_models
+    )
 
-    records: tuple[models.Model, ...]
 
-    @property
-    def asked(self) -> Sequence[str]:
-        return _ids_of(tuple(type(record) for record in self.records))
-
-    def done(self, values: Sequence[Any]) -> None:
-        for record, key in zip(self.records, values, strict=True):
-            record.pk = key
-        for record in self.records:
-            for field, attribute, _ in fields_of(type(record)):
-                if field.is_relation and getattr(record, attribute) is None:
-                    key_of(record, field)
+def give_ids(records: Sequence[models.Model], drawn: Mapping[type[models.Model], int]) -> None:
+    """Gives ids that were drawn to new records of different models, which are written later, those that others refer to
+    first."""
+    for record in records:
+        record.pk = drawn[type(record)]
+    for record in records:
+        for field, attribute, _ in fields_of(type(record)):
+            if field.is_relation and getattr(record, attribute) is None:
+                key_of(record, field)
 
 
 def insert(*records: models.Model, beside: Beside = NOTHING) -> None:
@@ -162,14 +162,6 @@ def fields_of(model: type[models.Model]) -> tuple[tuple[Any, str, bool], ...]:
 def _is_automatic(field: Any) -> bool:
     """Whether saving gives the value, or the database wants another one than the record holds."""
     return not isinstance(field, models.DateField) or field.auto_now or field.auto_now_add
-
-
-@lru_cache(maxsize=64)
-def _ids_of(of_models: tuple[type[models.Model], ...]) -> tuple[str, ...]:
-    return tuple(
-        f"nextval(pg_get_serial_sequence('\"{one._meta.db_table}\"', '{one._meta.pk.column}'))"
-        for one in of_models
-    )
 
 
 @lru_cache(maxsize=256)

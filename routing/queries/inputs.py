@@ -11,7 +11,6 @@ from django.utils import timezone
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from experiments.models import Experiment
-from reps.queries.prepared import Companion
 from routing.engine.arms import Choice, InArm
 from routing.engine.configuration import Configuration
 from routing.engine.facts import OpportunityFacts
@@ -119,19 +118,18 @@ def seed_of(opportunity_id: int, at: datetime.datetime) -> int:
     return (opportunity_id * 1_000_003 + int(at.timestamp() * 1000)) % 2**31
 
 
-def load_inputs(
-    opportunity: Opportunity,
-    at: datetime.datetime,
-    *,
-    may_repeat: bool = True,
-    holding_off_pause: bool = False,
-    first: Companion | None = None,
-) -> tuple[Inputs, Live]:
-    """Everything to decide an opportunity with, now. `first`: what is asked in the same breath, the ids
-    of new records perhaps. `holding_off_pause`: no pause comes before the transaction's end."""
-    state, live = look(at, holding_off_pause=holding_off_pause, first=first)
+def load_inputs(opportunity: Opportunity, at: datetime.datetime) -> tuple[Inputs, Live]:
+    """Everything to decide an opportunity with, now."""
+    state, live = look(at)
+    return inputs_from(opportunity, live, state, at, may_repeat=True), live
+
+
+def inputs_from(
+    opportunity: Opportunity, live: Live, state: RosterState, at: datetime.datetime, *, may_repeat: bool
+) -> Inputs:
+    """The same from what was looked at."""
     book = ArmBook.of([opportunity], live, at)
-    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat, book=book), live
+    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat, book=book)
 
 
 def inputs_of(

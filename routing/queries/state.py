@@ -6,9 +6,10 @@ never committed transaction sees is not kept. Whatever is kept, limits are check
 gets anything; a number that lagged behind would cost another round, never a limit.
 """
 
+import contextlib
 import datetime
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-from reps.queries.prepared import Companion, ask, ask_all, ask_one
+from reps.queries.prepared import Parameters, ask, ask_all, ask_one
 from routing.engine.absences import Absences, Span
 from routing.engine.roster import Ints, Mask, Roster, RosterState, works_now
 from routing.queries.automation import HOLD_OFF_PAUSE
@@ -110,24 +111,47 @@ def load_state(live: Live, at: datetime.datetime) -> RosterState:
     return _state_of(_kept.read(live, at), live, at)
 
 
-def look(
-    at: datetime.datetime, *, holding_off_pause: bool = False, first: Companion | None = None
-) -> tuple[RosterState, Live]:
-    """What is in force now and the state of everybody, in one round trip where the process knows the roster. `first`
-    is asked with it, before. `holding_off_pause`: no pause comes before the transaction's end."""
-    before = (*((HOLD_OFF_PAUSE,) if holding_off_pause else ()), *(first.asked if first else ()))
-    expected = _kept.expected(at)
-    together = [(f"SELECT {', '.join(before)}", ())] if before else []
-    *answers, (found,) = ask_all(*together, expected.asked if expected else (LIVE, ()))
-    if first:
-        first.done(answers[0][0][len(before) - len(first.asked) :])
-    live = live_of(found[:4], at)
-    read = _kept.taken(expected, live, at, found) if expected else None
-    if read is None:
-        read = _kept.read(live, at)
-    return _state_of(read, live, at), replace(
-        live, is_paused=read.is_paused, roster_is_kept=read.roster_is_kept
-    )
+def look(at: datetime.datetime, *, holding_off_pause: bool = False) -> tuple[RosterState, Live]:
+    """What is in force now and the state of everybody, in one round trip where the process knows the roster.
+    `holding_off_pause`: no pause comes before the transaction's end."""
+    looking = Looking(at, (HOLD_OFF_PAUSE,) if holding_off_pause else ())
+    looking.answered(ask_all(*looking.asked))
+    return looking.found()
+
+
+class Looking:
+    """A look that somebody else may ask for along with statements of his own; with `values` (SQL expressions) that are
+    asked for before, in a statement of their own."""
+
+    def __init__(self, at: datetime.datetime, values: Sequence[str]) -> None:
+        self.at = at
+        self.values: Sequence[Any] = ()
+        self._expected = _kept.expected(at)
+        before = [(f"SELECT {', '.join(values)}", ())] if values else []
+        self.asked: Sequence[tuple[str, Parameters]] = [
+            *before,
+            self._expected.asked if self._expected else (LIVE, ()),
+        ]
+        self._answer: tuple[Any, ...] = ()
+        self._found: tuple[Live, Read] | None = None
+
+    def answered(self, rows: Sequence[list[tuple[Any, ...]]]) -> None:
+        *before, (self._answer,) = rows
+        if before:
+            self.values = before[0][0]
+        with contextlib.suppress(Exception):  # `found` meets it again
+            self._found = self._taken()  # at once: of two answers only the first to be taken in counts
+
+    def found(self) -> tuple[RosterState, Live]:
+        """Once it is answered."""
+        live, read = self._found or self._taken()
+        live = replace(live, is_paused=read.is_paused, roster_is_kept=read.roster_is_kept)
+        return _state_of(read, live, self.at), live
+
+    def _taken(self) -> tuple[Live, Read]:
+        live = live_of(self._answer[:4], self.at)
+        read = _kept.taken(self._expected, live, self.at, self._answer) if self._expected else None
+        return live, _kept.read(live, self.at) if read is None else read
 
 
 def _state_of(read: Read, live: Live, at: datetime.datetime) -> RosterState:

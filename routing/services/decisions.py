@@ -17,14 +17,16 @@ from django.utils import timezone
 from crm.models import Opportunity
 from crm.queries.duplicates import standing_original
 from crm.services import ownership
+from crm.services.placing import BRINGS
 from reps.models import Rep
 from reps.queries.prepared import ask
-from reps.services.inserts import Drawing, insert
+from reps.services.inserts import give_ids, ids_of, insert
 from routing.engine.ladder import decide
 from routing.engine.verdict import Inputs, Verdict
 from routing.models import Decision, QueueItem
-from routing.queries.inputs import load_inputs
-from routing.queries.state import forget_state
+from routing.queries.automation import HOLD_OFF_PAUSE
+from routing.queries.inputs import inputs_from, load_inputs
+from routing.queries.state import Looking, forget_state, look
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.changes import first_change
@@ -38,6 +40,8 @@ from telemetry.traces import span
 
 log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
+# What was looked at ahead is looked at again after so long: others of the company may have been waited for.
+STALE = datetime.timedelta(milliseconds=100)
 UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH, Opportunity.Routing.HELD)
 
 
@@ -133,31 +137,41 @@ def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
     return before is None or waits_for == (before[1] if before[0] == Decision.Via.DUPLICATE else None)
 
 
+def look_ahead() -> Looking:
+    """What a new lead is decided with, to be asked for along with what is asked to find its company; with ids for the
+    records that it may bring."""
+    return Looking(timezone.now(), (HOLD_OFF_PAUSE, *ids_of(BRINGS)))
+
+
 def decide_new(
-    *, opportunity: Opportunity, may_repeat: bool, also: Also, new: Sequence[Model] = ()
+    *, opportunity: Opportunity, may_repeat: bool, also: Also, ahead: Looking, new: Sequence[Model] = ()
 ) -> Made | None:
     """Decides what was stored in the present transaction, or is one of the `new` records, which are stored with it, and
     acts on it; nobody else sees it yet. `may_repeat`: whether it was linked to what it repeats; `also`: what is stored
-    with the decision.
+    with the decision; `ahead`: as `look_ahead` asked for it in this transaction.
 
     None, with nothing written but the new records, while automation is paused and where others took the rep's last room
     again and again; and where it waits for its policy's batch.
     """
     started = time.perf_counter()
-    made = _decided_new(opportunity, may_repeat, also, new)
+    made = _decided_new(opportunity, may_repeat, also, ahead, new)
     if made is not None:
         ONE_DECISION.observe(time.perf_counter() - started)
     return made
 
 
-def _decided_new(opportunity: Opportunity, may_repeat: bool, also: Also, new: Sequence[Model]) -> Made | None:
-    first = Drawing(tuple(new)) if new else None
-    for _ in range(ROUNDS_WITHOUT_LOCK):
+def _decided_new(
+    opportunity: Opportunity, may_repeat: bool, also: Also, ahead: Looking, new: Sequence[Model]
+) -> Made | None:
+    give_ids(new, dict(zip(BRINGS, ahead.values[1:], strict=True)))
+    for round_ in range(ROUNDS_WITHOUT_LOCK):
+        at = timezone.now()
         with span("look"):
-            inputs, live = load_inputs(
-                opportunity, timezone.now(), may_repeat=may_repeat, holding_off_pause=True, first=first
-            )
-        first = None
+            if round_ == 0 and at - ahead.at < STALE:
+                at, (state, live) = ahead.at, ahead.found()
+            else:
+                state, live = look(at, holding_off_pause=True)
+            inputs = inputs_from(opportunity, live, state, at, may_repeat=may_repeat)
         if live.is_paused:
             break
         with span("decide"):

@@ -13,20 +13,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Model
 
 from crm.models import DuplicateLink, Opportunity
 from crm.queries.duplicates import links_that_hold
 from crm.services.duplicates import link_repeats, look_for_repeats
-from crm.services.placing import place_new
+from crm.services.placing import Brought, place_new
 from reps.models import User
 from reps.queries.prepared import ask
 from reps.services.inserts import insert
 from routing.models import Decision, IntakeReceipt
 from routing.queries.answers import opportunity_answer
+from routing.queries.state import Looking
 from routing.services.decided import Also, Made
-from routing.services.decisions import decide_new, route
+from routing.services.decisions import decide_new, look_ahead, route
 from telemetry.context import note_decision
 from telemetry.metrics import INTAKE
 from telemetry.traces import span
@@ -139,11 +140,12 @@ def _stored(request: Request) -> Accepted:
 
 @transaction.atomic
 def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeReceipt]:
-    brings = place_new(values=request.values, at=request.at, by=request.by)
+    ahead = look_ahead() if decides else None
+    brings = _placed(request, ahead)
     opportunity = brings.opportunity
     repeats = [] if brings.is_all_new else look_for_repeats(opportunity)
     # What repeats nothing is looked for by nobody before it is decided, and is stored with its decision.
-    new = brings.records if decides and not repeats else ()
+    new = brings.records if ahead and not repeats else ()
     if not new:
         insert(*brings.records)
     may_repeat = link_repeats(opportunity=opportunity, found=repeats, at=request.at) if repeats else False
@@ -160,14 +162,26 @@ def _store(request: Request, *, decides: bool) -> tuple[Opportunity, IntakeRecei
         receipt.answer = answer_of(opportunity, made, link)
         return [receipt]
 
-    if not decides or not _decided(opportunity, may_repeat, with_answer, new):
+    if ahead is None or not _decided(opportunity, may_repeat, with_answer, ahead, new):
         insert(receipt)
     return opportunity, receipt
 
 
-def _decided(opportunity: Opportunity, may_repeat: bool, also: Also, new: Sequence[Model]) -> bool:
+def _placed(request: Request, ahead: Looking | None) -> Brought:
+    """Where what is looked at ahead can't be read, it is placed without; where nothing can, that fails as well."""
     try:
-        made = decide_new(opportunity=opportunity, may_repeat=may_repeat, also=also, new=new)
+        return place_new(values=request.values, at=request.at, by=request.by, along=ahead)
+    except DatabaseError as failed:
+        if ahead is None or isinstance(failed, IntegrityError):
+            raise
+        raise _Undecided from failed
+
+
+def _decided(
+    opportunity: Opportunity, may_repeat: bool, also: Also, ahead: Looking, new: Sequence[Model]
+) -> bool:
+    try:
+        made = decide_new(opportunity=opportunity, may_repeat=may_repeat, also=also, ahead=ahead, new=new)
         return made is not None
     except IntegrityError:
         raise  # the receipt's: the same key came a moment ago

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from crm.models import Account, Activity, Contact, Opportunity
 from reps.models import ApiToken, Rep, User
 from routing.models import Decision, IntakeReceipt
+from routing.queries import state
 from routing.queries.invariants import check_invariants
 from routing.services import decisions
 from tests.conftest import user_of
@@ -83,6 +84,22 @@ class TestIntake:
         response = api(omar).post(URL, LEAD, format="json")
         assert (response.status_code, response.json()["routing"]) == (201, "waiting")
         assert IntakeReceipt.objects.count() == 1
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("ill", ["LIVE", "CHANGED"])
+    def test_is_accepted_even_if_what_to_route_with_cannot_be_read(
+        self, ill: str, ana: Rep, omar: User, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is asked for along with what tells the company: the failure of one must not be that of the other."""
+        client = api(omar)
+        if ill == "CHANGED":  # what a process asks that has looked before
+            assert client.post(URL, LEAD | {"external_id": "first"}, format="json").status_code == 201
+        monkeypatch.setattr(state, ill, "SELECT nothing_of_the_kind")
+        response = client.post(URL, LEAD, format="json")
+        assert (response.status_code, response.json()["routing"]) == (201, "waiting")
+        assert response.json()["account"]["name"] == LEAD["company"]["name"]
+        assert Opportunity.objects.filter(external_id=LEAD["external_id"]).count() == 1
+        assert IntakeReceipt.objects.filter(answer__isnull=False).count() == 1 + (ill == "CHANGED")
 
     @pytest.mark.parametrize(
         ("change", "field"),
