@@ -78,7 +78,7 @@ def test_logs_the_chance_of_every_choice_and_values_the_greedy_configuration(
     chances = {round(decision.propensity, 6) for decision in decisions}
     assert chances == {0.75, 0.25}
     shares = [sum(d.rep_id == rep.pk for d in decisions) / LEADS for rep in (ana, bo)]
-    assert max(shares) == pytest.approx(0.75, abs=0.1)
+    assert max(shares) == pytest.approx(0.75, abs=0.14)  # 4.5 standard errors: ids are other ones each time
     Policy.objects.update(exploration_share=0)
     publish()
     greedy = ConfigurationVersion.objects.order_by("-number").first()
