@@ -17,7 +17,15 @@ from typing import Any
 from django.db import connection
 
 from crm.engine.matching.contacts import normalise_email, normalise_phone
-from crm.engine.matching.matcher import AccountKey, KnownContacts, Lead, Match, Matcher, bare_phone
+from crm.engine.matching.matcher import (
+    AccountKey,
+    KnownContacts,
+    Lead,
+    Match,
+    Matcher,
+    NamesAlike,
+    bare_phone,
+)
 from reps.queries.prepared import ask, ask_one
 
 log = logging.getLogger(__name__)
@@ -50,6 +58,7 @@ SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text::bigi
     ARRAY(SELECT account_id FROM own), ARRAY(SELECT account_id FROM changed),
     (SELECT jsonb_agg(to_jsonb(k)) FROM ({KEYS} WHERE a.id IN (SELECT account_id FROM changed)) AS k)
 """
+CHANGES_WIDTH = 5  # columns
 # By the address or by the last digits, each with an index.
 CONTACTS = """
 SELECT c.account_id, c.email, c.phone, a.country
@@ -85,7 +94,10 @@ class KeptMatcher:
         self._version = 0  # of the index: an answer about another one is not taken in
         self._seen = ""  # the database's snapshot that the index is of
         self._seen_by: int | None = None  # the transaction that took it
-        self._uncommitted: set[int] = set()  # changed by a transaction that may still be rolled back
+        self._doubtful: set[int] = (
+            set()
+        )  # not read from the database, or of what may be rolled back: to be read again
+        self._undisturbed = False  # whether nobody came between the last question and its answer
 
     def asked(self) -> tuple[int, tuple[str, dict[str, Any]]]:
         """The version, and the statement that asks what has changed since; to be sent with others that its transaction
@@ -99,21 +111,42 @@ class KeptMatcher:
         contacts: Sequence[KnownContacts],
         changes: Changes | None = None,
         brings: Brings = lambda place, matches: None,
+        names_alike: NamesAlike | None = None,
     ) -> list[tuple[Match, ...]]:
         """The matches of leads one after the other: what `brings` says of one (its place, its matches) is known to
-        those after it. Other transactions never see it: whatever was not committed goes with the next look."""
+        those after it. Other transactions never see it: whatever was not committed goes with the next look.
+        `names_alike`: what was given ahead for one of them."""
         connection.ensure_connection()  # whoever waits for one must not keep the others waiting
         found: list[tuple[Match, ...]] = []
         with self._lock:
             matcher = self._current(changes)
             for place, (lead, known) in enumerate(zip(leads, contacts, strict=True)):
-                found.append(matcher.match(lead, known))
+                found.append(matcher.match(lead, known, names_alike))
                 account = brings(place, found[-1])
                 if account is not None:
                     self._version += 1
-                    self._uncommitted.add(account.id)
+                    self._doubtful.add(account.id)
                     matcher.change([account])
         return found
+
+    def names_alike(self, lead: Lead) -> NamesAlike | None:
+        """For a match that follows, by who waits for the database meanwhile; None where it is likely to be in vain,
+        since others change the index at the same time."""
+        if not self._undisturbed or not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return None if self._matcher is None else self._matcher.names_alike(lead)
+        finally:
+            self._lock.release()
+
+    def added(self, account: AccountKey) -> None:
+        """Takes in what a transaction of this process has added and committed, before it is read."""
+        with self._lock:
+            matcher, self._matcher = self._matcher, None
+            if matcher is not None:
+                matcher.change([account])
+                self._doubtful.add(account.id)
+            self._matcher = matcher
 
     def prepare(self) -> None:
         """Builds it, or brings it up to date."""
@@ -126,13 +159,23 @@ class KeptMatcher:
             self._matcher = None
             self._version += 1
 
+    def settle(self) -> None:
+        """Does what changes have left to the next match, unless somebody matches already."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._matcher is not None:
+                    self._matcher.settle()
+            finally:
+                self._lock.release()
+
     def _statement(self) -> tuple[str, dict[str, Any]]:
         seen = "" if self._matcher is None else self._seen
-        return CHANGES, {"seen": seen, "seen_by": self._seen_by, "again": list(self._uncommitted)}
+        return CHANGES, {"seen": seen, "seen_by": self._seen_by, "again": list(self._doubtful)}
 
     def _current(self, changes: Changes | None) -> Matcher:
         """Up to date with the changes, which are asked for here where another thread was faster."""
         matcher = self._matcher
+        self._undisturbed = changes is not None and changes.version == self._version
         if changes is None or changes.version != self._version or matcher is None:
             statement, parameters = self._statement()
             changes = changes_of(self._version, ask_one(statement, parameters))
@@ -144,7 +187,7 @@ class KeptMatcher:
             matcher.change(changes.present, gone=changes.ids)
         self._version += 1
         self._matcher, self._seen, self._seen_by = matcher, changes.snapshot, changes.by
-        self._uncommitted = set(changes.own)
+        self._doubtful = (self._doubtful - changes.ids) | changes.own
         return matcher
 
 
@@ -168,9 +211,25 @@ def match_lead(lead: Lead) -> tuple[Match, ...]:
     return match_known(lead, contacts_of([lead])[0])
 
 
-def match_known(lead: Lead, contacts: KnownContacts, changes: Changes | None = None) -> tuple[Match, ...]:
+def match_known(
+    lead: Lead,
+    contacts: KnownContacts,
+    changes: Changes | None = None,
+    names_alike: NamesAlike | None = None,
+) -> tuple[Match, ...]:
     """The same where the lead's contacts, and perhaps what has changed, have been looked up."""
-    return _kept.match_each([lead], [contacts], changes)[0]
+    return _kept.match_each([lead], [contacts], changes, names_alike=names_alike)[0]
+
+
+def names_alike(lead: Lead) -> NamesAlike | None:
+    """A part of a match that can be done while what has changed is asked for; None where that does not pay."""
+    return _kept.names_alike(lead)
+
+
+def note_added(account: AccountKey) -> None:
+    """Tells this process's index of an account whose transaction has been committed, so that the next lead finds it
+    there."""
+    _kept.added(account)
 
 
 def match_each(
@@ -214,6 +273,11 @@ def prepare_in_background(then: Callable[[], None]) -> None:
 def forget_matcher() -> None:
     """For tests, whose database is emptied without its triggers."""
     _kept.forget()
+
+
+def settle_index(**signal: Any) -> None:
+    """After an answer, when nobody waits for it."""
+    _kept.settle()
 
 
 def account_keys() -> Iterator[AccountKey]:

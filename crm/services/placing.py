@@ -8,19 +8,21 @@ import datetime
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Model
 
 from crm.engine.matching.contacts import company_domain, normalise_phone
-from crm.engine.matching.matcher import KnownContacts, Lead, Match
+from crm.engine.matching.matcher import AccountKey, KnownContacts, Lead, Match, NamesAlike
 from crm.engine.matching.names import name_key
 from crm.engine.words import size_band
 from crm.models import Account, AccountMatch, Contact, Opportunity, StageChange
 from crm.queries.dictionary import STAMP, Dictionary, dictionary_of
 from crm.queries.matching import (
     CHANGES,
+    CHANGES_WIDTH,
     CONTACTS,
     Changes,
     changes_asked,
@@ -28,12 +30,14 @@ from crm.queries.matching import (
     contacts_asked,
     known_contacts,
     match_known,
+    names_alike,
+    note_added,
 )
 from crm.queries.records import account_of
 from crm.services.opportunities import BY_EMAIL, FROM_ACCOUNT, contact_of, new_opportunity, opened
 from crm.services.waiting import locks
 from reps.models import User
-from reps.queries.prepared import Companion, ask_all
+from reps.queries.prepared import Companion, ask_all, side_by_side
 from reps.services.inserts import insert
 
 State = AccountMatch.State
@@ -96,6 +100,8 @@ def place_new(
     same company or person wait. `along`: what is asked in the same breath."""
     found = look_up(values, along)
     placed = place(values, found)
+    if placed.account is not None and placed.state == State.CREATED:
+        transaction.on_commit(partial(_note, placed.account), robust=True)
     contact = contact_of(found.contact_ids, account=placed.account, values=found.person)
     return brought(values, placed, contact, dictionary=dictionary_of(found.stamp), at=at, by=by)
 
@@ -134,6 +140,7 @@ class Found:
     contact_ids: Sequence[int]
     changes: Changes
     stamp: int | None
+    names_alike: NamesAlike | None
 
 
 def look_up(values: Mapping[str, Any], along: Companion | None = None) -> Found:
@@ -144,14 +151,21 @@ def look_up(values: Mapping[str, Any], along: Companion | None = None) -> Found:
     wanted = [*([] if values.get("account") is not None else company_locks(lead)), *person_locks(lead)]
     version, (_, since) = changes_asked()
     asked = {"email": lead.email.strip(), **contacts_asked([lead])[1], **since}
-    before = [locks(wanted)] if wanted else []
-    answers = ask_all(*before, (KNOWN, asked), *(along.asked if along else ()))
-    ((contact_ids, contacts, stamp, *changed),) = answers[len(before)]
+    ahead: list[NamesAlike | None] = []
+    then = along.locks if along else ()
+    waits = [locks(wanted, then=then)] if wanted or then else []
+    *_, ((contact_ids, contacts, stamp, *row),) = ask_all(
+        *waits,
+        side_by_side((KNOWN, asked), *along.asked) if along else (KNOWN, asked),
+        meanwhile=lambda: ahead.append(names_alike(lead)),
+    )
     if along:
-        along.answered(answers[len(before) + 1 :])
+        along.answered(row[CHANGES_WIDTH:])
     person = values.get("person") or {}
     known = known_contacts([lead], json.loads(contacts or "[]"))[0]
-    return Found(company, person, lead, known, contact_ids, changes_of(version, changed), stamp)
+    return Found(
+        company, person, lead, known, contact_ids, changes_of(version, row[:CHANGES_WIDTH]), stamp, *ahead
+    )
 
 
 def place(values: Mapping[str, Any], found: Found) -> Placed:
@@ -189,7 +203,7 @@ def _find(found: Found) -> tuple[Account | None, tuple[Match, ...]]:
     """The account that is surely meant, and all that could be. One that was deleted meanwhile is looked for again."""
     changes: Changes | None = found.changes
     for _ in range(ROUNDS):
-        matches = match_known(found.lead, found.contacts, changes)
+        matches = match_known(found.lead, found.contacts, changes, found.names_alike)
         if not matches or not matches[0].is_sure:
             return None, matches
         account, changes = account_of(matches[0].account_id), None
@@ -205,6 +219,10 @@ def new_account(company: Mapping[str, Any]) -> Account:
     )
     account.size_band = size_band(account.employees) or account.size_band
     return account
+
+
+def _note(account: Account) -> None:
+    note_added(AccountKey(account.pk, account.name, domain=account.domain, country=account.country))
 
 
 def company_facts(

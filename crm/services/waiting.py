@@ -17,6 +17,8 @@ def one_at_a_time(*wanted: tuple[str, str]) -> None:
         ask(*locks(wanted))
 
 
-def locks(wanted: Sequence[tuple[str, str]]) -> tuple[str, list[list[str]]]:
-    """The statement that waits for them, and its parameters."""
-    return LOCKS, [[kind for kind, _ in wanted], [name.lower() for _, name in wanted]]
+def locks(wanted: Sequence[tuple[str, str]], *, then: Sequence[str] = ()) -> tuple[str, list[list[str]]]:
+    """The statement that waits for them, and its parameters. `then`: locks of other kinds (SQL expressions), for which
+    it waits last."""
+    statement = " UNION ALL SELECT ".join([LOCKS, *then])
+    return statement, [[kind for kind, _ in wanted], [name.lower() for _, name in wanted]]

@@ -6,7 +6,7 @@ transaction, its wrappers, its log of queries.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -20,13 +20,18 @@ PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
 
 
 class Companion(Protocol):
-    """Statements that somebody else sends along with his own, after them."""
+    """What somebody else asks along with his own."""
 
     @property
-    def asked(self) -> Sequence[tuple[str, Parameters]]: ...
+    def locks(self) -> Sequence[str]:
+        """SQL expressions, to be waited for before it is asked, and after all other locks."""
 
-    def answered(self, rows: Sequence[list[tuple[Any, ...]]]) -> None:
-        """Takes the answers, and keeps them for later: whoever sends it must not fail with it."""
+    @property
+    def asked(self) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Statements of one row each, for `side_by_side`."""
+
+    def answered(self, values: Sequence[Any]) -> None:
+        """Takes the answers, and keeps them for later: whoever asks for it must not fail with it."""
 
 
 class _PreparedCursor(psycopg.RawCursor[Any]):
@@ -57,11 +62,14 @@ def ask(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     return rows
 
 
-def ask_all(*asked: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
+def ask_all(
+    *asked: tuple[str, Parameters], meanwhile: Callable[[], None] = lambda: None
+) -> list[list[tuple[Any, ...]]]:
     """The rows of several statements that do not depend on each other's answers, sent together. Each sees what was
-    committed when its turn came, as if it had been sent alone."""
+    committed when its turn came, as if it had been sent alone. `meanwhile` is done while the database is at it."""
     database = connections[DEFAULT_DB_ALIAS]
     if database.queries_logged or database.execute_wrappers:
+        meanwhile()
         return [ask(*one) for one in asked]
     database.ensure_connection()
     sent = [(_PreparedCursor(database.connection), *_bound(*one)) for one in asked]
@@ -69,7 +77,23 @@ def ask_all(*asked: tuple[str, Parameters]) -> list[list[tuple[Any, ...]]]:
     with together, database.wrap_database_errors, database.connection.pipeline():
         for cursor, native, parameters in sent:
             cursor.execute(native, parameters)
+        meanwhile()
     return [cursor.rows for cursor, _, _ in sent]
+
+
+def side_by_side(*asked: tuple[str, Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Several statements of one row each as one, whose row is theirs one after the other: a statement takes longer to
+    send and to begin than most take to run. All see the same moment. Raises ValueError where two parameters have the
+    same name."""
+    parameters = {name: value for _, given in asked for name, value in given.items()}
+    if len(parameters) < sum(len(given) for _, given in asked):
+        raise ValueError("Statements that are asked side by side share a parameter's name.")
+    return _joined(tuple(statement for statement, _ in asked)), parameters
+
+
+@lru_cache(maxsize=64)
+def _joined(statements: tuple[str, ...]) -> str:
+    return f"SELECT * FROM {', '.join(f'({one}) AS row_{place}' for place, one in enumerate(statements))}"
 
 
 def ask_one(statement: str, parameters: Parameters = ()) -> tuple[Any, ...]:

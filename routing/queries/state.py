@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 from django.db import connection
 
-from reps.queries.prepared import Parameters, ask, ask_all, ask_one
+from reps.queries.prepared import ask, ask_all, ask_one, side_by_side
 from routing.engine.absences import Absences, Span
 from routing.engine.roster import Ints, Mask, Roster, RosterState, works_now
 from routing.queries.automation import HOLD_OFF_PAUSE
 from routing.queries.live import IN_FORCE, LIVE, Live, kept_roster, live_of
 
+NONE: dict[str, Any] = {}  # parameters
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 WEEK = datetime.timedelta(days=7)
 DAY = datetime.timedelta(days=1)
@@ -71,8 +72,8 @@ SELECT pg_current_snapshot()::text, string_agg({REP_NUMBERS}, ''::bytea) FROM re
 CHANGED = f"""
 SELECT {IN_FORCE}, pg_current_snapshot()::text,
     (SELECT string_agg({REP_NUMBERS}, ''::bytea) FROM reps_rep r WHERE r.left_at IS NULL
-        AND (age(r.xmin) <= (SELECT age(pg_snapshot_xmin(%(seen)s::pg_snapshot)::xid))
-            OR r.id = ANY(%(again)s::bigint[]))),
+        AND (age(r.xmin) <= (SELECT age(pg_snapshot_xmin(%(reps_seen)s::pg_snapshot)::xid))
+            OR r.id = ANY(%(reps_again)s::bigint[]))),
     (SELECT string_agg({ASSIGNED}, ''::bytea) FROM crm_assignment
         WHERE id > %(low)s AND id < {NO_ID} AND source <> 'import'),
     ARRAY(SELECT ARRAY[id::float8, turn_clock] FROM reps_team WHERE turn_clock <> 0),
@@ -114,31 +115,31 @@ def load_state(live: Live, at: datetime.datetime) -> RosterState:
 def look(at: datetime.datetime, *, holding_off_pause: bool = False) -> tuple[RosterState, Live]:
     """What is in force now and the state of everybody, in one round trip where the process knows the roster.
     `holding_off_pause`: no pause comes before the transaction's end."""
-    looking = Looking(at, (HOLD_OFF_PAUSE,) if holding_off_pause else ())
-    looking.answered(ask_all(*looking.asked))
+    looking = Looking(at)
+    before = [(f"SELECT {HOLD_OFF_PAUSE}", ())] if holding_off_pause else []
+    *_, (row,) = ask_all(*before, side_by_side(*looking.asked))
+    looking.answered(row)
     return looking.found()
 
 
 class Looking:
-    """A look that somebody else may ask for along with statements of his own; with `values` (SQL expressions) that are
-    asked for before, in a statement of their own."""
+    """A look that somebody else may ask for along with his own, who then holds off a pause; with `values` (SQL
+    expressions) that are asked for with it."""
 
-    def __init__(self, at: datetime.datetime, values: Sequence[str]) -> None:
+    locks = (HOLD_OFF_PAUSE,)
+
+    def __init__(self, at: datetime.datetime, values: Sequence[str] = ()) -> None:
         self.at = at
         self.values: Sequence[Any] = ()
+        self._wanted = len(values)
         self._expected = _kept.expected(at)
-        before = [(f"SELECT {', '.join(values)}", ())] if values else []
-        self.asked: Sequence[tuple[str, Parameters]] = [
-            *before,
-            self._expected.asked if self._expected else (LIVE, ()),
-        ]
-        self._answer: tuple[Any, ...] = ()
+        with_it = [(f"SELECT {', '.join(values)}", NONE)] if values else []
+        self.asked = [*with_it, self._expected.asked if self._expected else (LIVE, NONE)]
+        self._answer: Sequence[Any] = ()
         self._found: tuple[Live, Read] | None = None
 
-    def answered(self, rows: Sequence[list[tuple[Any, ...]]]) -> None:
-        *before, (self._answer,) = rows
-        if before:
-            self.values = before[0][0]
+    def answered(self, values: Sequence[Any]) -> None:
+        self.values, self._answer = values[: self._wanted], values[self._wanted :]
         with contextlib.suppress(Exception):  # `found` meets it again
             self._found = self._taken()  # at once: of two answers only the first to be taken in counts
 
@@ -149,7 +150,7 @@ class Looking:
         return _state_of(read, live, self.at), live
 
     def _taken(self) -> tuple[Live, Read]:
-        live = live_of(self._answer[:4], self.at)
+        live = live_of(tuple(self._answer[:4]), self.at)
         read = _kept.taken(self._expected, live, self.at, self._answer) if self._expected else None
         return live, _kept.read(live, self.at) if read is None else read
 
@@ -231,7 +232,7 @@ class KeptState:
             return self._take_in(ask_one(*self._statement(live.roster.digest, at)), live, at)
 
     def _statement(self, digest: str, at: datetime.datetime) -> tuple[str, dict[str, Any]]:
-        asked = {"seen": self._seen, "again": self._again, "low": self._recent.low}
+        asked = {"reps_seen": self._seen, "reps_again": self._again, "low": self._recent.low}
         return CHANGED, {**asked, "digest": digest, "at": at}
 
     def _take_in(self, changed: Any, live: Live, at: datetime.datetime) -> Read:

@@ -1,7 +1,7 @@
 """Claiming the rep whom a verdict names: the row is locked, and the limits are checked again on what it says then."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -41,19 +41,29 @@ class Claim:
 
 
 NEXT_DECISION = "SELECT nextval('routing_decision_id_seq')"
-LOCK = ownership.LOCK_REP.replace("SELECT ", "SELECT nextval('routing_decision_id_seq'), ", 1)
+DRAW_AND_LOCK = ownership.LOCK_REP.replace("SELECT ", "SELECT nextval('routing_decision_id_seq'), ", 1)
 
 
-def claim_for(situation: Situation, at: datetime.datetime | None) -> Claim:
-    """Locks whom the verdict names, if it gives something to somebody. Raises LimitGone."""
+def claim_for(
+    situation: Situation,
+    at: datetime.datetime | None,
+    decision_id: int | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Claim:
+    """Locks whom the verdict names, if it gives something to somebody. `decision_id`: if one was drawn; `meanwhile`:
+    what is done while the database is at it. Raises LimitGone."""
     rep_id = situation.verdict.rep_id
     if rep_id is None or situation.verdict.outcome == Decision.Outcome.SHADOW:
-        return Claim(ask_one(NEXT_DECISION)[0])
-    rows, ((week, is_away),) = ask_all((LOCK, [rep_id]), claim_of(rep_id, at))
+        meanwhile()
+        return Claim(decision_id or ask_one(NEXT_DECISION)[0])
+    lock = ownership.LOCK_REP if decision_id else DRAW_AND_LOCK
+    rows, ((week, is_away),) = ask_all((lock, [rep_id]), claim_of(rep_id, at), meanwhile=meanwhile)
     if not rows:
         raise LimitGone("the rep is gone")
-    decision_id, *row = rows[0]
-    rep = ownership.locked_rep(tuple(row))
+    row = rows[0]
+    if decision_id is None:
+        decision_id, row = row[0], row[1:]
+    rep = ownership.locked_rep(row)
     return Claim(decision_id, rep, _checked(situation, rep, week, is_away))
 
 

@@ -60,9 +60,9 @@ def assigned(
     situation: Situation,
     claim: Claim,
     at: datetime.datetime,
-    ready: Decision | None = None,
+    decision: Decision,
 ) -> Decided:
-    """The rep becomes the owner, and is told. `ready`: the decision, where it was prepared without the claim."""
+    """The rep becomes the owner, and is told. `decision`: a new one of the situation."""
     verdict = situation.verdict
     assignment = ownership.new_assignment(
         opportunity=opportunity,
@@ -73,7 +73,7 @@ def assigned(
         reason=f"{Decision.Via(verdict.via).label}, {verdict.policy.name}"[:200],
         limits=claim.limits,
     )
-    decision = _claimed(ready, claim, assignment) or new_decision(situation, claim, assignment)
+    decision.pk, decision.assignment = claim.decision_id, assignment
     made = Made(decision, names_of(decision, situation.live))
     message = assigned_message(made, opportunity, rep, at)
     clock = new_clocks([(assignment, verdict.policy)])
@@ -104,10 +104,11 @@ def waits(
     claim: Claim,
     waited: Waited,
     at: datetime.datetime,
-    ready: Decision | None = None,
+    decision: Decision,
 ) -> Decided:
-    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires."""
-    decision = _claimed(ready, claim, None) or new_decision(situation, claim, None)
+    """Makes the opportunity wait visibly; a suggestion takes one of the rep's slots, in a batch until it expires.
+    `decision`: a new one of the situation."""
+    decision.pk = claim.decision_id
     kind, routing = QUEUE_KIND[Decision.Outcome(decision.outcome)]
     opportunity.routing, opportunity.routing_since = routing, at
     verdict, is_suggestion = situation.verdict, kind == QueueItem.Kind.SUGGESTION
@@ -143,12 +144,6 @@ def waits(
     return Decided(made, (decision, item, *exposed), with_clock(beside, verdict) if turn else beside)
 
 
-def _claimed(ready: Decision | None, claim: Claim, assignment: Assignment | None) -> Decision | None:
-    if ready is not None:
-        ready.pk, ready.assignment = claim.decision_id, assignment
-    return ready
-
-
 def _expiry(policy: Policy, at: datetime.datetime) -> datetime.datetime | None:
     if policy.batch is None or policy.batch.expiry_hours is None:
         return None
@@ -179,12 +174,11 @@ def keep_roster(live: Live) -> None:
         )
 
 
-def new_decision(situation: Situation, claim: Claim | None, assignment: Assignment | None) -> Decision:
-    """The decision with everything that a replay needs, not stored yet; without an id where nothing is claimed. Its
-    roster must be stored (`keep_roster`)."""
+def new_decision(situation: Situation) -> Decision:
+    """The decision with everything that a replay needs, but for what claiming gives it: its id and its assignment. Not
+    stored yet; its roster must be (`keep_roster`)."""
     inputs, live, verdict = situation.inputs, situation.live, situation.verdict
     return Decision(
-        pk=None if claim is None else claim.decision_id,
         opportunity_id=inputs.facts.id,
         made_at=inputs.at,
         engine=ENGINE_VERSION,
@@ -208,7 +202,6 @@ def new_decision(situation: Situation, claim: Claim | None, assignment: Assignme
         trace=trace_json(verdict, inputs),
         columns=pack_columns(verdict),
         result_digest=digest(verdict),
-        assignment=assignment,
     )
 
 

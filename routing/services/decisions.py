@@ -24,14 +24,22 @@ from reps.services.inserts import give_ids, ids_of, insert
 from routing.engine.ladder import decide
 from routing.engine.verdict import Inputs, Verdict
 from routing.models import Decision, QueueItem
-from routing.queries.automation import HOLD_OFF_PAUSE
 from routing.queries.inputs import inputs_from, load_inputs
 from routing.queries.state import Looking, forget_state, look
 from routing.services.automation import AutomationPaused, refuse_while_paused
 from routing.services.batches import put_off, taken_out, waits_for_batch
 from routing.services.changes import first_change
 from routing.services.claims import LimitGone, Situation, claim_for
-from routing.services.decided import Also, Decided, Made, assigned, keep_roster, tell_what_follows, waits
+from routing.services.decided import (
+    Also,
+    Decided,
+    Made,
+    assigned,
+    keep_roster,
+    new_decision,
+    tell_what_follows,
+    waits,
+)
 from routing.services.exposures import kept_arms
 from routing.services.queue import Waited, let_repeats_follow, take_over
 from telemetry.context import about, note_decision
@@ -42,6 +50,8 @@ log = logging.getLogger(__name__)
 ROUNDS_WITHOUT_LOCK = 4
 # What was looked at ahead is looked at again after so long: others of the company may have been waited for.
 STALE = datetime.timedelta(milliseconds=100)
+# Of what an id is drawn for a new lead.
+DRAWN = (*BRINGS, Decision)
 UNDECIDED = (Opportunity.Routing.WAITING, Opportunity.Routing.BATCH, Opportunity.Routing.HELD)
 
 
@@ -140,7 +150,7 @@ def _is_held_for(opportunity_id: int, verdict: Verdict, inputs: Inputs) -> bool:
 def look_ahead() -> Looking:
     """What a new lead is decided with, to be asked for along with what is asked to find its company; with ids for the
     records that it may bring."""
-    return Looking(timezone.now(), (HOLD_OFF_PAUSE, *ids_of(BRINGS)))
+    return Looking(timezone.now(), ids_of(DRAWN))
 
 
 def decide_new(
@@ -163,7 +173,8 @@ def decide_new(
 def _decided_new(
     opportunity: Opportunity, may_repeat: bool, also: Also, ahead: Looking, new: Sequence[Model]
 ) -> Made | None:
-    give_ids(new, dict(zip(BRINGS, ahead.values[1:], strict=True)))
+    drawn = dict(zip(DRAWN, ahead.values, strict=True))
+    give_ids(new, drawn)
     for round_ in range(ROUNDS_WITHOUT_LOCK):
         at = timezone.now()
         with span("look"):
@@ -187,7 +198,9 @@ def _decided_new(
             opportunity.routing = Opportunity.Routing.BATCH
             return None
         try:
-            return _carry_out(opportunity, situation, None, opportunity.accepted_at, also, new)
+            return _carry_out(
+                opportunity, situation, None, opportunity.accepted_at, also, new, drawn[Decision]
+            )
         except LimitGone as gone:
             log.info("new opportunity %s: %s", opportunity.pk, gone)
     insert(*new)
@@ -219,11 +232,14 @@ def _carry_out(
     waiting_since: datetime.datetime | None,
     also: Also,
     new: Sequence[Model] = (),
+    decision_id: int | None = None,
 ) -> Made:
     """Claims the rep and writes what follows. The opportunity is locked, or nobody else sees it yet; `waiting_since` is
-    None where it may have waited in the queue; `new` is stored with it. Raises LimitGone before anything is written."""
+    None where it may have waited in the queue; `new` is stored with it; `decision_id` may have been drawn. Raises
+    LimitGone before anything is written."""
     verdict = situation.verdict
-    claim = claim_for(situation, at)
+    decisions: list[Decision] = []
+    claim = claim_for(situation, at, decision_id, meanwhile=lambda: decisions.append(new_decision(situation)))
     keep_roster(situation.live)
     rep = claim.rep
     # After the locks, so that a rep's assignments are dated in the order in which they happened.
@@ -236,9 +252,9 @@ def _carry_out(
     for keeping, kept in kept_arms([situation], moment):
         ask(keeping, kept)
     if rep is not None and verdict.outcome == Decision.Outcome.ASSIGN:
-        decided = assigned(opportunity, rep, situation, claim, moment)
+        decided = assigned(opportunity, rep, situation, claim, moment, *decisions)
     else:
-        decided = waits(opportunity, situation, claim, waited, moment)
+        decided = waits(opportunity, situation, claim, waited, moment, *decisions)
     made = _store(decided, also, new, first_change(opportunity, decided.records, moment) if new else ())
     tell_what_follows(opportunity, situation, rep, moment)
     return made

@@ -10,7 +10,7 @@ from crm.services import ownership
 from reps.queries.prepared import ask_all
 from routing.models import Decision
 from routing.services.claims import Claims, Situation
-from routing.services.decided import Decided, assigned, tell_what_follows, waits
+from routing.services.decided import Decided, assigned, new_decision, tell_what_follows, waits
 from routing.services.exposures import kept_arms
 from routing.services.queue import Waited
 from routing.services.turns import turns_taken
@@ -39,10 +39,11 @@ def carried_out(
     """The records of the next verdict, not stored yet; `ready` is its decision where that was prepared before. Raises
     LimitGone."""
     claim = claims.claim(situation)
+    decision = ready or new_decision(situation)
     if claim.rep is not None and situation.verdict.outcome == Decision.Outcome.ASSIGN:
-        decided = assigned(opportunity, claim.rep, situation, claim, at, ready)
+        decided = assigned(opportunity, claim.rep, situation, claim, at, decision)
     else:
-        decided = waits(opportunity, situation, claim, waited, at, ready)
+        decided = waits(opportunity, situation, claim, waited, at, decision)
     tell_what_follows(opportunity, situation, claim.rep, at)
     claims.taken(situation)
     count_decision(situation.verdict.outcome, situation.verdict.via)

@@ -9,8 +9,9 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from crm.engine.matching.matcher import Lead, Matcher
+from crm.engine.matching.matcher import AccountKey, Lead, Matcher, NamesAlike
 from crm.models import Account, AccountMatch, Contact, Opportunity, RegionLanguage
+from crm.queries import matching
 from crm.queries.matching import forget_matcher, match_lead, match_leads
 from crm.services.account_matches import (
     AlreadyDecided,
@@ -264,6 +265,46 @@ class TestOtherConnections:
 
         self.side_by_side(lambda n: look_then_write(), 1)
         assert match_lead(Lead("Bellerive"))[0].is_sure
+
+    def test_an_account_that_a_lead_brings_is_in_the_index_before_it_is_read(self) -> None:
+        """So that the next lead finds nothing changed."""
+        assert match_lead(Lead("Kranich")) == ()
+        take({"name": "Bellerive  SA", "domain": "https://bellerive.fr", "country": "FR"})
+        matcher = matching._kept._matcher
+        assert matcher is not None
+        ahead = matcher.names_alike(Lead("Bellerive"))
+        assert match_lead(Lead("Bellerive"))[0].is_sure
+        assert matcher.names_alike(Lead("Bellerive")) == ahead
+
+    def test_an_account_that_is_gone_before_it_was_noted_is_gone(self) -> None:
+        assert match_lead(Lead("Kranich")) == ()
+        account = Account.objects.create(name="Bellerive SA")
+        account_id = account.pk
+        account.delete()
+        assert match_lead(Lead("Bellerive")) == ()
+        matching.note_added(AccountKey(account_id, "Bellerive SA"))  # by a request that took its time
+        assert match_lead(Lead("Bellerive")) == ()
+
+    def test_names_are_compared_ahead_unless_others_change_the_index(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given: list[bool] = []
+        ahead = matching._kept.names_alike
+
+        def noted(lead: Lead) -> NamesAlike | None:
+            names = ahead(lead)
+            given.append(names is not None)
+            return names
+
+        monkeypatch.setattr(matching._kept, "names_alike", noted)
+        take({"name": "Bellerive SA"})
+        take({"name": "Kranichfeld GmbH"})
+        match_lead(Lead("Bellerive"))  # as if it had come between a question and its answer
+        take({"name": "Umbrella Ltd"})
+        take({"name": "Acme"})
+        assert given == [False, True, False, True]
+        with matching._kept._lock:
+            assert matching.names_alike(Lead("Umbrella")) is None  # nobody waits for that
 
     def test_a_process_builds_its_index_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         Account.objects.create(name="Bellerive SA")

@@ -94,7 +94,7 @@ class Pieces:
 
     def nearest(self, key: NameKey) -> list[int]:
         """Entries that share most with the name, at most AT_MOST, best first; of equals the lower rank."""
-        self._settle()
+        self.settle()
         known = sorted(
             (self._counts[number], piece, number)
             for piece in pieces(key)
@@ -182,8 +182,8 @@ class Pieces:
             self._logs = np.concatenate([self._logs, np.zeros(len(sizes))])
             self._new = []
 
-    def _settle(self) -> None:
-        """Brings the lengths up to the present counts."""
+    def settle(self) -> None:
+        """Brings the lengths up to the present counts, as the next look would have to."""
         if not self._before:
             return
         self._grow()

@@ -7,7 +7,7 @@ second account fits about as well. The rest from .35 on is offered to a person, 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -109,6 +109,17 @@ class _Known:
     domain: str
 
 
+@dataclass(frozen=True)
+class NamesAlike:
+    """The accounts whose names a lead could mean: most of the work of a match, and good as long as nothing changes in
+    the matcher that gave it."""
+
+    lead: Lead
+    version: int
+    asked: _Asked
+    comparisons: Mapping[int, Comparison]
+
+
 class Matcher:
     """Built once over the known accounts; then `change` keeps it current, and it answers as one built anew would.
 
@@ -116,6 +127,7 @@ class Matcher:
     """
 
     def __init__(self, accounts: Iterable[AccountKey]) -> None:
+        self._version = 0
         self._accounts = {account.id: account for account in sorted(accounts, key=lambda account: account.id)}
         self._known: dict[int, _Known] = {}
         self._keys: list[NameKey] = []
@@ -144,8 +156,12 @@ class Matcher:
                 if account_id in wanted:
                     self._take_in(wanted[account_id])
 
-    def match(self, lead: Lead, contacts: KnownContacts = NO_CONTACTS) -> tuple[Match, ...]:
-        """The accounts that it may belong to, best first, at most LIMIT; the first is sure or none is."""
+    def settle(self) -> None:
+        """Does what a change leaves to the next match."""
+        self._pieces.settle()
+
+    def names_alike(self, lead: Lead) -> NamesAlike:
+        """For a match of this lead that follows."""
         asked = _Asked(
             key=self._key(lead.name),
             email=normalise_email(lead.email),
@@ -153,7 +169,16 @@ class Matcher:
             domain=company_domain(lead.domain, lead.email),
             country=country_code(lead.country),
         )
-        names = self._by_name(asked)
+        return NamesAlike(lead, self._version, asked, self._by_name(asked))
+
+    def match(
+        self, lead: Lead, contacts: KnownContacts = NO_CONTACTS, names_alike: NamesAlike | None = None
+    ) -> tuple[Match, ...]:
+        """The accounts that it may belong to, best first, at most LIMIT; the first is sure or none is. `names_alike`:
+        what this matcher gave before, of use where it is the same lead's and nothing has changed since."""
+        if names_alike is None or names_alike.version != self._version or names_alike.lead != lead:
+            names_alike = self.names_alike(lead)
+        asked, names = names_alike.asked, names_alike.comparisons
         evidence = self._by_contact(asked, contacts)
         found = [
             (*self._weigh(asked, account_id, names.get(account_id), evidence.get(account_id)), account_id)
@@ -174,6 +199,7 @@ class Matcher:
         return key if tuple(words) == key.tokens else name_key(" ".join(words))
 
     def _take_in(self, account: AccountKey) -> None:
+        self._version += 1
         self._accounts[account.id] = account
         self._add(account)
         for place, entry in enumerate(self._entries[account.id]):
@@ -182,6 +208,7 @@ class Matcher:
             self._pieces.add(key, rank(account.id, place))
 
     def _take_out(self, account_id: int) -> None:
+        self._version += 1
         account = self._accounts.pop(account_id, None)
         if account is None:
             return

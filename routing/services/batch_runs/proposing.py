@@ -94,7 +94,7 @@ def _decided(waiting: Waiting, moment: Moment, inputs: Inputs, verdict: Verdict)
     situation, pk = Situation(inputs, moment.live, verdict), inputs.facts.id
     before = waiting.items.get(pk)
     stays = pk in waiting.fixed or (before is not None and before.rep_id == verdict.rep_id)
-    ready = None if stays else new_decision(situation, None, None)
+    ready = None if stays else new_decision(situation)
     return Decided(_lightened(situation, moment.state), ready)
 
 

@@ -195,6 +195,21 @@ def test_a_known_name_is_itself_with_the_highest_confidence(name: str, others: l
     assert found[0].confidence == max(match.confidence for match in found)
 
 
+def test_names_compared_ahead_are_used_only_while_nothing_changes() -> None:
+    matcher, lead = Matcher(KNOWN), Lead("Massive Dynamics", country="US")
+    ahead = matcher.names_alike(lead)
+    assert matcher.match(lead, names_alike=ahead) == MATCHER.match(lead)
+    other = Lead("Delta Airlines")
+    assert matcher.match(other, names_alike=ahead) == MATCHER.match(other)
+    grown = (*KNOWN, AccountKey(10, "Massive Dynamics", country="US"))
+    matcher.change([grown[-1]])
+    matcher.settle()
+    assert matcher.match(lead, names_alike=ahead) == Matcher(grown).match(lead)
+    assert matcher.match(lead)[0].account_id == 10
+    matcher.change([], gone=[10])
+    assert matcher.match(lead, names_alike=ahead) == MATCHER.match(lead)
+
+
 def test_without_accounts_nothing_matches() -> None:
     assert Matcher([]).match(Lead("Acme", email="a@acme.com", phone="+14047152600")) == ()
 
