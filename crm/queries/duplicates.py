@@ -135,8 +135,14 @@ def first_open(opportunity_ids: Collection[int]) -> dict[int, int]:
 def standing_original(opportunity_id: int) -> tuple[int, int | None] | None:
     """What an opportunity repeats now, with its owner: the first of the chain that is open, and owned or still routed
     here. None where it repeats nothing that anybody works on or will."""
-    rows = _standing([opportunity_id], least=1)
-    return (rows[0][1], rows[0][2]) if rows else None
+    return standing_originals([opportunity_id]).get(opportunity_id)
+
+
+def standing_originals(opportunity_ids: Collection[int]) -> dict[int, tuple[int, int | None]]:
+    """The same for many, those that repeat something."""
+    if not opportunity_ids:
+        return {}
+    return {pk: (original, owner) for pk, original, owner in _standing(opportunity_ids, least=1)}
 
 
 def _standing(opportunity_ids: Collection[int], *, least: int) -> list[tuple[int, int, int | None]]:

@@ -23,6 +23,7 @@ from routing.queries.configuration import compiled
 from routing.queries.live import Live
 from routing.queries.state import WEEK, look
 
+Repeats = tuple[int, int | None] | None  # the opportunity that is repeated, and its owner
 RECENT = datetime.timedelta(days=90)
 
 
@@ -100,17 +101,16 @@ def opportunity_facts(opportunity: Opportunity) -> OpportunityFacts:
     )
 
 
-def _facts_now(opportunity: Opportunity, *, may_repeat: bool) -> OpportunityFacts:
+def _facts_now(opportunity: Opportunity, repeats: Repeats) -> OpportunityFacts:
     """The facts with who is not offered the opportunity again, and what it repeats at this moment; what is looked at
     afterwards has none of that."""
     facts = opportunity_facts(opportunity)
     if opportunity.not_again:
         turned = tuple(sorted((int(rep_id), why) for rep_id, why in opportunity.not_again.items()))
         facts = dataclasses.replace(facts, not_again=turned)
-    original = standing_original(opportunity.pk) if may_repeat else None
-    if original is None:
+    if repeats is None:
         return facts
-    return dataclasses.replace(facts, duplicate_of_id=original[0], duplicate_owner_id=original[1])
+    return dataclasses.replace(facts, duplicate_of_id=repeats[0], duplicate_owner_id=repeats[1])
 
 
 def seed_of(opportunity_id: int, at: datetime.datetime) -> int:
@@ -128,8 +128,9 @@ def inputs_from(
     opportunity: Opportunity, live: Live, state: RosterState, at: datetime.datetime, *, may_repeat: bool
 ) -> Inputs:
     """The same from what was looked at."""
+    repeats = standing_original(opportunity.pk) if may_repeat else None
     book = ArmBook.of([opportunity], live, at)
-    return inputs_of(opportunity, live, state, at, may_repeat=may_repeat, book=book)
+    return inputs_of(opportunity, live, state, at, repeats=repeats, book=book)
 
 
 def inputs_of(
@@ -138,13 +139,14 @@ def inputs_of(
     state: RosterState,
     at: datetime.datetime,
     *,
-    may_repeat: bool,
+    repeats: Repeats,
     book: ArmBook,
 ) -> Inputs:
-    """The same from what was looked at once for several; `book` has the arms of all of them."""
+    """The same from what was looked at once for several; `repeats`: what it repeats, and its owner; `book` has the arms
+    of all of them."""
     configuration = compiled(live.configuration_id)
     inputs = Inputs(
-        facts=_facts_now(opportunity, may_repeat=may_repeat),
+        facts=_facts_now(opportunity, repeats),
         roster=live.roster,
         state=state,
         configuration=configuration,

@@ -17,7 +17,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from crm.models import DuplicateLink, Opportunity
-from crm.queries.duplicates import links_that_hold
+from crm.queries.duplicates import links_that_hold, standing_originals
 from crm.services.duplicates import link_repeats_among
 from crm.services.placing import Brought
 from crm.services.placing_many import Key, keys_of, store_many_placed
@@ -234,11 +234,14 @@ def _situations(opportunities: Sequence[Opportunity], repeating: set[int]) -> li
         return []
     found = []
     book = ArmBook.of(opportunities, live, at)
+    originals = standing_originals(repeating)
     for opportunity in opportunities:
-        inputs = inputs_of(opportunity, live, state, at, may_repeat=opportunity.pk in repeating, book=book)
+        inputs = inputs_of(opportunity, live, state, at, repeats=originals.get(opportunity.pk), book=book)
         verdict = decide(inputs)
         found.append(Situation(inputs, live, verdict))
         if not waits_for_batch(verdict):
-            state = replace(state_after(inputs, verdict), room=None)
+            after = state_after(inputs, verdict)
+            # Where nothing was taken it is the same state, which is packed once.
+            state = after if after.room is None else replace(after, room=None)
             book = book.with_taken(inputs, verdict)
     return found

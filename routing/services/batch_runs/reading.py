@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from django.db.models import Count, QuerySet
 
-from crm.models import DuplicateLink, Opportunity
-from crm.queries.duplicates import holding
+from crm.models import Opportunity
+from crm.queries.duplicates import standing_originals
 from experiments.models import Exposure
 from experiments.queries.running import running
 from routing.engine.batch.assemble import Terms
@@ -99,11 +99,10 @@ def read(batch: Batch, positions: Mapping[int, int], *, is_again: bool) -> Waiti
 
 def inputs_of_all(opportunities: Iterable[Opportunity], moment: Moment) -> list[Inputs]:
     waiting = list(opportunities)
-    links = holding(DuplicateLink.objects.filter(opportunity__in=[one.pk for one in waiting]))
-    repeating = set(links.values_list("opportunity_id", flat=True))
+    originals = standing_originals([one.pk for one in waiting])
     book = ArmBook.of(waiting, moment.live, moment.at).without(moment.freed)
     return [
-        inputs_of(one, moment.live, moment.state, moment.at, may_repeat=one.pk in repeating, book=book)
+        inputs_of(one, moment.live, moment.state, moment.at, repeats=originals.get(one.pk), book=book)
         for one in waiting
     ]
 
