@@ -94,9 +94,8 @@ class KeptMatcher:
         self._version = 0  # of the index: an answer about another one is not taken in
         self._seen = ""  # the database's snapshot that the index is of
         self._seen_by: int | None = None  # the transaction that took it
-        self._doubtful: set[int] = (
-            set()
-        )  # not read from the database, or of what may be rolled back: to be read again
+        # Not read from the database, or changed by a transaction that may still be rolled back: to be read again.
+        self._doubtful: set[int] = set()
         self._undisturbed = False  # whether nobody came between the last question and its answer
 
     def asked(self) -> tuple[int, tuple[str, dict[str, Any]]]:
